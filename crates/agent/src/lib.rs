@@ -1,0 +1,1 @@
+//! On the customer's network: discovery, polling, outbox, uplink.

@@ -1,0 +1,1 @@
+//! Talks to one device: transports, drivers, vendor profiles as data.

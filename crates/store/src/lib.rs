@@ -1,0 +1,1 @@
+//! Databases, migrations, blobs, queue and event log. Knows no capability.

@@ -1,0 +1,1 @@
+//! A device that is software: SNMP, HTTP, faults on demand; serves profiles and recorded walks.

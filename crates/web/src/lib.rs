@@ -1,0 +1,1 @@
+//! Doors for people and programs: JSON API, pages, SSE, metrics, health.

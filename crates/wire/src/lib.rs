@@ -1,0 +1,19 @@
+//! What devices, agents, desktops and server say to each other.
+//! One set of Rust types gives both twins: CBOR with integer keys ([`cbor`]) and JSON with names (serde).
+//! Start at [`Reading`] (one device, as read once) and [`Report`] (one delivery of many messages).
+
+pub mod cbor;
+pub mod enrol;
+pub mod plan;
+pub mod reading;
+pub mod report;
+pub mod signature;
+pub mod subject;
+
+pub use plan::AgentPlan;
+pub use reading::{
+    Alert, AlertSeverity, Class, ColorMode, Component, Cover, Function, Identity, Input, Level, Meter, Output,
+    PaperSize, RawLevel, Reading, Sides, SnmpVersion, State, Status, Supply, Unit,
+};
+pub use report::{Body, Message, MessageResult, Outcome, Reply, Report};
+pub use subject::Subject;

@@ -1,0 +1,314 @@
+//! One delivery of many messages, and the answer to it (gateway.md §4.2).
+//! (sender, epoch, seq) names a message for ever: it takes effect once, however often it arrives.
+
+use minicbor::{Decode, Decoder, Encode, Encoder, data::Type};
+use serde::{Deserialize, Serialize};
+
+use crate::{Alert, Cover, Identity, Input, Meter, Output, SnmpVersion, Status, Subject, Supply, plan::AgentPlan};
+
+/// Most messages in one report.
+pub const MAX_MESSAGES: usize = 512;
+
+/// What a sender delivers in one request.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Encode, Decode)]
+#[cbor(map)]
+pub struct Report {
+    /// Version of the format: 1.
+    #[n(1)]
+    pub version: u8,
+    /// The sender: an agent's or device's id.
+    #[n(2)]
+    pub sender: Subject,
+    /// Rises when the sender lost its counter (a new spool); numbers of an older epoch are stale.
+    #[n(3)]
+    pub epoch: u64,
+    /// Sender's wall clock, milliseconds since 1970.
+    #[n(4)]
+    pub clock_ms: i64,
+    /// Sender's monotonic clock, milliseconds.
+    #[n(5)]
+    pub mono_ms: u64,
+    /// 1..=512 messages.
+    #[n(7)]
+    pub messages: Vec<Message>,
+    /// Revision of the plan that the agent follows; 0 before the first.
+    #[n(8)]
+    #[cbor(default)]
+    #[serde(default)]
+    pub plan_revision: u64,
+}
+
+/// One thing that a sender says.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Message {
+    /// Rises by one with each message of an epoch.
+    pub seq: u64,
+    /// When it was so, milliseconds since 1970 by the sender's clock.
+    pub taken_ms: i64,
+    /// The device it speaks of; `None`: the sender itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<Subject>,
+    /// What is said.
+    #[serde(flatten)]
+    pub body: Body,
+}
+
+/// The kinds of messages with their bodies. Numbers 1..=16 are the seed's kinds, 64 and up the agent's own.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", content = "body", rename_all = "snake_case")]
+pub enum Body {
+    /// Kind 4: identity and present condition of a device. The first message about a subject is of this kind.
+    Status(Box<StatusBody>),
+    /// Kind 5: billing counters.
+    Counters(CountersBody),
+    /// Kind 64: devices that were polled without a change, and those that did not answer.
+    Seen(SeenBody),
+    /// Kind 65: the agent about itself.
+    Agent(AgentBody),
+    /// A kind that this version does not know: its number and its CBOR, kept raw.
+    #[serde(skip)]
+    Unknown(u64, Vec<u8>),
+}
+
+impl Body {
+    /// Number of the kind on the wire.
+    pub fn kind(&self) -> u64 {
+        match self {
+            Self::Status(_) => 4,
+            Self::Counters(_) => 5,
+            Self::Seen(_) => 64,
+            Self::Agent(_) => 65,
+            Self::Unknown(kind, _) => *kind,
+        }
+    }
+}
+
+/// All that a device is now, meters apart.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Encode, Decode)]
+#[cbor(map)]
+pub struct StatusBody {
+    /// Address it was read at.
+    #[n(0)]
+    pub address: String,
+    /// UDP port it was read at.
+    #[n(1)]
+    pub port: u16,
+    /// Version it answered in.
+    #[n(2)]
+    pub snmp: SnmpVersion,
+    /// What it is.
+    #[n(3)]
+    pub identity: Identity,
+    /// How it is.
+    #[n(4)]
+    pub status: Status,
+    /// What it uses up and fills.
+    #[n(5)]
+    pub supplies: Vec<Supply>,
+    /// Trays.
+    #[n(6)]
+    pub inputs: Vec<Input>,
+    /// Bins.
+    #[n(7)]
+    pub outputs: Vec<Output>,
+    /// Covers.
+    #[n(8)]
+    pub covers: Vec<Cover>,
+    /// Conditions that stand; what is missing here and stood before is cleared.
+    #[n(9)]
+    pub alerts: Vec<Alert>,
+    /// Device faults that were worked around.
+    #[n(10)]
+    pub quirks: Vec<String>,
+}
+
+/// The counters of a device at one moment.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Encode, Decode)]
+#[cbor(map)]
+pub struct CountersBody {
+    /// Every counter that was read.
+    #[n(0)]
+    pub meters: Vec<Meter>,
+}
+
+/// Signs of life since the last message of this kind.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, Encode, Decode)]
+#[cbor(map)]
+pub struct SeenBody {
+    /// Answered, and nothing that is reported had changed.
+    #[n(0)]
+    pub answered: Vec<Subject>,
+    /// Asked as often as the plan allows, and silent.
+    #[n(1)]
+    pub unreachable: Vec<Subject>,
+}
+
+/// How the agent itself is.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, Encode, Decode)]
+#[cbor(map)]
+pub struct AgentBody {
+    /// Version of the program.
+    #[n(0)]
+    pub version: String,
+    /// Devices it keeps reading.
+    #[n(1)]
+    pub devices: u64,
+    /// Messages that wait in its outbox.
+    #[n(2)]
+    pub outbox_depth: u64,
+    /// Addresses asked since the present discovery began.
+    #[n(3)]
+    pub discovery_probed: u64,
+    /// Addresses that the present discovery will ask; 0 when none runs.
+    #[n(4)]
+    pub discovery_total: u64,
+    /// Devices of this agent that do not answer now.
+    #[n(5)]
+    pub unreachable: u64,
+}
+
+/// The server's answer to a report, given only after everything it calls stored is safe.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Encode, Decode)]
+#[cbor(map)]
+pub struct Reply {
+    /// Version of the format: 1.
+    #[n(1)]
+    pub version: u8,
+    /// Server's wall clock, milliseconds since 1970.
+    #[n(2)]
+    pub server_ms: i64,
+    /// One result for each message, in the order of the report.
+    #[n(3)]
+    pub results: Vec<MessageResult>,
+    /// Do not call again before this time of the server's clock.
+    #[n(6)]
+    pub not_before_ms: Option<i64>,
+    /// The plan to follow from now on, when the sender's revision is not the newest.
+    #[n(8)]
+    pub plan: Option<AgentPlan>,
+}
+
+/// What became of one message.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Encode, Decode)]
+pub struct MessageResult {
+    /// Subject of the message.
+    #[n(0)]
+    pub subject: Option<Subject>,
+    /// Its epoch.
+    #[n(1)]
+    pub epoch: u64,
+    /// Its number.
+    #[n(2)]
+    pub seq: u64,
+    /// What became of it.
+    #[n(3)]
+    pub outcome: Outcome,
+    /// Why, for people; `None` when it was stored.
+    #[n(4)]
+    pub detail: Option<String>,
+}
+
+/// Results of one message (gateway.md §4.2, `status`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Encode, Decode)]
+#[serde(rename_all = "snake_case")]
+#[cbor(index_only)]
+pub enum Outcome {
+    /// Safe on the server.
+    #[n(0)]
+    Stored,
+    /// Was safe already.
+    #[n(1)]
+    Duplicate,
+    /// Of an epoch that has ended; drop it.
+    #[n(2)]
+    Stale,
+    /// Could not be understood; drop it and tell a person.
+    #[n(3)]
+    Invalid,
+    /// Larger than the budget of its kind.
+    #[n(4)]
+    TooLarge,
+    /// Not allowed; drop it.
+    #[n(5)]
+    Refused,
+    /// Not now; send it again later.
+    #[n(6)]
+    Later,
+    /// A delta whose base is not here; send the full set.
+    #[n(7)]
+    NeedFull,
+    /// Kept apart until a person accepts the sender.
+    #[n(8)]
+    Quarantined,
+}
+
+impl Outcome {
+    /// Whether the sender may forget the message.
+    pub fn is_final(self) -> bool {
+        !matches!(self, Self::Later | Self::NeedFull)
+    }
+}
+
+impl<C> Encode<C> for Message {
+    fn encode<W: minicbor::encode::Write>(
+        &self,
+        e: &mut Encoder<W>,
+        ctx: &mut C,
+    ) -> Result<(), minicbor::encode::Error<W::Error>> {
+        e.map(4 + u64::from(self.subject.is_some()))?;
+        e.u8(1)?.u64(self.seq)?.u8(2)?.u64(self.body.kind())?.u8(3)?.i64(self.taken_ms)?;
+        if let Some(subject) = self.subject {
+            e.u8(4)?;
+            subject.encode(e, ctx)?;
+        }
+        e.u8(5)?;
+        match &self.body {
+            Body::Status(body) => body.encode(e, ctx),
+            Body::Counters(body) => body.encode(e, ctx),
+            Body::Seen(body) => body.encode(e, ctx),
+            Body::Agent(body) => body.encode(e, ctx),
+            Body::Unknown(_, raw) => e.writer_mut().write_all(raw).map_err(minicbor::encode::Error::write),
+        }
+    }
+}
+
+impl<'b, C> Decode<'b, C> for Message {
+    fn decode(d: &mut Decoder<'b>, ctx: &mut C) -> Result<Self, minicbor::decode::Error> {
+        let at = d.position();
+        let missing = |what: &str| minicbor::decode::Error::message(format!("message without {what}")).at(at);
+        let fields = d.map()?.ok_or_else(|| missing("a definite length"))?;
+        let (mut seq, mut kind, mut taken_ms, mut subject, mut body) = (None, None, None, None, None);
+        for _ in 0..fields {
+            match d.u64()? {
+                1 => seq = Some(d.u64()?),
+                2 => kind = Some(d.u64()?),
+                3 => taken_ms = Some(d.i64()?),
+                4 if d.datatype()? == Type::Null => d.null()?,
+                4 => subject = Some(Subject::decode(d, ctx)?),
+                5 => {
+                    let start = d.position();
+                    d.skip()?;
+                    body = Some(start..d.position());
+                }
+                _ => d.skip()?,
+            }
+        }
+        let span = body.ok_or_else(|| missing("a body"))?;
+        let raw = &d.input()[span.clone()];
+        let mut inner = Decoder::new(raw);
+        let kind = kind.ok_or_else(|| missing("a kind"))?;
+        let body = match kind {
+            4 => Body::Status(Box::new(StatusBody::decode(&mut inner, ctx).map_err(|e| e.at(span.start))?)),
+            5 => Body::Counters(CountersBody::decode(&mut inner, ctx).map_err(|e| e.at(span.start))?),
+            64 => Body::Seen(SeenBody::decode(&mut inner, ctx).map_err(|e| e.at(span.start))?),
+            65 => Body::Agent(AgentBody::decode(&mut inner, ctx).map_err(|e| e.at(span.start))?),
+            other => Body::Unknown(other, raw.to_vec()),
+        };
+        Ok(Self {
+            seq: seq.ok_or_else(|| missing("a number"))?,
+            taken_ms: taken_ms.ok_or_else(|| missing("a time"))?,
+            subject,
+            body,
+        })
+    }
+}
