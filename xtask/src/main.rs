@@ -1,3 +1,61 @@
-//! Chores of this repository.
+//! Chores of this repository: `cargo xtask help` lists them.
+//! Depends on no crate of ours, so it builds at once even when they do not.
 
-fn main() {}
+mod assets;
+mod command;
+mod demo;
+mod dist;
+mod layers;
+mod openapi;
+mod postgres;
+mod screenshots;
+mod test;
+mod tidy;
+
+use std::process::ExitCode;
+
+const HELP: &str = "\
+usage: cargo xtask CHORE [ARGUMENTS]
+
+  demo [ARGS…]   build and start server, agent and 25 virtual devices; prints URL and sign-in
+                 (ARGS go to `platen demo`, for example `cargo xtask demo --devices 100 --port 0`)
+  test           the whole truth: format, lints, layers, tidy, tests on both databases, journeys, list of skips
+                 (`--fast` leaves the journeys in the browser out)
+  layers         hold every crate's imports against ARCHITECTURE.md
+  tidy           hold the house rules: file sizes, module docs, names, number of packages
+  assets         build scripts and styles of the pages (needs Node; without it pages are plainer)
+  openapi        write openapi/platen-v1.json anew from the handlers
+  screenshots    photograph every page of a fresh demo into docs/screenshots
+  dist           release build with man pages and shell completions in target/dist
+";
+
+fn main() -> ExitCode {
+    let mut arguments = std::env::args().skip(1);
+    let chore = arguments.next().unwrap_or_default();
+    let rest: Vec<String> = arguments.collect();
+    let outcome = match chore.as_str() {
+        "demo" => demo::run(&rest),
+        "test" => test::run(&rest),
+        "layers" => layers::run(),
+        "tidy" => tidy::run(),
+        "assets" => assets::run(),
+        "openapi" => openapi::run(),
+        "screenshots" => screenshots::run(&rest),
+        "dist" => dist::run(),
+        "" | "help" | "--help" | "-h" => {
+            print!("{HELP}");
+            Ok(())
+        }
+        other => {
+            eprintln!("xtask: no chore is named `{other}`\n\n{HELP}");
+            return ExitCode::from(2);
+        }
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask {chore}: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! The wire formats, both twins: what is written is read back, and no bytes do harm.
+
+mod fixtures;
+mod hostile;
+mod twins;

@@ -1,0 +1,64 @@
+//! CBOR and JSON say the same.
+
+use proptest::prelude::*;
+use wire::cbor;
+use wire::enrol::EnrolToken;
+use wire::plan::SnmpCredential;
+use wire::{AgentPlan, Body, Level, Message, Report, Subject};
+
+use crate::fixtures::{level, report};
+
+proptest! {
+    #[test]
+    fn a_report_survives_both_twins(report in report()) {
+        let bytes = cbor::encode(&report);
+        prop_assert_eq!(&cbor::decode::<Report>(&bytes).unwrap(), &report);
+        let text = serde_json::to_string(&report).unwrap();
+        prop_assert_eq!(&serde_json::from_str::<Report>(&text).unwrap(), &report);
+    }
+
+    #[test]
+    fn a_level_keeps_its_kind(level in level()) {
+        let value = serde_json::to_value(level).unwrap();
+        prop_assert_eq!(&value["kind"], level.kind());
+        prop_assert_eq!(value.get("value").is_some(), matches!(level, Level::Percent { .. } | Level::Staged { .. }));
+    }
+}
+
+#[test]
+fn an_unknown_kind_is_kept_raw_and_written_back() {
+    let body = Body::Unknown(99, cbor::encode(&vec![1u8, 2, 3]));
+    let message = Message { seq: 1, taken_ms: 2, subject: None, body };
+    let bytes = cbor::encode(&message);
+    assert_eq!(cbor::decode::<Message>(&bytes).unwrap(), message);
+}
+
+#[test]
+fn unknown_keys_are_ignored() {
+    let mut bytes = vec![0xa5, 1, 1, 2, 0x18, 64, 3, 0, 5, 0xa2, 0, 0x80, 1, 0x80];
+    bytes.extend([0x18, 77, 0x63, b'n', b'e', b'w']);
+    let message = cbor::decode::<Message>(&bytes).unwrap();
+    assert_eq!(message.body.kind(), 64);
+}
+
+#[test]
+fn a_plan_shows_no_secret_when_debugged() {
+    let plan = AgentPlan { credentials: vec![SnmpCredential::community("s3cret")], ..AgentPlan::default() };
+    assert!(!format!("{plan:?}").contains("s3cret"));
+}
+
+#[test]
+fn an_enrolment_token_survives_copy_and_paste() {
+    let token = EnrolToken { secret: "LQ7K-2M9F-XT4D".into(), ca_pin: Some([7; 16]) };
+    assert_eq!(EnrolToken::parse(&format!("  {}\n", token.to_text())), Some(token));
+    assert_eq!(EnrolToken::parse("secret.nothex"), None);
+    assert_eq!(EnrolToken::parse("  "), None);
+}
+
+#[test]
+fn a_subject_is_22_characters_of_text() {
+    let subject = Subject([0xab; 16]);
+    assert_eq!(subject.to_text().len(), 22);
+    assert_eq!(Subject::from_text(&subject.to_text()), Some(subject));
+    assert_eq!(Subject::from_text("short"), None);
+}
