@@ -1,0 +1,378 @@
+//! The command tree, exactly as contracts.md gives it. Help texts end with examples that work.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Finds, reads and watches printers of every maker.
+#[derive(Parser, Debug)]
+#[command(name = "platen", version, max_term_width = 100, arg_required_else_help = true)]
+#[command(after_help = "Look around first:  platen demo\nRead one printer:   platen read 10.4.0.21")]
+pub struct Cli {
+    /// Machine output on stdout; everything else goes to stderr
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// More on stderr: -v what happens, -vv every step (RUST_LOG overrides)
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+    /// What to do
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Roles stand alone; the rest is a noun and a verb.
+#[derive(Subcommand, Debug)]
+pub enum Command {
+    /// Read one device: what it is, how it is, what it has done
+    Read(ReadArgs),
+    /// Find devices in address ranges; prints one line of JSON a device
+    Discover(DiscoverArgs),
+    /// Start virtual devices on loopback addresses
+    Vmfp(VmfpArgs),
+    /// Start the server
+    Serve(ServeArgs),
+    /// Start an agent in a network of printers
+    Agent(AgentArgs),
+    /// Start server, agent and virtual devices at once
+    Demo(DemoArgs),
+    /// First accounts and tokens without a browser
+    #[command(subcommand)]
+    Admin(AdminCommand),
+    /// Check what a server needs, with advice
+    Doctor(DoctorArgs),
+    /// Measure, with a peer in the same run
+    Bench(BenchArgs),
+    /// Work on device profiles
+    #[command(subcommand)]
+    Profile(ProfileCommand),
+    /// Show or check the configuration
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Print a completion script for a shell
+    #[command(after_help = "Example:  platen completion bash > /etc/bash_completion.d/platen")]
+    Completion {
+        /// bash, zsh, fish, elvish or powershell
+        shell: clap_complete::Shell,
+    },
+    /// Write man pages
+    #[command(after_help = "Example:  platen man --out /usr/local/share/man/man1")]
+    Man {
+        /// Folder to write into
+        #[arg(long, default_value = ".")]
+        out: PathBuf,
+    },
+}
+
+/// How to speak SNMP.
+#[derive(Args, Debug, Clone)]
+pub struct SnmpArgs {
+    /// UDP port of the device's SNMP agent
+    #[arg(long, default_value_t = 161)]
+    pub port: u16,
+    /// Community for v2c and v1; repeat to try several in this order
+    #[arg(long = "community", value_name = "NAME", default_value = "public")]
+    pub communities: Vec<String>,
+    /// SNMPv3 user name; asks by v3
+    #[arg(long)]
+    pub user: Option<String>,
+    /// SNMPv3 authentication
+    #[arg(long, value_name = "ALGORITHM", requires = "user")]
+    pub auth: Option<AuthAlgorithm>,
+    /// SNMPv3 authentication pass phrase
+    #[arg(long, env = "PLATEN_SNMP_AUTH_PASS", hide_env_values = true)]
+    pub auth_pass: Option<String>,
+    /// SNMPv3 privacy
+    #[arg(long = "priv", value_name = "ALGORITHM", requires = "auth")]
+    pub privacy: Option<PrivAlgorithm>,
+    /// SNMPv3 privacy pass phrase
+    #[arg(long = "priv-pass", env = "PLATEN_SNMP_PRIV_PASS", hide_env_values = true)]
+    pub privacy_pass: Option<String>,
+}
+
+/// Authentication algorithms of RFC 3414 and RFC 7860.
+#[derive(ValueEnum, Clone, Copy, Debug)]
+#[expect(missing_docs, reason = "the names are the algorithms")]
+pub enum AuthAlgorithm {
+    Md5,
+    Sha1,
+    Sha224,
+    Sha256,
+    Sha384,
+    Sha512,
+}
+
+/// Privacy algorithms of RFC 3414, RFC 3826 and the AES-192/256 extensions.
+#[derive(ValueEnum, Clone, Copy, Debug)]
+#[expect(missing_docs, reason = "the names are the algorithms")]
+pub enum PrivAlgorithm {
+    Des,
+    Aes128,
+    Aes192,
+    Aes256,
+}
+
+/// `platen read`
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:\n  platen read 10.4.0.21\n  platen read 10.4.0.21 --community office --json\n  \
+    platen read 10.4.0.21 --user ops --auth sha256 --priv aes128   (pass phrases by PLATEN_SNMP_AUTH_PASS, PLATEN_SNMP_PRIV_PASS)")]
+pub struct ReadArgs {
+    /// Host name or address
+    pub address: String,
+    /// SNMP options
+    #[command(flatten)]
+    pub snmp: SnmpArgs,
+    /// Ask by v1 only
+    #[arg(long, group = "version")]
+    pub v1: bool,
+    /// Ask by v2c only
+    #[arg(long, group = "version")]
+    pub v2c: bool,
+    /// Ask by v3 only (needs --user)
+    #[arg(long, group = "version", requires = "user")]
+    pub v3: bool,
+    /// SNMP context to read instead of the default one
+    #[arg(long, value_name = "NAME")]
+    pub context: Option<String>,
+    /// Seconds that the device as a whole may take
+    #[arg(long, default_value_t = 5.0, value_name = "SECONDS")]
+    pub timeout: f64,
+}
+
+/// `platen discover`
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:\n  platen discover 10.4.0.0/20\n  platen discover 10.4.0.1-10.4.0.99 --rate 150 --community office --community public")]
+pub struct DiscoverArgs {
+    /// Addresses: 10.4.0.21, 10.4.0.0/20 or 10.4.0.1-10.4.0.99
+    #[arg(required = true, value_name = "RANGE")]
+    pub ranges: Vec<String>,
+    /// SNMP options
+    #[command(flatten)]
+    pub snmp: SnmpArgs,
+    /// Packets a second, over all ranges
+    #[arg(long, default_value_t = 1_000, value_name = "PPS", value_parser = clap::value_parser!(u32).range(1..))]
+    pub rate: u32,
+    /// Further tries for an address that keeps silent
+    #[arg(long, default_value_t = 2)]
+    pub retries: u8,
+    /// Seconds to wait for an answer
+    #[arg(long, default_value_t = 2.0, value_name = "SECONDS")]
+    pub timeout: f64,
+}
+
+/// `platen vmfp`
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:\n  platen vmfp --fleet 25 --snmp-port 16161\n  platen vmfp --walk printer.snmprec --snmp-port 16161\n  platen vmfp --profile list")]
+pub struct VmfpArgs {
+    /// Number of devices, at successive addresses from --base
+    #[arg(long, value_name = "N", group = "what")]
+    pub fleet: Option<u32>,
+    /// Recorded walks to serve, one device a file
+    #[arg(long, value_name = "FILE.snmprec", num_args = 1.., group = "what")]
+    pub walk: Vec<PathBuf>,
+    /// One device of this profile (`list` names them)
+    #[arg(long, value_name = "NAME", group = "what")]
+    pub profile: Option<String>,
+    /// First address
+    #[arg(long, default_value = "127.20.0.1")]
+    pub base: Ipv4Addr,
+    /// UDP port for SNMP (0 = off)
+    #[arg(long, default_value_t = 16_161)]
+    pub snmp_port: u16,
+    /// TCP port for IPP (0 = off)
+    #[arg(long, default_value_t = 0)]
+    pub ipp_port: u16,
+    /// TCP port for the device's own page (0 = off)
+    #[arg(long, default_value_t = 0)]
+    pub http_port: u16,
+    /// Same seed, same fleet, same life
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// Simulated seconds a second
+    #[arg(long, default_value_t = 1.0, value_name = "X")]
+    pub speed: f64,
+    /// Written when all ports listen
+    #[arg(long, value_name = "PATH")]
+    pub ready_file: Option<PathBuf>,
+}
+
+/// `platen serve`
+#[derive(Args, Debug, Default)]
+#[command(after_help = "Examples:\n  platen serve --data /var/lib/platen\n  platen serve --data d --database postgres://platen@db/platen --listen 127.0.0.1:8080")]
+pub struct ServeArgs {
+    /// Folder of keys, certificates, the embedded database and files
+    #[arg(long, value_name = "DIR", env = "PLATEN_DATA")]
+    pub data: Option<PathBuf>,
+    /// Configuration file (default: platen.toml in the data folder, if it exists)
+    #[arg(long, value_name = "FILE", env = "PLATEN_CONFIG")]
+    pub config: Option<PathBuf>,
+    /// Web door for people and programs (default 127.0.0.1:8080)
+    #[arg(long, value_name = "ADDR:PORT", env = "PLATEN_LISTEN")]
+    pub listen: Option<SocketAddr>,
+    /// Door for devices and agents (default: the web door's address, port + 363; 8443 beside 8080)
+    #[arg(long, value_name = "ADDR:PORT", env = "PLATEN_GATEWAY_LISTEN")]
+    pub gateway_listen: Option<SocketAddr>,
+    /// Metrics and health on a listener of their own
+    #[arg(long, value_name = "ADDR:PORT", env = "PLATEN_ADMIN_LISTEN")]
+    pub admin_listen: Option<SocketAddr>,
+    /// sqlite:PATH or postgres://…
+    #[arg(long, value_name = "URL", env = "PLATEN_DATABASE", hide_env_values = true)]
+    pub database: Option<String>,
+    /// dir:PATH
+    #[arg(long, value_name = "URL", env = "PLATEN_BLOBS")]
+    pub blobs: Option<String>,
+    /// Written when every door listens
+    #[arg(long, value_name = "PATH")]
+    pub ready_file: Option<PathBuf>,
+}
+
+/// `platen agent`
+#[derive(Args, Debug)]
+#[command(after_help = "Example:\n  platen agent --server https://print.example.com --enrol LQ7K… --data /var/lib/platen-agent\n  \
+    platen agent --data /var/lib/platen-agent          (every later start)")]
+pub struct AgentArgs {
+    /// The server, only needed with --enrol
+    #[arg(long, value_name = "URL", env = "PLATEN_SERVER")]
+    pub server: Option<String>,
+    /// One-time token from the page “Agents”
+    #[arg(long, value_name = "TOKEN", requires = "server", env = "PLATEN_ENROL", hide_env_values = true)]
+    pub enrol: Option<String>,
+    /// Folder of the agent's key and outbox
+    #[arg(long, value_name = "DIR", default_value = "platen-agent", env = "PLATEN_AGENT_DATA")]
+    pub data: PathBuf,
+    /// Name shown to people (default: this machine's host name)
+    #[arg(long)]
+    pub name: Option<String>,
+    /// Written when the agent is enrolled and at work
+    #[arg(long, value_name = "PATH")]
+    pub ready_file: Option<PathBuf>,
+}
+
+/// `platen demo`
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:\n  platen demo\n  platen demo --devices 1000 --port 0 --data demo-data")]
+pub struct DemoArgs {
+    /// Number of virtual devices
+    #[arg(long, default_value_t = 25, value_parser = clap::value_parser!(u32).range(1..=65_000))]
+    pub devices: u32,
+    /// Port of the page (0 = any)
+    #[arg(long, default_value_t = 8080)]
+    pub port: u16,
+    /// Folder to keep (default: a temporary one that goes with the demo)
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// Simulated seconds a second of the virtual devices
+    #[arg(long, default_value_t = 120.0, value_name = "X")]
+    pub speed: f64,
+    /// Written when every door listens and the account exists
+    #[arg(long, value_name = "PATH")]
+    pub ready_file: Option<PathBuf>,
+}
+
+/// `platen admin`
+#[derive(Subcommand, Debug)]
+pub enum AdminCommand {
+    /// Make an account
+    #[command(after_help = "Example:  echo -n 'a long pass phrase' | platen admin create-user --data d --email me@example.com --role admin --password-stdin")]
+    CreateUser {
+        /// Server's data folder
+        #[arg(long, value_name = "DIR", env = "PLATEN_DATA")]
+        data: PathBuf,
+        /// sqlite:PATH or postgres://… (default: as `serve`)
+        #[arg(long, value_name = "URL", env = "PLATEN_DATABASE", hide_env_values = true)]
+        database: Option<String>,
+        /// Address to sign in with
+        #[arg(long)]
+        email: String,
+        /// Name shown to people (default: the part before @)
+        #[arg(long)]
+        name: Option<String>,
+        /// What the account may do
+        #[arg(long, default_value = "user")]
+        role: RoleArg,
+        /// Read the password from standard input
+        #[arg(long, required = true)]
+        password_stdin: bool,
+    },
+    /// Make an API token and print it, once
+    #[command(after_help = "Example:  platen admin token --data d --email me@example.com --scope read")]
+    Token {
+        /// Server's data folder
+        #[arg(long, value_name = "DIR", env = "PLATEN_DATA")]
+        data: PathBuf,
+        /// sqlite:PATH or postgres://… (default: as `serve`)
+        #[arg(long, value_name = "URL", env = "PLATEN_DATABASE", hide_env_values = true)]
+        database: Option<String>,
+        /// Whose rights the token has
+        #[arg(long)]
+        email: String,
+        /// read, write or admin; repeat for several
+        #[arg(long = "scope", default_value = "read")]
+        scopes: Vec<String>,
+        /// Name shown in the list of tokens
+        #[arg(long, default_value = "command line")]
+        name: String,
+    },
+}
+
+/// Roles of the first version.
+#[derive(ValueEnum, Clone, Copy, Debug)]
+pub enum RoleArg {
+    /// Everything in the organisation, people included
+    Admin,
+    /// The fleet, agents and alerts
+    Manager,
+    /// Looks at the fleet
+    User,
+}
+
+/// `platen doctor`
+#[derive(Args, Debug)]
+#[command(after_help = "Example:  platen doctor --data /var/lib/platen")]
+pub struct DoctorArgs {
+    /// Server's data folder
+    #[arg(long, value_name = "DIR", env = "PLATEN_DATA", default_value = "platen-data")]
+    pub data: PathBuf,
+    /// sqlite:PATH or postgres://… (default: as `serve`)
+    #[arg(long, value_name = "URL", env = "PLATEN_DATABASE", hide_env_values = true)]
+    pub database: Option<String>,
+}
+
+/// `platen bench`
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:\n  platen bench list\n  platen bench web-lists --quick")]
+pub struct BenchArgs {
+    /// Name of the benchmark, or `list`
+    pub name: String,
+    /// End within 60 seconds; less certain figures
+    #[arg(long)]
+    pub quick: bool,
+}
+
+/// `platen profile`
+#[derive(Subcommand, Debug)]
+pub enum ProfileCommand {
+    /// Check a vendor profile and say what is wrong, by line
+    #[command(after_help = "Example:  platen profile check profiles/ricoh.toml")]
+    Check {
+        /// The profile
+        file: PathBuf,
+    },
+    /// Names of the built-in profiles
+    List,
+}
+
+/// `platen config`
+#[derive(Subcommand, Debug)]
+pub enum ConfigCommand {
+    /// Check a configuration file
+    Check {
+        /// The file
+        file: PathBuf,
+    },
+    /// Print every key with its value and meaning
+    Show {
+        /// The file; built-in values without it
+        file: Option<PathBuf>,
+    },
+}

@@ -1,0 +1,58 @@
+//! `platen config check | show`
+
+use anyhow::Result;
+
+use crate::cli::ConfigCommand;
+use crate::config::Config;
+use crate::exit::Exit;
+use crate::printer::Printer;
+
+const REFERENCE: &str = include_str!("../config.rs");
+
+/// Checks a file, or shows every key with its meaning.
+pub fn run(command: ConfigCommand, printer: Printer) -> Result<Exit> {
+    match command {
+        ConfigCommand::Check { file } => {
+            Config::load(&file)?;
+            printer.note(&format!("{} is good", file.display()));
+        }
+        ConfigCommand::Show { file } => {
+            let config = file.as_deref().map(Config::load).transpose()?.unwrap_or_default();
+            if printer.is_json() {
+                printer.document(&config)?;
+            } else {
+                printer.text(&shown(&config)?);
+            }
+        }
+    }
+    Ok(Exit::Success)
+}
+
+/// The reference is the doc comments of config.rs, so that the two cannot differ.
+fn shown(config: &Config) -> Result<String> {
+    let values: toml::Table = toml::Table::try_from(config)?;
+    let mut out = String::new();
+    let mut section = "";
+    let mut words = Vec::new();
+    for line in REFERENCE.lines().map(str::trim) {
+        if let Some(heading) = line.strip_prefix("/// `[").and_then(|rest| rest.strip_suffix("]`")) {
+            section = heading;
+            out.push_str(&format!("\n[{heading}]\n"));
+            words.clear();
+        } else if let Some(word) = line.strip_prefix("/// ") {
+            words.push(word);
+        } else if let Some(key) = line.strip_prefix("pub ").and_then(|rest| rest.split_once(": Option<")) {
+            let table = if section.is_empty() { Some(&values) } else { values.get(section).and_then(toml::Value::as_table) };
+            let value = table.and_then(|table| table.get(key.0));
+            out.push_str(&words.iter().map(|word| format!("# {word}\n")).collect::<String>());
+            out.push_str(&value.map_or_else(|| format!("# {} =\n", key.0), |value| format!("{} = {value}\n", key.0)));
+            words.clear();
+        } else {
+            words.clear();
+        }
+        if line.starts_with("/// Every value decided") {
+            break;
+        }
+    }
+    Ok(out)
+}
