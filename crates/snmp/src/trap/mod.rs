@@ -1,0 +1,1 @@
+//! Notifications: traps of v1 and v2c, informs.
