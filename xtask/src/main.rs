@@ -5,10 +5,12 @@ mod assets;
 mod command;
 mod demo;
 mod dist;
+mod http;
 mod layers;
 mod openapi;
 mod postgres;
 mod screenshots;
+mod soak;
 mod test;
 mod tidy;
 
@@ -26,6 +28,8 @@ usage: cargo xtask CHORE [ARGUMENTS]
   assets         build scripts and styles of the pages (needs Node; without it pages are plainer)
   openapi        write openapi/platen-v1.json anew from the handlers
   screenshots    photograph every page of a fresh demo into docs/screenshots
+  soak [FLAGS]   10,000 virtual devices under one agent and one server for ten minutes, measured
+                 (--devices N --minutes M --kill N --status-s S --postgres)
   dist           release build with man pages and shell completions in target/dist
 ";
 
@@ -41,6 +45,7 @@ fn main() -> ExitCode {
         "assets" => assets::run(),
         "openapi" => openapi::run(),
         "screenshots" => screenshots::run(&rest),
+        "soak" => soak::run(&rest),
         "dist" => dist::run(),
         "" | "help" | "--help" | "-h" => {
             print!("{HELP}");

@@ -1,0 +1,273 @@
+//! `cargo xtask soak`: many virtual devices under one agent and one server, measured; with `--kill N` also killed.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use serde_json::{Value, json};
+
+use crate::command::{Guarded, cargo, run as run_command, target};
+use crate::http::Http;
+use crate::postgres::Postgres;
+
+/// What the flags say.
+struct Wish {
+    devices: u32,
+    minutes: f64,
+    kills: u32,
+    status_s: u32,
+    postgres: bool,
+}
+
+impl Wish {
+    fn parse(arguments: &[String]) -> Result<Self> {
+        let mut wish = Self { devices: 10_000, minutes: 10.0, kills: 0, status_s: 60, postgres: false };
+        let mut rest = arguments.iter();
+        while let Some(flag) = rest.next() {
+            let mut value = || rest.next().with_context(|| format!("{flag} wants a value"));
+            match flag.as_str() {
+                "--devices" => wish.devices = value()?.parse()?,
+                "--minutes" => wish.minutes = value()?.parse()?,
+                "--kill" => wish.kills = value()?.parse()?,
+                "--status-s" => wish.status_s = value()?.parse()?,
+                "--postgres" => wish.postgres = true,
+                other => bail!("soak knows --devices --minutes --kill --status-s --postgres, not {other}"),
+            }
+        }
+        Ok(wish)
+    }
+}
+
+/// Builds for release, starts everything, watches, judges.
+pub(crate) fn run(arguments: &[String]) -> Result<()> {
+    let wish = Wish::parse(arguments)?;
+    run_command(cargo().args(["build", "--locked", "--release", "--package", "platen"]))?;
+    let folder = target().join("xtask").join(format!("soak-{}", std::process::id()));
+    std::fs::create_dir_all(&folder)?;
+    let outcome = Soak::start(&wish, &folder).and_then(|mut soak| soak.watch(&wish));
+    drop(std::fs::remove_dir_all(&folder));
+    outcome
+}
+
+struct Soak {
+    folder: PathBuf,
+    _vmfp: Guarded,
+    server: Option<Guarded>,
+    agent: Option<Guarded>,
+    http: Http,
+    web: String,
+    postgres: Option<Postgres>,
+}
+
+impl Soak {
+    fn start(wish: &Wish, folder: &Path) -> Result<Self> {
+        let postgres = if wish.postgres { Postgres::start()? } else { None };
+        let devices = wish.devices.to_string();
+        let vmfp = start(folder, "vmfp", &["vmfp", "--fleet", &devices, "--snmp-port", "16161", "--speed", "60"])?;
+        let data = folder.join("server");
+        let data = data.to_string_lossy().into_owned();
+        let database =
+            postgres.as_ref().map_or_else(|| format!("sqlite:{data}/platen.db"), |server| server.url.clone());
+        let account = ["--data", &data, "--database", &database, "--email", "soak@example.com"];
+        input(
+            &[&["admin", "create-user"], &account[..], &["--role", "admin", "--password-stdin"]].concat(),
+            "a long pass phrase",
+        )?;
+        let token = input(&[&["admin", "token"], &account[..], &["--scope", "admin", "--json"]].concat(), "")?;
+        let token: Value = serde_json::from_str(&token)?;
+        let token = token["token"].as_str().context("no token")?.to_owned();
+        let (server, ready) = serve(folder, &data, &database, "127.0.0.1:0")?;
+        let web = ready["web"].as_str().context("no web door")?.to_owned();
+        let http = Http::new(&web, &token)?;
+        let mut soak =
+            Self { folder: folder.to_owned(), _vmfp: vmfp.0, server: Some(server), agent: None, http, web, postgres };
+        soak.enrol(wish)?;
+        Ok(soak)
+    }
+
+    fn enrol(&mut self, wish: &Wish) -> Result<()> {
+        let invitation = self.http.send("POST", "/api/v1/agents/invitations", &json!({}))?;
+        let token = invitation["token"].as_str().context("no token in the invitation")?.to_owned();
+        self.start_agent(&["--server", &self.web.clone(), "--enrol", &token])?;
+        let agents = self.http.json("/api/v1/agents")?;
+        let id = agents["items"][0]["id"].as_str().context("the agent is not listed")?.to_owned();
+        let last = 0x7f14_0001u32 + wish.devices - 1;
+        let range = format!("127.20.0.1-{}:16161", std::net::Ipv4Addr::from(last));
+        let plan = json!({ "ranges": [range], "status_s": wish.status_s, "meters_s": 600, "full_s": 3600,
+            "discovery_s": 14_400, "discovery_pps": 5_000, "credentials": [{ "kind": "community", "community": "public" }] });
+        self.http.send("PUT", &format!("/api/v1/agents/{id}/plan"), &plan)?;
+        Ok(())
+    }
+
+    fn start_agent(&mut self, more: &[&str]) -> Result<()> {
+        let data = self.folder.join("agent").to_string_lossy().into_owned();
+        let arguments = [&["agent", "--data", &data], more].concat();
+        self.agent = Some(start(&self.folder, "agent", &arguments)?.0);
+        Ok(())
+    }
+
+    fn restart_server(&mut self) -> Result<()> {
+        let data = self.folder.join("server").to_string_lossy().into_owned();
+        let database = self.postgres.as_ref().map_or_else(|| format!("sqlite:{data}/platen.db"), |pg| pg.url.clone());
+        let listen = self.web.trim_start_matches("http://").to_owned();
+        self.server = Some(serve(&self.folder, &data, &database, &listen)?.0);
+        Ok(())
+    }
+
+    fn watch(&mut self, wish: &Wish) -> Result<()> {
+        let start = Instant::now();
+        self.wait_for_devices(u64::from(wish.devices) * 97 / 100)?;
+        println!("soak: fleet known after {:.0} s", start.elapsed().as_secs_f64());
+        let span = Duration::from_secs_f64(wish.minutes * 60.0);
+        let before = self.usage();
+        let start = Instant::now();
+        let (mut pages, mut kills) = (Vec::new(), 0);
+        while start.elapsed() < span || kills < wish.kills {
+            if kills < wish.kills {
+                self.kill_one(kills)?;
+                kills += 1;
+            }
+            pages.extend(self.page_times());
+            std::thread::sleep(Duration::from_millis(if wish.kills > 0 { 500 } else { 2_000 }));
+        }
+        let wall = start.elapsed().as_secs_f64();
+        self.report(&before, wall, &mut pages, wish)
+    }
+
+    /// Ends server and agent in turn, as a power cut does, and starts them again.
+    fn kill_one(&mut self, round: u32) -> Result<()> {
+        // The moment of death moves through the cycle, so that no phase of a report is spared.
+        std::thread::sleep(Duration::from_millis(u64::from(round * 37 % 400)));
+        let victim = if round.is_multiple_of(2) { &mut self.server } else { &mut self.agent };
+        if let Some(mut victim) = victim.take() {
+            victim.0.kill()?;
+            victim.0.wait()?;
+        }
+        if round.is_multiple_of(2) { self.restart_server() } else { self.start_agent(&[]) }
+    }
+
+    fn wait_for_devices(&self, wanted: u64) -> Result<()> {
+        let start = Instant::now();
+        let mut count = 0;
+        while start.elapsed() < Duration::from_secs(600) {
+            count = self.http.json("/api/v1/devices?limit=1&count=true")?["count"].as_u64().unwrap_or(0);
+            if count >= wanted {
+                return Ok(());
+            }
+            std::thread::sleep(Duration::from_secs(1));
+        }
+        bail!("only {count} of {wanted} devices were found within 10 minutes")
+    }
+
+    fn page_times(&self) -> Vec<(&'static str, Duration)> {
+        let lists = [
+            ("fleet by status", "/api/v1/devices?limit=50"),
+            ("fleet filtered", "/api/v1/devices?limit=50&filter=vendor%20eq%20%22ricoh%22&sort=name"),
+            ("alerts", "/api/v1/alerts?limit=50"),
+            ("search", "/api/v1/search?q=ward"),
+        ];
+        lists.iter().filter_map(|(name, path)| Some((*name, self.http.get(path, "application/json").ok()?.1))).collect()
+    }
+
+    fn usage(&self) -> [f64; 2] {
+        [&self.server, &self.agent].map(|role| role.as_ref().map_or(0.0, |role| cpu_seconds(role.0.id())))
+    }
+
+    fn report(&self, before: &[f64; 2], wall: f64, pages: &mut [(&'static str, Duration)], wish: &Wish) -> Result<()> {
+        let after = self.usage();
+        for (name, role, index) in [("server", &self.server, 0), ("agent", &self.agent, 1)] {
+            let memory = role.as_ref().map_or(0, |role| resident_mb(role.0.id()));
+            let cpu = (after[index] - before[index]) / wall * 100.0;
+            println!("soak: {name}: {cpu:.1} % of one core, {memory} MB resident");
+        }
+        for name in ["fleet by status", "fleet filtered", "alerts", "search"] {
+            let mut times: Vec<f64> =
+                pages.iter().filter(|page| page.0 == name).map(|page| page.1.as_secs_f64() * 1_000.0).collect();
+            times.sort_by(f64::total_cmp);
+            let at = |share: f64| times.get(((times.len() as f64 - 1.0) * share) as usize).copied().unwrap_or(f64::NAN);
+            println!("soak: {name}: p50 {:.1} ms, p99 {:.1} ms of {} calls", at(0.5), at(0.99), times.len());
+        }
+        self.judge(wish)
+    }
+
+    /// Every device polled on time; every acknowledged message there once.
+    fn judge(&self, wish: &Wish) -> Result<()> {
+        std::thread::sleep(Duration::from_secs(u64::from(wish.status_s) / 2 + 15));
+        let late = format!("seen lt \"-{}s\"", wish.status_s * 2);
+        let path = format!("/api/v1/devices?limit=1&count=true&filter={}", encode(&late));
+        let late = self.http.json(&path)?["count"].as_u64().unwrap_or(u64::MAX);
+        println!("soak: {late} devices not heard for two periods (sleeping and faulty ones among them)");
+        let data = self.folder.join("server").to_string_lossy().into_owned();
+        let database = self.postgres.as_ref().map_or_else(|| format!("sqlite:{data}/platen.db"), |pg| pg.url.clone());
+        let doctor = input(&["doctor", "--data", &data, "--database", &database, "--json"], "")?;
+        let doctor: Value = serde_json::from_str(&doctor)?;
+        let checks = doctor["checks"].as_array().context("doctor without checks")?;
+        let reports = checks.iter().find(|check| check["name"] == "reports").context("doctor without `reports`")?;
+        println!("soak: {}", reports["detail"].as_str().unwrap_or_default());
+        if reports["good"] != true {
+            bail!("an acknowledged report is missing or stored twice");
+        }
+        Ok(())
+    }
+}
+
+fn binary() -> PathBuf {
+    target().join("release/platen")
+}
+
+fn serve(folder: &Path, data: &str, database: &str, listen: &str) -> Result<(Guarded, Value)> {
+    start(folder, "serve", &["serve", "--data", data, "--database", database, "--listen", listen])
+}
+
+fn start(folder: &Path, name: &str, arguments: &[&str]) -> Result<(Guarded, Value)> {
+    let ready_file = folder.join(format!("{name}.ready.json"));
+    drop(std::fs::remove_file(&ready_file));
+    let log = std::fs::OpenOptions::new().create(true).append(true).open(folder.join(format!("{name}.log")))?;
+    let mut command = Command::new(binary());
+    command.args(arguments).arg("--ready-file").arg(&ready_file).stdin(Stdio::null());
+    let mut child = Guarded(command.stdout(log.try_clone()?).stderr(log).spawn()?);
+    for _ in 0..600 {
+        if let Ok(bytes) = std::fs::read(&ready_file) {
+            return Ok((child, serde_json::from_slice(&bytes)?));
+        }
+        if let Some(status) = child.0.try_wait()? {
+            let log = std::fs::read_to_string(folder.join(format!("{name}.log"))).unwrap_or_default();
+            bail!("{name} ended with {status} before it was ready:\n{log}");
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    bail!("{name} was not ready within 60 s")
+}
+
+/// Runs a command to its end with something on its standard input; what it printed.
+fn input(arguments: &[&str], text: &str) -> Result<String> {
+    use std::io::Write;
+    let mut child = Command::new(binary()).args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+    child.stdin.take().context("no stdin")?.write_all(text.as_bytes())?;
+    let output = child.wait_with_output()?;
+    if !output.status.success() && arguments.first() != Some(&"doctor") {
+        bail!("platen {} ended with {}", arguments.join(" "), output.status);
+    }
+    Ok(String::from_utf8(output.stdout)?)
+}
+
+/// User and system time of a process, from /proc.
+fn cpu_seconds(pid: u32) -> f64 {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let fields: Vec<&str> =
+        stat.rsplit_once(')').map(|(_, rest)| rest.split_whitespace().collect()).unwrap_or_default();
+    let ticks = |index: usize| fields.get(index).and_then(|field| field.parse::<f64>().ok()).unwrap_or(0.0);
+    (ticks(11) + ticks(12)) / 100.0
+}
+
+fn resident_mb(pid: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or_default();
+    line.trim().trim_end_matches(" kB").parse::<u64>().unwrap_or(0) / 1_024
+}
+
+fn encode(text: &str) -> String {
+    let safe = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte);
+    text.bytes().map(|byte| if safe(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
+}
