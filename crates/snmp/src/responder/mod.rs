@@ -1,9 +1,18 @@
-//! The agent side: answers requests from a [`Mib`]. `answer` is sans-IO, `serve` owns a socket.
+//! The agent side: answers requests from a [`Mib`]. [`answer`] is sans-IO; [`Responder`] owns a socket that may be
+//! thousands of devices at once.
+
+mod answer;
+mod serve;
+
+pub use answer::{Agent, Asked, Ignored, answer};
+pub use serve::{Datagram, Responder, ResponderConfig};
 
 use crate::error::ErrorStatus;
 use crate::oid::Oid;
-use crate::target::Version;
 use crate::value::{Value, VarBind};
+
+/// Longest answer an agent gives unless told otherwise: what an Ethernet frame carries.
+pub const DEFAULT_LIMIT: usize = 1_472;
 
 /// The objects of one device.
 pub trait Mib {
@@ -14,20 +23,8 @@ pub trait Mib {
     fn next(&self, oid: &Oid) -> Option<(Oid, Value)>;
 
     /// Writes all or none; on refusal the reason and the place of the object at fault, from 1.
-    fn set(&self, _values: &[VarBind]) -> Result<(), (ErrorStatus, u32)> {
+    fn set(&self, values: &[VarBind]) -> Result<(), (ErrorStatus, u32)> {
+        let _ = values;
         Err((ErrorStatus::NOT_WRITABLE, 1))
     }
-}
-
-/// What a request presents to be let in.
-#[derive(Clone, Copy, Debug)]
-pub struct Asked<'a> {
-    /// Version of the message.
-    pub version: Version,
-    /// Community (v1, v2c) or user (v3).
-    pub name: &'a [u8],
-    /// Context name (v3), else empty.
-    pub context: &'a [u8],
-    /// Whether it wants to write.
-    pub write: bool,
 }
