@@ -63,7 +63,7 @@ impl Postgres {
 
     pub(crate) async fn begin(&self, begin: &str, view: &View) -> Result<PostgresTx> {
         let tenants = tenants(view)?;
-        let tx = PostgresTx { client: Some(self.client().await?) };
+        let tx = PostgresTx { client: Some(self.client().await?), running: false };
         let text = format!(
             "{begin}; set local role {ROLE}; set local platen.tenants = '{tenants}'; \
              set local idle_in_transaction_session_timeout = 60000"
@@ -82,7 +82,7 @@ impl Postgres {
     /// A transaction of the role that the address names.
     pub(crate) async fn begin_as_owner(&self, view: &View) -> Result<PostgresTx> {
         let tenants = tenants(view)?;
-        let tx = PostgresTx { client: Some(self.client().await?) };
+        let tx = PostgresTx { client: Some(self.client().await?), running: false };
         let text = format!("begin; set local platen.tenants = '{tenants}'; set local client_min_messages = warning");
         tx.client()?.batch_execute(&text).await.map_err(|e| engine_error("begin", e))?;
         Ok(tx)
@@ -111,6 +111,8 @@ fn tenants(view: &View) -> Result<String> {
 /// A transaction on a pooled connection.
 pub(crate) struct PostgresTx {
     client: Option<Object>,
+    /// A statement is on its way; still true when dropped, its caller has gone away.
+    running: bool,
 }
 
 impl PostgresTx {
@@ -118,19 +120,40 @@ impl PostgresTx {
         self.client.as_ref().ok_or_else(|| Error::aborted("transaction"))
     }
 
-    pub(crate) async fn query(&self, sql: &Sql, values: &[Value]) -> Result<Vec<Row>> {
+    pub(crate) async fn query(&mut self, sql: &Sql, values: &[Value]) -> Result<Vec<Row>> {
+        self.running = true;
+        let outcome = self.send_query(sql, values).await;
+        self.running = false;
+        outcome
+    }
+
+    pub(crate) async fn execute(&mut self, sql: &Sql, values: &[Value]) -> Result<u64> {
+        self.running = true;
+        let outcome = self.send_execute(sql, values).await;
+        self.running = false;
+        outcome
+    }
+
+    pub(crate) async fn many(&mut self, sql: &Sql, rows: &[Vec<Value>]) -> Result<u64> {
+        self.running = true;
+        let outcome = self.send_many(sql, rows).await;
+        self.running = false;
+        outcome
+    }
+
+    async fn send_query(&self, sql: &Sql, values: &[Value]) -> Result<Vec<Row>> {
         let statement = self.prepare(sql, values).await?;
         let stream = self.client()?.query_raw(&statement, values).await;
         let stream = stream.map_err(|e| engine_error(sql.name(), e))?;
         crate::convert::collect(sql.name(), &statement, stream).await
     }
 
-    pub(crate) async fn execute(&self, sql: &Sql, values: &[Value]) -> Result<u64> {
+    async fn send_execute(&self, sql: &Sql, values: &[Value]) -> Result<u64> {
         let statement = self.prepare(sql, values).await?;
         self.client()?.execute_raw(&statement, values).await.map_err(|e| engine_error(sql.name(), e))
     }
 
-    pub(crate) async fn many(&self, sql: &Sql, rows: &[Vec<Value>]) -> Result<u64> {
+    async fn send_many(&self, sql: &Sql, rows: &[Vec<Value>]) -> Result<u64> {
         let Some(first) = rows.first() else { return Ok(0) };
         let statement = self.prepare(sql, first).await?;
         let client = self.client()?;
@@ -178,7 +201,20 @@ impl PostgresTx {
 
 impl Drop for PostgresTx {
     fn drop(&mut self) {
-        let Some(client) = &self.client else { return };
+        let Some(client) = self.client.take() else { return };
+        if self.running
+            && let Ok(runtime) = tokio::runtime::Handle::try_current()
+        {
+            // Nobody waits for the answer: stop the server's work. A cancel could hit the next user of this
+            // connection, so it leaves the pool.
+            let client = Object::take(client);
+            runtime.spawn(async move {
+                if let Err(error) = client.cancel_token().cancel_query(NoTls).await {
+                    tracing::debug!(%error, "cannot cancel a statement that nobody waits for");
+                }
+            });
+            return;
+        }
         // The first poll sends it; the next user of this connection is served after it.
         drop(client.batch_execute("rollback").now_or_never());
     }

@@ -117,7 +117,7 @@ fn prepare_writer(writer: &Connection) -> rusqlite::Result<()> {
 pub(crate) fn query(connection: &Connection, sql: &Sql, values: &[Value]) -> Result<Vec<Row>> {
     with_statement(connection, sql, |statement| {
         bind(statement, sql, values)?;
-        let columns: Arc<[String]> = statement.column_names().into_iter().map(str::to_owned).collect();
+        let columns: Arc<[String]> = statement.column_names().map(str::to_owned).collect();
         let name: Arc<str> = sql.name().into();
         let width = columns.len();
         let mut found = Vec::new();
@@ -234,7 +234,7 @@ pub(crate) fn engine_error(subject: &str, error: rusqlite::Error) -> Error {
                 },
                 ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase => ErrorKind::Corrupt,
                 ErrorCode::CannotOpen | ErrorCode::SystemIoFailure | ErrorCode::PermissionDenied => ErrorKind::Io,
-                ErrorCode::ReadOnly => ErrorKind::Usage,
+                ErrorCode::ReadOnly | ErrorCode::TypeMismatch => ErrorKind::Usage,
                 _ => ErrorKind::Engine,
             }
         }
