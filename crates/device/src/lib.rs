@@ -1,1 +1,26 @@
-//! Talks to one device: transports, drivers, vendor profiles as data.
+//! Reads one printer truthfully. [`Snapshot`] holds what a device said; [`assemble`] turns it into a
+//! [`wire::Reading`] by the standard tables (`standard`) and by what is known of its vendor ([`profile`], data);
+//! [`read`] asks over the network, [`vitals`] asks cheaply, [`identify`] judges one packet of discovery.
+
+mod assemble;
+mod identity;
+mod level;
+mod meters;
+pub mod profile;
+mod reader;
+mod reasons;
+mod snapshot;
+mod snmprec;
+mod standard;
+mod status;
+mod text;
+mod time;
+
+pub use assemble::{Origin, assemble};
+pub use identity::{Guess, Makers, identify};
+pub use reader::{
+    Access, Context, Known, Read, ReadError, StatusRead, Tried, Vitals, read, read_meters, read_status, reread, vitals,
+};
+pub use snapshot::{Row, Snapshot};
+pub use snmprec::{RecordingError, load_recording, parse_recording};
+pub use text::Charset;

@@ -1,0 +1,81 @@
+//! From everything that a device said to one reading. No network, no clock: the same input gives the same reading.
+
+use wire::{Reading, SnmpVersion};
+
+use crate::identity::{self, Makers};
+use crate::meters;
+use crate::profile::{Catalogue, ErrorState, Profile};
+use crate::snapshot::Snapshot;
+use crate::standard::alerts::{self, Around};
+use crate::standard::supplies::{self, Habits};
+use crate::standard::{host, paper};
+use crate::status::{self, Evidence};
+
+/// Where and when a snapshot was taken.
+#[derive(Clone, Debug)]
+pub struct Origin {
+    /// The address that was read.
+    pub address: String,
+    /// UDP port.
+    pub port: u16,
+    /// The version it answered in.
+    pub version: SnmpVersion,
+    /// When the device started, milliseconds since 1970; without it alerts carry no time.
+    pub boot_ms: Option<i64>,
+    /// Faults that were met while asking.
+    pub quirks: Vec<String>,
+}
+
+impl Origin {
+    /// An origin without clock and faults.
+    pub fn new(address: impl Into<String>, port: u16, version: SnmpVersion) -> Self {
+        Self { address: address.into(), port, version, boot_ms: None, quirks: Vec::new() }
+    }
+}
+
+/// Builds the reading with the catalogue in use.
+pub fn assemble(said: &Snapshot, origin: Origin) -> Reading {
+    assemble_with(said, origin, &Makers::find(said, Catalogue::current()))
+}
+
+/// Builds the reading by profiles that were chosen already.
+pub(crate) fn assemble_with(said: &Snapshot, origin: Origin, makers: &Makers) -> Reading {
+    let printer = host::printer_index(said);
+    let charset = host::charset(said, printer);
+    let mut quirks = origin.quirks;
+    let identity = identity::read(said, charset, makers);
+    let staged = makers.iter().flat_map(|profile| &profile.staged).find(|steps| steps.fits(identity.model.as_deref()));
+    let habits = Habits { staged, rules: makers.iter().map(|profile| &profile.supplies).collect() };
+    let supplies = supplies::read(said, charset, &habits, &mut quirks);
+    let covers = paper::covers(said, charset);
+    let alerts = alerts::read(said, charset, Around { supplies: &supplies, boot_ms: origin.boot_ms });
+    let evidence = Evidence {
+        printer,
+        order: octet_order(makers.iter()),
+        supplies: &supplies,
+        covers: &covers,
+        alerts: &alerts,
+    };
+    let status = status::read(said, host::console(said, printer, charset), evidence, &mut quirks);
+    quirks.sort();
+    quirks.dedup();
+    Reading {
+        address: origin.address,
+        port: origin.port,
+        snmp: origin.version,
+        identity,
+        status,
+        meters: meters::read(said, charset, makers.iter()),
+        supplies,
+        inputs: paper::inputs(said, charset),
+        outputs: paper::outputs(said, charset),
+        covers,
+        alerts,
+        quirks,
+    }
+}
+
+fn octet_order<'a>(mut profiles: impl Iterator<Item = &'a Profile>) -> ErrorState {
+    let swapped = profiles.any(|profile| profile.error_state == ErrorState::Swapped);
+    if swapped { ErrorState::Swapped } else { ErrorState::Standard }
+}

@@ -1,0 +1,177 @@
+//! The model, from the first source that holds one, without the brand, legal marks, versions and serial numbers.
+
+use snmp::Oid;
+
+use super::{DeviceId, Makers};
+use crate::profile::{ModelRules, ModelSource, Profile};
+use crate::snapshot::Snapshot;
+use crate::standard::oid;
+use crate::text::{self, Charset};
+
+/// Texts of the standard objects that may hold a model.
+pub(super) struct Texts<'a> {
+    /// sysDescr.
+    pub system: Option<&'a str>,
+    /// hrDeviceDescr of the printer.
+    pub device: Option<String>,
+    /// prtGeneralPrinterName.
+    pub name: Option<String>,
+    /// The serial number, which some descriptions repeat.
+    pub serial: Option<&'a str>,
+}
+
+pub(super) fn find(said: &Snapshot, charset: Charset, makers: &Makers, id: &DeviceId, texts: &Texts<'_>) -> Option<String> {
+    let unknown = Profile::default();
+    let profiles: Vec<&Profile> = makers.iter().collect();
+    let first = profiles.first().copied().unwrap_or(&unknown);
+    // A brand without rules of its own writes as its maker does.
+    let ruling = if first.model.oids.is_empty() && first.made_by.is_some() { profiles.last().copied().unwrap_or(first) } else { first };
+    let rules = &ruling.model;
+    let mut names: Vec<String> = profiles.iter().flat_map(|profile| &profile.names).map(|name| name.to_lowercase()).collect();
+    names.extend(id.maker.iter().map(|maker| maker.to_lowercase()));
+    names.extend(rules.drop_beginnings.iter().map(|text| text.to_lowercase()));
+    names.sort_by_key(|name| std::cmp::Reverse(name.len()));
+    let clean = |text: String| clean(&text, rules, &names);
+    rules.from.iter().find_map(|source| match source {
+        ModelSource::Own => profiles
+            .iter()
+            .flat_map(|profile| &profile.model.oids)
+            .find_map(|object| clean(said.text(&object.0, charset)?)),
+        ModelSource::Device => clean(without_tail(texts.device.clone()?, rules, texts.serial)),
+        ModelSource::System => clean(of_system(texts.system?, rules)?),
+        ModelSource::DeviceId => clean(id.model.clone()?),
+        ModelSource::Name => clean(texts.name.clone()?),
+        ModelSource::ObjectId => known_object(said, rules),
+    })
+}
+
+fn known_object(said: &Snapshot, rules: &ModelRules) -> Option<String> {
+    let object: &Oid = said.get(&oid::SYS_OBJECT_ID)?.as_oid()?;
+    rules.object_ids.iter().find(|known| known.oid.0 == *object).map(|known| known.model.clone())
+}
+
+/// The part of sysDescr that may be a model.
+fn of_system(descr: &str, rules: &ModelRules) -> Option<String> {
+    let lower = descr.to_ascii_lowercase();
+    let start = rules.after.iter().find_map(|mark| Some(lower.find(&mark.to_ascii_lowercase())? + mark.len()));
+    if start.is_none() && rules.only_after {
+        return None;
+    }
+    let mut text = descr.get(start.unwrap_or(0)..)?;
+    text = cut(text, &rules.before);
+    if rules.drop_version
+        && let Some((head, last)) = text.trim_end().rsplit_once(' ')
+        && is_version(last)
+    {
+        text = head;
+    }
+    Some(text.to_owned())
+}
+
+/// hrDeviceDescr of some vendors goes on with the serial number and the firmware: `T640 991AB12 LS.ST.P240`.
+fn without_tail(text: String, rules: &ModelRules, serial: Option<&str>) -> String {
+    if !rules.first_words {
+        return text;
+    }
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let foreign = |word: &str| {
+        let dotted = word.split('.').count() >= 3;
+        dotted || serial.is_some_and(|serial| word.len() >= 5 && (serial.starts_with(word) || word.starts_with(serial)))
+    };
+    let end = words.iter().skip(1).position(|word| foreign(word)).map_or(words.len(), |at| at + 1);
+    // The serial stands right before the firmware, also where no other object tells it.
+    let end = if end < words.len() && end > 2 && is_serial(words[end - 1]) { end - 1 } else { end };
+    words[..end].join(" ")
+}
+
+fn is_serial(word: &str) -> bool {
+    word.len() >= 7 && word.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'-')
+}
+
+fn is_version(word: &str) -> bool {
+    let word = word.trim_start_matches(['v', 'V']);
+    let digits = word.trim_end_matches(|letter: char| letter.is_ascii_alphabetic());
+    let mut parts = digits.split('.').peekable();
+    let number = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    digits.contains('.') && parts.all(number)
+}
+
+fn cut<'a>(text: &'a str, marks: &[String]) -> &'a str {
+    // ASCII folding keeps byte places, so that a place in the folded text is one in the text.
+    let lower = text.to_ascii_lowercase();
+    let end = marks.iter().filter_map(|mark| lower.find(&mark.to_ascii_lowercase())).min();
+    end.and_then(|end| text.get(..end)).unwrap_or(text)
+}
+
+fn clean(text: &str, rules: &ModelRules, names: &[String]) -> Option<String> {
+    let mut plain = text.to_owned();
+    for mark in ["(R)", "(r)", "(TM)", "(tm)", "®", "™", "\u{ae}"] {
+        plain = plain.replace(mark, "");
+    }
+    let plain = cut(&plain, &rules.before);
+    let mut model = plain.split_whitespace().collect::<Vec<_>>().join(" ");
+    if is_no_model(&model, rules) {
+        return None;
+    }
+    while let Some(rest) = names.iter().find_map(|name| without_name(&model, name)) {
+        model = rest;
+    }
+    for ending in &rules.drop_endings {
+        let lower = model.to_ascii_lowercase();
+        if lower.ends_with(&ending.to_ascii_lowercase()) {
+            model.truncate(model.len() - ending.len());
+            model = model.trim_end().to_owned();
+        }
+    }
+    let speaks = model.chars().any(char::is_alphanumeric) && !is_no_model(&model, rules);
+    speaks.then_some(model)
+}
+
+fn is_no_model(text: &str, rules: &ModelRules) -> bool {
+    let lower = text.to_lowercase();
+    rules.not.iter().any(|start| lower.starts_with(&start.to_lowercase()))
+}
+
+/// The text behind a name that stands apart at its beginning.
+fn without_name(text: &str, name: &str) -> Option<String> {
+    let lower = text.to_lowercase();
+    if name.is_empty() || text::find_words(&lower, name) != Some(0) {
+        return None;
+    }
+    let rest = text.get(name.len()..)?.trim_start_matches(|letter: char| letter.is_whitespace() || matches!(letter, ',' | ':' | '_'));
+    // `HP-1234` and `Epson/X` are names of their own.
+    (!rest.starts_with(['-', '/', '&'])).then(|| rest.to_owned()).filter(|rest| !rest.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_told_from_models() {
+        for version in ["1.09", "2.04", "1.18", "v3.1.2", "1.2a"] {
+            assert!(is_version(version), "{version}");
+        }
+        for model in ["3053", "C2503", "4.x", "v", ".5.", "C.5"] {
+            assert!(!is_version(model), "{model}");
+        }
+    }
+
+    #[test]
+    fn serial_and_firmware_behind_the_model_are_cut() {
+        let rules = ModelRules { first_words: true, ..ModelRules::default() };
+        let cut = |text: &str, serial| without_tail(text.to_owned(), &rules, serial);
+        assert_eq!(cut("Dell S5830dn 7XQ1R92 LW62.DN4.P636", Some("7XQ1R92-132-13")), "Dell S5830dn");
+        assert_eq!(cut("Lexmark T640 991AB12 LS.ST.P240", None), "Lexmark T640");
+        assert_eq!(cut("Lexmark MX722ade", None), "Lexmark MX722ade");
+        assert_eq!(cut("Lexmark Forms Printer 2580", None), "Lexmark Forms Printer 2580");
+    }
+
+    #[test]
+    fn names_go_only_where_they_stand_apart() {
+        assert_eq!(without_name("Samsung ML-371x", "samsung").as_deref(), Some("ML-371x"));
+        assert_eq!(without_name("EPSON", "epson"), None);
+        assert_eq!(without_name("OKI-MC873", "oki"), None);
+        assert_eq!(without_name("Canonical 5", "canon"), None);
+    }
+}

@@ -1,0 +1,383 @@
+//! One visit to one device: find the way in, ask table by table, keep what came. A question that fails costs its own
+//! answer only, and the deadline holds over all of them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use snmp::{AuthProtocol, Engine, Error, Oid, PrivProtocol, Security, Target, UsmUser, Version, Walk, WalkLimits};
+use tokio::time::Instant;
+use wire::SnmpVersion;
+use wire::plan::SnmpCredential;
+
+use super::access::{Access, Context, Known};
+use super::error::{ReadError, Tried};
+use super::questions::{self, Columns, Depth, Tables};
+use crate::assemble::Origin;
+use crate::identity::{DeviceId, Makers};
+use crate::profile::Catalogue;
+use crate::snapshot::Snapshot;
+use crate::standard::oid;
+
+/// Longest wait for one packet once the way in is found.
+const PATIENCE: Duration = Duration::from_millis(1_500);
+/// Longest wait for a context that may not exist.
+const CONTEXT_PATIENCE: Duration = Duration::from_millis(800);
+/// Most objects of one GET: some agents answer tooBig, or nothing, to longer ones.
+const OBJECTS_A_GET: usize = 20;
+/// Two clocks that agree within this are one: alerts keep their times from reading to reading.
+const SAME_BOOT_MS: i64 = 60_000;
+
+pub(super) struct Session<'a> {
+    engine: &'a Engine,
+    access: &'a Access,
+    target: Target,
+    credential: usize,
+    deadline: Instant,
+    said: Snapshot,
+    makers: Makers,
+    quirks: Vec<String>,
+    known: Known,
+}
+
+/// One way in.
+struct Way {
+    credential: usize,
+    security: Security,
+}
+
+impl<'a> Session<'a> {
+    /// Finds the way in with the first packet; what worked before is tried first.
+    pub(super) async fn open(engine: &'a Engine, access: &'a Access, known: &Known) -> Result<Self, ReadError> {
+        let started = Instant::now();
+        let deadline = started + access.timeout;
+        let ways = ways(access, known)?;
+        // Each way gets two packets, so that one lost packet does not hide a device, within the time for all.
+        let patience = (access.timeout / (2 * ways.len() as u32 + 1)).clamp(Duration::from_millis(150), PATIENCE);
+        let mut refusal = None;
+        let opening = questions::opening();
+        for way in &ways {
+            let security = in_context(&way.security, access.context.as_deref());
+            let target = Target::new(access.address, security).patience(patience, 1);
+            let request = engine.get(&target, &opening);
+            match tokio::time::timeout_at(deadline, request).await {
+                Ok(Ok(rows)) => {
+                    let target = target.patience(PATIENCE.min(access.timeout / 2), 1);
+                    let known = known.clone();
+                    let mut session = Self {
+                        engine, access, target, credential: way.credential, deadline, known,
+                        said: rows.into_iter().collect(),
+                        makers: Makers::default(),
+                        quirks: Vec::new(),
+                    };
+                    session.makers = Makers::find(&session.said, Catalogue::current());
+                    return Ok(session);
+                }
+                Ok(Err(Error::Timeout { .. })) => {}
+                Ok(Err(Error::Unreachable { target })) => return Err(ReadError::Closed { address: target }),
+                Ok(Err(source @ (Error::Busy { .. } | Error::Stopped { .. } | Error::Socket { .. }))) => {
+                    return Err(ReadError::Engine(source));
+                }
+                Ok(Err(source)) => refusal = Some(source),
+                Err(_) => break,
+            }
+        }
+        let tried = tried(access, &ways, started.elapsed());
+        Err(match refusal {
+            Some(source) => ReadError::Refused { tried, source },
+            None => ReadError::Silent(tried),
+        })
+    }
+
+    /// Asks standard tables, two groups under way at a time.
+    pub(super) async fn ask_tables(&mut self, tables: &[Tables]) {
+        for pair in tables.chunks(2) {
+            let asked = (questions::columns(pair[0]), pair.get(1).map(|tables| questions::columns(*tables)));
+            let (first, second) = tokio::join!(self.walk(&asked.0), async {
+                match &asked.1 {
+                    Some(columns) => self.walk(columns).await,
+                    None => Answer::default(),
+                }
+            });
+            self.keep(first);
+            self.keep(second);
+        }
+        self.makers = Makers::find(&self.said, Catalogue::current());
+    }
+
+    /// Asks the objects of the vendor's profile, and once more if the answer shows another vendor.
+    pub(super) async fn ask_vendor(&mut self, depth: Depth) {
+        for _ in 0..2 {
+            let vendor = self.makers.brand.as_ref().map(|brand| brand.vendor.clone());
+            let mut objects: Vec<Oid> = self.makers.iter().flat_map(|profile| questions::own_objects(profile, depth)).collect();
+            if depth != Depth::Counters {
+                objects.extend([oid::HP_DEVICE_ID.clone(), oid::PPM_DEVICE_ID.clone()]);
+            }
+            objects.retain(|object| self.said.get(object).is_none());
+            let columns: Columns = self.makers.iter().flat_map(|profile| questions::own_columns(profile, depth)).collect();
+            let (gets, walk) = tokio::join!(self.get_all(&objects), async {
+                match columns.is_empty() {
+                    true => Answer::default(),
+                    false => self.walk(&columns).await,
+                }
+            });
+            self.keep(gets);
+            self.keep(walk);
+            self.makers = Makers::find(&self.said, Catalogue::current());
+            if self.makers.brand.as_ref().map(|brand| brand.vendor.clone()) == vendor {
+                break;
+            }
+        }
+    }
+
+    /// Asks once more in the vendor's second context, where supplies or device id are missing.
+    pub(super) async fn ask_context(&mut self) {
+        let wanted = self.makers.iter().find_map(|profile| profile.needs_context.clone());
+        let has_id = DeviceId::of(&self.said, self.makers.iter()) != DeviceId::default();
+        let has_supplies = self.said.has(&oid::SUPPLY);
+        let (Some(context), None, false) = (wanted, &self.access.context, has_id && has_supplies) else { return };
+        if self.known.context == Context::Silent {
+            return;
+        }
+        let retries = u8::from(matches!(self.known.context, Context::Answers(_)));
+        let security = in_context(&self.target.security, Some(&context));
+        let usual = std::mem::replace(&mut self.target, Target::new(self.access.address, security));
+        self.target = self.target.clone().patience(CONTEXT_PATIENCE, retries);
+        let mut objects = vec![oid::HP_DEVICE_ID.clone(), oid::PPM_DEVICE_ID.clone()];
+        objects.extend(self.makers.iter().flat_map(|profile| questions::own_objects(profile, Depth::Identity)));
+        objects.retain(|object| self.said.get(object).is_none());
+        let answer = self.get_all(&objects).await;
+        let heard = answer.failed.is_none();
+        self.said.extend(answer.rows);
+        if heard && !has_supplies {
+            let walk = self.walk(&questions::columns(Tables::Supplies)).await;
+            self.keep(walk);
+        }
+        self.target = usual;
+        self.known.context = if heard { Context::Answers(context) } else { Context::Silent };
+        self.makers = Makers::find(&self.said, Catalogue::current());
+    }
+
+    /// GETs of a bearable length; a GET that is refused is asked again in halves.
+    pub(super) async fn get_all(&self, objects: &[Oid]) -> Answer {
+        let mut answer = Answer::default();
+        let mut waiting: Vec<&[Oid]> = objects.chunks(OBJECTS_A_GET).rev().collect();
+        while let Some(part) = waiting.pop() {
+            let request = self.engine.get(&self.target, part);
+            match tokio::time::timeout_at(self.deadline, request).await {
+                Ok(Ok(rows)) => answer.rows.extend(rows),
+                Ok(Err(error)) if error.is_silence() || part.len() == 1 => answer.failed = Some(error.is_silence()),
+                Ok(Err(_)) => {
+                    let (head, tail) = part.split_at(part.len() / 2);
+                    waiting.extend([tail, head]);
+                }
+                Err(_) => {
+                    answer.failed = Some(true);
+                    break;
+                }
+            }
+            if answer.failed == Some(true) {
+                break;
+            }
+        }
+        answer
+    }
+
+    /// Walks columns together; when that fails, each half by itself, so that one bad table costs itself only.
+    async fn walk(&self, columns: &[Oid]) -> Answer {
+        let mut answer = Answer::default();
+        let limits = WalkLimits { rows: 5_000, exchanges: 400, ..WalkLimits::default() };
+        let mut waiting = vec![columns];
+        while let Some(part) = waiting.pop() {
+            let request = self.engine.walk_columns(&self.target, part, &limits);
+            match tokio::time::timeout_at(self.deadline, request).await {
+                Ok(Ok(walk)) => answer.take(walk),
+                Ok(Err(error)) => {
+                    let lasting = matches!(error, Error::Unreachable { .. } | Error::Stopped { .. });
+                    if part.len() == 1 || lasting {
+                        answer.failed = Some(error.is_silence());
+                    } else {
+                        let (head, tail) = part.split_at(part.len() / 2);
+                        waiting.extend([tail, head]);
+                    }
+                    if lasting {
+                        break;
+                    }
+                }
+                Err(_) => {
+                    answer.failed = Some(true);
+                    break;
+                }
+            }
+        }
+        answer
+    }
+
+    pub(super) fn keep(&mut self, answer: Answer) {
+        self.said.extend(answer.rows);
+        self.quirks.extend(answer.quirks);
+        match answer.failed {
+            Some(true) if Instant::now() >= self.deadline => self.quirks.push("reading-cut-short-by-time-out".to_owned()),
+            Some(true) => self.quirks.push("tables-not-answered".to_owned()),
+            Some(false) => self.quirks.push("tables-refused".to_owned()),
+            None => {}
+        }
+    }
+
+    /// Chooses the profiles by an earlier reading, where the opening packet alone tells less.
+    pub(super) fn take_makers_from(&mut self, known: &Known) {
+        let catalogue = Catalogue::current();
+        let brand = known.vendor.as_deref().and_then(|vendor| catalogue.of_vendor(vendor));
+        if let Some(brand) = brand.filter(|brand| self.makers.brand.as_ref().is_none_or(|now| now.vendor != brand.vendor)) {
+            self.makers = Makers::of(brand, &self.said, catalogue);
+        }
+    }
+
+    /// One GET by the way that worked before, with one retry; nothing else is tried. Without an earlier reading the
+    /// way is found first.
+    pub(super) async fn ask_once(
+        engine: &Engine,
+        access: &Access,
+        known: &Known,
+        objects: &[Oid],
+    ) -> Result<Snapshot, ReadError> {
+        let started = Instant::now();
+        if known.version.is_none() {
+            let session = Session::open(engine, access, known).await?;
+            let mut said = session.said.clone();
+            said.extend(session.get_all(objects).await.rows);
+            return Ok(said);
+        }
+        let mut ways = ways(access, known)?;
+        ways.truncate(1);
+        let security = in_context(&ways[0].security, access.context.as_deref());
+        let target = Target::new(access.address, security).patience(PATIENCE.min(access.timeout / 2), 1);
+        let silent = || ReadError::Silent(tried(access, &ways, started.elapsed()));
+        match tokio::time::timeout(access.timeout, engine.get(&target, objects)).await {
+            Ok(Ok(rows)) => Ok(rows.into_iter().collect()),
+            Ok(Err(Error::Timeout { .. })) | Err(_) => Err(silent()),
+            Ok(Err(Error::Unreachable { target })) => Err(ReadError::Closed { address: target }),
+            Ok(Err(source @ (Error::Busy { .. } | Error::Stopped { .. } | Error::Socket { .. }))) => Err(ReadError::Engine(source)),
+            Ok(Err(source)) => Err(ReadError::Refused { tried: tried(access, &ways, started.elapsed()), source }),
+        }
+    }
+
+    /// What came of the visit.
+    pub(super) fn close(self) -> (Snapshot, Makers, Origin, Known) {
+        let mut known = self.known;
+        let version = match self.target.security.version() {
+            Version::V1 => SnmpVersion::V1,
+            Version::V2c => SnmpVersion::V2c,
+            Version::V3 => SnmpVersion::V3,
+        };
+        (known.version, known.credential) = (Some(version), self.credential);
+        let uptime = self.said.number(&oid::SYS_UP_TIME);
+        known.boot_ms = uptime.map(|ticks| crate::time::now_ms() - ticks * 10).map(|now| match known.boot_ms {
+            Some(before) if (before - now).abs() < SAME_BOOT_MS => before,
+            _ => now,
+        });
+        let origin = Origin {
+            address: self.access.address.ip().to_string(),
+            port: self.access.address.port(),
+            version,
+            boot_ms: known.boot_ms,
+            quirks: self.quirks,
+        };
+        (self.said, self.makers, origin, known)
+    }
+}
+
+/// What a question brought.
+#[derive(Default)]
+pub(super) struct Answer {
+    rows: Vec<snmp::VarBind>,
+    quirks: Vec<String>,
+    /// Something was not answered: `true` by silence, `false` by refusal.
+    failed: Option<bool>,
+}
+
+impl Answer {
+    fn take(&mut self, walk: Walk) {
+        self.rows.extend(walk.rows);
+        self.quirks.extend(walk.quirks.iter().map(|quirk| quirk.name().to_owned()));
+        if walk.incomplete {
+            self.failed = Some(self.failed.unwrap_or(false));
+        }
+    }
+}
+
+/// All ways in, what worked before first. Versions outside, credentials inside: v2c is tried with each community
+/// before v1 is tried with any.
+fn ways(access: &Access, known: &Known) -> Result<Vec<Way>, ReadError> {
+    let versions: &[SnmpVersion] = match access.version {
+        None => &[SnmpVersion::V2c, SnmpVersion::V3, SnmpVersion::V1],
+        Some(SnmpVersion::V1) => &[SnmpVersion::V1],
+        Some(SnmpVersion::V2c) => &[SnmpVersion::V2c],
+        Some(SnmpVersion::V3) => &[SnmpVersion::V3],
+    };
+    let mut ways = Vec::new();
+    for version in versions {
+        for (place, credential) in access.credentials.iter().enumerate() {
+            if let Some(security) = security(credential, *version, place)? {
+                let before = known.version == Some(*version) && known.credential == place;
+                let at = if before { 0 } else { ways.len() };
+                ways.insert(at, Way { credential: place, security });
+            }
+        }
+    }
+    match ways.is_empty() {
+        true => Err(ReadError::NothingToTry(access.version.map_or("", SnmpVersion::as_str))),
+        false => Ok(ways),
+    }
+}
+
+fn security(credential: &SnmpCredential, version: SnmpVersion, place: usize) -> Result<Option<Security>, ReadError> {
+    Ok(match (credential, version) {
+        (SnmpCredential::Community { community }, SnmpVersion::V2c) => Some(Security::v2c(community.as_bytes())),
+        (SnmpCredential::Community { community }, SnmpVersion::V1) => Some(Security::v1(community.as_bytes())),
+        (SnmpCredential::Usm { .. }, SnmpVersion::V3) => {
+            let user = user(credential).map_err(|reason| ReadError::Credential { place: place + 1, reason })?;
+            user.map(|user| Security::v3(Arc::new(user)))
+        }
+        _ => None,
+    })
+}
+
+/// The user of a v3 credential.
+fn user(credential: &SnmpCredential) -> Result<Option<UsmUser>, String> {
+    let SnmpCredential::Usm { user, auth, auth_pass, privacy, privacy_pass } = credential else { return Ok(None) };
+    let mut usm = UsmUser::new(user);
+    if let Some(protocol) = auth {
+        let pass = auth_pass.as_deref().ok_or("an authentication protocol needs its pass phrase")?;
+        usm = usm.auth(protocol.parse::<AuthProtocol>().map_err(|error| error.to_string())?, pass);
+    }
+    if let Some(protocol) = privacy {
+        let pass = privacy_pass.as_deref().ok_or("a privacy protocol needs its pass phrase")?;
+        usm = usm.privacy(protocol.parse::<PrivProtocol>().map_err(|error| error.to_string())?, pass);
+    }
+    Ok(Some(usm))
+}
+
+/// The same way in, in a context: a suffix of the community, or the context name of v3.
+fn in_context(security: &Security, context: Option<&str>) -> Security {
+    let Some(context) = context else { return security.clone() };
+    match security {
+        Security::Community { version, community } => {
+            let name = [community.expose(), b"@", context.as_bytes()].concat();
+            Security::Community { version: *version, community: snmp::Secret::new(name) }
+        }
+        Security::Usm { user, .. } => Security::Usm { user: Arc::clone(user), context: context.as_bytes().to_vec() },
+    }
+}
+
+fn tried(access: &Access, ways: &[Way], spent: Duration) -> Tried {
+    let mut versions = Vec::new();
+    for way in ways {
+        let version = way.security.version().as_str();
+        if !versions.contains(&version) {
+            versions.push(version);
+        }
+    }
+    let communities = access.credentials.iter().filter(|one| matches!(one, SnmpCredential::Community { .. })).count();
+    let users = access.credentials.len() - communities;
+    Tried { address: access.address, versions, communities, users, spent }
+}

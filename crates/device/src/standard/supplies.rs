@@ -1,0 +1,214 @@
+//! What a device uses up and fills (prtMarkerSuppliesTable with prtMarkerColorantTable, finSupplyTable).
+
+use wire::{Class, Level, RawLevel, Supply};
+
+use crate::level;
+use crate::profile::{StagedLevels, SupplyRules};
+use crate::snapshot::{Row, Snapshot, dotted};
+use crate::standard::oid;
+use crate::text::Charset;
+
+/// How this vendor's supplies differ from the RFC.
+#[derive(Clone, Debug, Default)]
+pub struct Habits<'a> {
+    /// Coarse steps that fit this device.
+    pub staged: Option<&'a StagedLevels>,
+    /// Where descriptions hold part and serial numbers, brand and maker.
+    pub rules: Vec<&'a SupplyRules>,
+}
+
+/// Kinds by PrtMarkerSuppliesTypeTC, from 1.
+const KINDS: [&str; 34] = [
+    "other", "unknown", "toner", "waste-toner", "ink", "ink-cartridge", "ink-ribbon", "waste-ink", "opc", "developer",
+    "fuser-oil", "solid-wax", "ribbon-wax", "waste-wax", "fuser", "corona-wire", "fuser-oil-wick", "cleaner-unit",
+    "fuser-cleaning-pad", "transfer-unit", "toner-cartridge", "fuser-oiler", "water", "waste-water",
+    "glue-water-additive", "waste-paper", "binding-supply", "banding-supply", "stitching-wire", "shrink-wrap",
+    "paper-wrap", "staples", "inserts", "covers",
+];
+
+/// Words that tell the kind where the type column does not; the first that occurs counts.
+const KIND_WORDS: [(&str, &str); 20] = [
+    ("waste ink", "waste-ink"), ("maintenance box", "waste-ink"), ("waste", "waste-toner"), ("resttoner", "waste-toner"),
+    ("toner", "toner"), ("碳粉", "toner"), ("トナー", "toner"), ("drum", "opc"), ("photoconductor", "opc"),
+    ("imaging unit", "opc"), ("trommel", "opc"), ("tambour", "opc"), ("developer", "developer"), ("fuser", "fuser"),
+    ("fusing", "fuser"), ("transfer", "transfer-unit"), ("belt", "transfer-unit"), ("ink", "ink"), ("tinte", "ink"),
+    ("staple", "staples"),
+];
+
+/// Colour words of the languages that panels are set to.
+const COLOR_WORDS: [(&str, &[&str]); 4] = [
+    ("black", &["black", "schwarz", "schwarzer", "noir", "noire", "nero", "nera", "negro", "preto", "zwart", "svart", "sort", "黑", "黒", "ブラック"]),
+    ("cyan", &["cyan", "ciano", "cian", "cyaan", "青", "シアン"]),
+    ("magenta", &["magenta", "洋紅", "洋红", "マゼンタ"]),
+    ("yellow", &["yellow", "gelb", "jaune", "giallo", "amarillo", "amarelo", "geel", "gul", "黃", "黄", "イエロー"]),
+];
+
+/// prtMarkerSuppliesTable, then the finisher's supplies. Faults met on the way are added to `quirks`.
+pub fn read(said: &Snapshot, charset: Charset, habits: &Habits<'_>, quirks: &mut Vec<String>) -> Vec<Supply> {
+    let mut supplies = Vec::new();
+    for (index, row) in said.table(&oid::SUPPLY) {
+        let raw = RawLevel { unit: row.number(7), max: row.signed(8), level: row.signed(9) };
+        let judged = level::judge(raw, habits.staged);
+        if judged.above_capacity {
+            quirks.push("supply-level-above-capacity".to_owned());
+        }
+        let description = row.text(6, charset);
+        let kind = kind(row.number(5), description.as_deref());
+        supplies.push(Supply {
+            index: dotted(&index),
+            color: color(said, charset, &index, &row, description.as_deref(), &kind),
+            class: class(row.number(4), &kind),
+            part_number: habits.rules.iter().find_map(|rules| word_after(description.as_deref()?, &rules.part_after)),
+            serial: habits.rules.iter().find_map(|rules| word_after(description.as_deref()?, &rules.serial_after)),
+            level: judged.level,
+            description,
+            kind,
+            raw,
+        });
+    }
+    supplies.extend(said.table(&oid::FINISHER_SUPPLY).iter().filter_map(|(index, row)| finisher(index, row, charset)));
+    supplies
+}
+
+/// A row of finSupplyTable; its index is told apart from the marker's by a leading `f`.
+fn finisher(index: &[u32], row: &Row<'_>, charset: Charset) -> Option<Supply> {
+    let raw = RawLevel { unit: row.number(6), max: row.signed(7), level: row.signed(8) };
+    let description = row.text(5, charset);
+    if description.is_none() && raw.level.is_none() {
+        return None;
+    }
+    let kind = kind(row.number(4), description.as_deref());
+    Some(Supply {
+        index: format!("f{}", dotted(index)),
+        color: None,
+        class: class(row.number(3), &kind),
+        part_number: None,
+        serial: None,
+        level: level::judge(raw, None).level,
+        description,
+        kind,
+        raw,
+    })
+}
+
+fn kind(code: Option<i64>, description: Option<&str>) -> String {
+    let stated = code.and_then(|code| KINDS.get(usize::try_from(code).ok()?.checked_sub(1)?));
+    if let Some(stated) = stated.filter(|kind| !matches!(**kind, "other" | "unknown")) {
+        return (*stated).to_owned();
+    }
+    let description = description.unwrap_or_default().to_lowercase();
+    let told = KIND_WORDS.iter().find(|(word, _)| description.contains(word)).filter(|_| code != Some(1));
+    told.map_or("other", |(_, kind)| kind).to_owned()
+}
+
+/// The direction as the device says it, else as the kind implies it.
+fn class(code: Option<i64>, kind: &str) -> Class {
+    match code {
+        Some(3) => Class::Consumed,
+        Some(4) => Class::Receptacle,
+        Some(_) => Class::Other,
+        None if kind.starts_with("waste") => Class::Receptacle,
+        None if kind == "other" || kind == "unknown" => Class::Other,
+        None => Class::Consumed,
+    }
+}
+
+fn color(
+    said: &Snapshot,
+    charset: Charset,
+    index: &[u32],
+    row: &Row<'_>,
+    description: Option<&str>,
+    kind: &str,
+) -> Option<String> {
+    let colorant = row.number(3).and_then(|colorant| u32::try_from(colorant).ok()).filter(|colorant| *colorant > 0);
+    let stated = colorant
+        .and_then(|colorant| said.text(&oid::COLORANT_VALUE.join(&[*index.first()?, colorant]), charset))
+        .map(|word| color_word(&word).map_or_else(|| word.to_lowercase(), str::to_owned))
+        .filter(|word| !matches!(word.as_str(), "none" | "unknown" | "other"));
+    let colored = matches!(kind, "toner" | "toner-cartridge" | "ink" | "ink-cartridge" | "ink-ribbon" | "opc" | "developer" | "other");
+    stated.or_else(|| color_word(description.filter(|_| colored)?).map(str::to_owned))
+}
+
+fn color_word(text: &str) -> Option<&'static str> {
+    let text = text.to_lowercase();
+    let holds = |word: &&str| match word.is_ascii() {
+        true => crate::text::find_words(&text, word).is_some(),
+        false => text.contains(*word),
+    };
+    COLOR_WORDS.iter().find(|(_, words)| words.iter().any(|word| holds(word))).map(|(color, _)| *color)
+}
+
+/// The word behind one of `marks`, if it holds a digit: `…, PN 006R01509` is 006R01509.
+fn word_after(description: &str, marks: &[String]) -> Option<String> {
+    let lower = description.to_lowercase();
+    marks.iter().find_map(|mark| {
+        let at = lower.find(&mark.to_lowercase())? + mark.len();
+        let rest = description.get(at..)?.trim_start_matches([' ', ':', '.']);
+        let word = rest.split([' ', ',', ';', ')']).next()?.trim();
+        (word.len() >= 4 && word.bytes().any(|byte| byte.is_ascii_digit())).then(|| word.to_owned())
+    })
+}
+
+/// Whether every supply that is named is ink: then low and empty are not said of toner.
+pub fn only_ink(supplies: &[Supply]) -> bool {
+    let ink = |supply: &Supply| supply.kind.contains("ink");
+    supplies.iter().any(ink) && !supplies.iter().any(|supply| supply.kind.contains("toner"))
+}
+
+/// A supply that the level says is used up; only measured levels count.
+pub fn is_empty(supply: &Supply) -> bool {
+    supply.class == Class::Consumed && matches!(supply.level, Level::Percent { value } if value <= 0.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use snmp::Value;
+
+    use super::*;
+
+    fn read_row(cells: &[(u32, Value)]) -> Supply {
+        let mut said = Snapshot::new();
+        for (column, value) in cells {
+            said.insert(oid::SUPPLY.join(&[*column, 1, 1]), value.clone());
+        }
+        said.insert(oid::COLORANT_VALUE.join(&[1, 2]), Value::text("cyan"));
+        let rules = SupplyRules {
+            part_after: vec![", PN".to_owned(), "cartridge HP ".to_owned()],
+            serial_after: vec!["S/N:".to_owned()],
+        };
+        let habits = Habits { staged: None, rules: vec![&rules] };
+        read(&said, Charset::default(), &habits, &mut Vec::new()).remove(0)
+    }
+
+    #[test]
+    fn receptacles() {
+        let full = read_row(&[(4, Value::Integer(4)), (5, Value::Integer(4)), (8, Value::Integer(100)), (9, Value::Integer(10))]);
+        assert_eq!((full.class, full.level), (Class::Receptacle, Level::Percent { value: 10.0 }), "the device's number, its direction beside it");
+        let unstated = read_row(&[(5, Value::Integer(4)), (8, Value::Integer(-2)), (9, Value::Integer(-3))]);
+        assert_eq!((unstated.class, unstated.level), (Class::Receptacle, Level::SomeRemaining));
+        let by_name = read_row(&[(6, Value::text("Waste Toner Box"))]);
+        assert_eq!((by_name.class, by_name.kind.as_str()), (Class::Receptacle, "waste-toner"));
+        assert_eq!(read_row(&[(4, Value::Integer(3)), (5, Value::Integer(4))]).class, Class::Consumed, "what the device says stands");
+    }
+
+    #[test]
+    fn text_holds_part_and_serial_numbers() {
+        let supply = read_row(&[(6, Value::text("Cyan Toner Cartridge, PN 106R02229"))]);
+        assert_eq!(supply.part_number.as_deref(), Some("106R02229"));
+        let supply = read_row(&[(6, Value::text("Black Toner Cartridge S/N:CRUM-17042012345"))]);
+        assert_eq!(supply.serial.as_deref(), Some("CRUM-17042012345"));
+        assert_eq!(supply.description.as_deref(), Some("Black Toner Cartridge S/N:CRUM-17042012345"));
+        assert_eq!(read_row(&[(6, Value::text("Fuser S/N:"))]).serial, None);
+        assert_eq!(read_row(&[(6, Value::text("Black Cartridge HP CF410A"))]).part_number.as_deref(), Some("CF410A"));
+    }
+
+    #[test]
+    fn colours_come_from_the_colorant_or_the_words() {
+        let by_row = read_row(&[(3, Value::Integer(2)), (6, Value::text("Toner 2"))]);
+        assert_eq!(by_row.color.as_deref(), Some("cyan"));
+        assert_eq!(read_row(&[(6, Value::text("黑色碳粉"))]).color.as_deref(), Some("black"));
+        assert_eq!(read_row(&[(6, Value::text("Cartouche noire")), (5, Value::Integer(3))]).color.as_deref(), Some("black"));
+        assert_eq!(read_row(&[(6, Value::text("Fuser")), (5, Value::Integer(15))]).color, None);
+    }
+}

@@ -1,0 +1,69 @@
+//! Every recording of a real device, read without a network and compared with its oracle.
+
+use std::path::{Path, PathBuf};
+
+use device::{Origin, assemble, load_recording};
+use wire::SnmpVersion;
+
+use crate::oracle::compare;
+
+/// The folder that holds `recordings/`, or a line that says that there is none.
+pub fn recordings() -> Option<PathBuf> {
+    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared");
+    let shared = std::env::var_os("PLATEN_SHARED").map_or(beside, PathBuf::from);
+    let folder = shared.join("recordings");
+    if !folder.is_dir() {
+        println!("skipped: recordings not found (set PLATEN_SHARED)");
+        return None;
+    }
+    Some(folder)
+}
+
+/// Oracles with the walks that they judge.
+pub fn pairs(folder: &Path) -> Vec<(serde_json::Value, PathBuf)> {
+    let mut oracles: Vec<PathBuf> = std::fs::read_dir(folder.join("expected"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.to_string_lossy().ends_with(".platen.json"))
+        .collect();
+    oracles.sort();
+    let pair = |path: &PathBuf| {
+        let oracle: serde_json::Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+        let walk = folder.join("walks").join(format!("{}.snmprec", oracle["recording"].as_str().unwrap()));
+        (oracle, walk)
+    };
+    oracles.iter().map(pair).collect()
+}
+
+#[test]
+fn every_recording_reads_as_its_oracle() {
+    let Some(folder) = recordings() else { return };
+    let (mut checked, mut wrong) = (0, Vec::new());
+    for (oracle, walk) in pairs(&folder) {
+        let said = load_recording(&walk).unwrap();
+        let reading = assemble(&said, Origin::new("127.0.0.1", 161, SnmpVersion::V2c));
+        let verdict = compare(&oracle, &reading);
+        checked += verdict.checked;
+        wrong.extend(verdict.wrong.into_iter().map(|field| format!("{}: {field}", oracle["recording"])));
+    }
+    println!("{} of {checked} fields right", checked - wrong.len());
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(checked >= 200);
+}
+
+#[test]
+fn nothing_is_said_that_the_device_did_not_say() {
+    let Some(folder) = recordings() else { return };
+    for (oracle, walk) in pairs(&folder) {
+        let said = load_recording(&walk).unwrap();
+        let reading = assemble(&said, Origin::new("127.0.0.1", 161, SnmpVersion::V2c));
+        let heard: String = std::fs::read(&walk).map(|bytes| String::from_utf8_lossy(&bytes).to_lowercase()).unwrap();
+        for text in [&reading.identity.serial, &reading.identity.model].into_iter().flatten() {
+            let first = text.split_whitespace().next().unwrap().to_lowercase();
+            assert!(heard.contains(&first), "{}: nobody said {text}", oracle["recording"]);
+        }
+        for meter in &reading.meters {
+            assert!(said.get(&meter.source.parse().unwrap()).is_some(), "{}: {}", oracle["recording"], meter.source);
+        }
+    }
+}
