@@ -1,1 +1,31 @@
-//! A device that is software: SNMP, HTTP, faults on demand; serves profiles and recorded walks.
+//! Devices that are software: each lives a seeded life in simulated time and answers SNMP at a loopback address of its
+//! own, from a description of a real kind of device or from a recorded walk, with faults on demand. Tour: [`start`]
+//! (`fleet`) binds the doors (`answer`, `http`); `profile` says what a kind is, `life` what happens, `table` what is told.
+
+mod answer;
+mod clock;
+mod config;
+mod device;
+mod fault;
+mod fleet;
+mod http;
+mod identity;
+mod life;
+mod misbehave;
+mod profile;
+mod random;
+mod ready;
+mod rhythm;
+mod table;
+mod truth;
+mod walk;
+
+pub use clock::Instant;
+pub use config::{BASE, Devices, FleetConfig, Mood};
+pub use fault::{Fault, Line};
+pub use fleet::{Fleet, FleetError, start};
+pub use profile::{Profile, ProfileError, find as find_profile, names as profile_names};
+pub use ready::{DeviceInfo, ReadyFile};
+pub use rhythm::Rhythm;
+pub use truth::{TrueAlert, TrueInput, TrueState, TrueSupply, Truth};
+pub use walk::{Recording, Walk};

@@ -1,0 +1,65 @@
+//! Simulated time: the wall clock times the speed. Nothing else in this crate reads a clock.
+
+use std::time::Duration;
+
+/// A simulated moment in milliseconds since the fleet began; what lies before (a boot) is negative.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Instant(i64);
+
+impl Instant {
+    /// When the fleet began.
+    pub const START: Self = Self(0);
+    /// Later than everything that happens.
+    pub const NEVER: Self = Self(i64::MAX);
+
+    /// From milliseconds since the beginning.
+    pub const fn from_millis(millis: i64) -> Self {
+        Self(millis)
+    }
+
+    /// Milliseconds since the beginning.
+    pub const fn millis(self) -> i64 {
+        self.0
+    }
+
+    /// From simulated hours since the beginning.
+    pub fn from_hours(hours: f64) -> Self {
+        Self((hours * 3_600_000.0) as i64)
+    }
+
+    pub(crate) const fn plus(self, millis: i64) -> Self {
+        Self(self.0.saturating_add(millis))
+    }
+
+    /// Milliseconds from `earlier` to this moment; never negative.
+    pub(crate) const fn since(self, earlier: Self) -> i64 {
+        let gone = self.0.saturating_sub(earlier.0);
+        if gone < 0 { 0 } else { gone }
+    }
+}
+
+/// Turns real time into simulated time.
+#[derive(Debug, Clone)]
+pub(crate) struct Clock {
+    began: std::time::Instant,
+    speed: f64,
+    ahead: std::sync::Arc<std::sync::atomic::AtomicI64>,
+}
+
+impl Clock {
+    /// A clock that starts now and runs `speed` times as fast as the wall clock (0 stands still).
+    pub(crate) fn start(speed: f64) -> Self {
+        Self { began: std::time::Instant::now(), speed: speed.max(0.0), ahead: Default::default() }
+    }
+
+    pub(crate) fn now(&self) -> Instant {
+        let real = self.began.elapsed().as_secs_f64() * 1000.0 * self.speed;
+        Instant(real as i64 + self.ahead.load(std::sync::atomic::Ordering::Relaxed))
+    }
+
+    /// Skips simulated time at once; time never goes back.
+    pub(crate) fn skip(&self, time: Duration) {
+        let millis = i64::try_from(time.as_millis()).unwrap_or(i64::MAX / 4);
+        self.ahead.fetch_add(millis, std::sync::atomic::Ordering::Relaxed);
+    }
+}
