@@ -102,6 +102,11 @@ impl Blobs {
                 let path = entry.map_err(|e| told(&incoming, e))?.path();
                 fs::remove_file(&path).map_err(|e| told(&path, e))?;
             }
+            // All folders now: a blob then needs no sync but that of its own folder.
+            for first in 0..=u8::MAX {
+                let folder = root.join(format!("{first:02x}"));
+                fs::create_dir_all(&folder).map_err(|e| told(&folder, e))?;
+            }
             sync_folder(&root)?;
             Ok(Self { root: root.into() })
         })
@@ -114,7 +119,10 @@ impl Blobs {
         blocking(move || {
             let hash = Sha256::of(&bytes);
             let length = bytes.len() as u64;
-            if blobs.path(hash).exists() {
+            let path = blobs.path(hash);
+            if path.exists() {
+                // Its name may be so new that it is not on the disk yet.
+                blobs.sync_folder_of(&path)?;
                 return Ok(Stored { hash, length });
             }
             let (mut file, temporary) = blobs.temporary()?;
@@ -212,14 +220,13 @@ impl Blobs {
     fn settle(&self, file: &File, mut temporary: Temporary, hash: Sha256) -> Result<()> {
         file.sync_all().map_err(|e| told(&temporary.path, e))?;
         let path = self.path(hash);
-        let folder = path.parent().unwrap_or(&self.root);
-        if !folder.exists() {
-            fs::create_dir_all(folder).map_err(|e| told(folder, e))?;
-            sync_folder(&self.root)?;
-        }
         fs::rename(&temporary.path, &path).map_err(|e| told(&path, e))?;
         temporary.kept = true;
-        sync_folder(folder)
+        self.sync_folder_of(&path)
+    }
+
+    fn sync_folder_of(&self, path: &Path) -> Result<()> {
+        sync_folder(path.parent().unwrap_or(&self.root))
     }
 }
 

@@ -124,6 +124,9 @@ impl Db {
     }
 
     /// Begins a transaction that may write. Dropped without `commit` it is rolled back.
+    ///
+    /// Whatever is answered from what it read must wait for its `commit`, also when it changed nothing: on SQLite it
+    /// sees transactions before it in the same batch, which are not on the disk before that batch is committed.
     pub async fn write(&self, view: &View) -> Result<Tx> {
         let engine = match &*self.backend {
             Backend::Sqlite(sqlite) => Engine::SqliteWrite(sqlite.gate.begin().await?),

@@ -24,7 +24,7 @@ pub enum Repeat {
     Mismatch,
 }
 
-/// Takes a key for a request. `until_at` and `now` in µs; an expired key counts as new.
+/// Takes a key for a request; commit the transaction before any reply, also before one from memory. `until_at` and `now` in µs; an expired key counts as new.
 pub async fn take(tx: &mut Tx, tenant: &str, key: &str, hash: &[u8], now: i64, until_at: i64) -> Result<Repeat> {
     if tx.query_opt(&TAKE, &params![tenant, key, hash, until_at, now]).await?.is_some() {
         return Ok(Repeat::First);

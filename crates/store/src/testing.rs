@@ -69,6 +69,16 @@ impl TestDb {
         all
     }
 
+    /// Runs text as the superuser of the server, outside any transaction and row security. Nothing on SQLite.
+    ///
+    /// # Panics
+    /// When the server refuses.
+    pub async fn administer(&self, text: &str) {
+        if let DatabaseUrl::Postgres(address) = &self.url {
+            server::run(address, text).await.unwrap_or_else(|error| panic!("{text}: {error}"));
+        }
+    }
+
     /// The address, to open it a second time.
     #[must_use]
     pub fn url(&self) -> &DatabaseUrl {

@@ -33,8 +33,8 @@ async fn two_at_once_do_the_work_once() {
                     if outcome == Repeat::First {
                         tokio::task::yield_now().await;
                         keep(&mut tx, "t", "k", b"reply").await.unwrap();
-                        tx.commit().await.unwrap();
                     }
+                    tx.commit().await.unwrap();
                     outcome
                 })
             })

@@ -6,6 +6,7 @@ mod durability;
 mod events;
 mod facade;
 mod idempotency;
+mod leftovers;
 mod migrations;
 mod queue;
 mod tenants;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use store::testing::TestDb;
-use store::{ErrorKind, Migration, Sql, View, params};
+use store::{DatabaseUrl, Db, ErrorKind, Migration, Sql, View, params};
 
 use crate::{ALL, migrations};
 
@@ -89,4 +89,25 @@ async fn the_program_is_not_the_owner() {
         let error = db.write(&ALL).await.unwrap().execute(&Sql::built(text.into()), &[]).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Constraint, "{text}: {error}");
     }
+}
+
+#[tokio::test]
+async fn an_owner_without_superuser_can_migrate_and_is_bound_too() {
+    let Some(db) = TestDb::postgres().await else { return };
+    let DatabaseUrl::Postgres(address) = db.url() else { panic!("postgres it is") };
+    let (_, place) = address.split_once('@').unwrap();
+    let owner = format!("owner_{}", std::process::id());
+    db.administer(&format!(
+        "create role {owner} login createrole; grant all on schema public to {owner}; grant create on database \"{}\" to {owner}",
+        place.rsplit('/').next().unwrap()
+    ))
+    .await;
+    let theirs = Db::open(&DatabaseUrl::Postgres(format!("postgres://{owner}@{place}"))).await.unwrap();
+    theirs.migrate(&migrations()).await.unwrap();
+    let mut tx = theirs.write(&View::tenant("a")).await.unwrap();
+    tx.execute(&INSERT_NOTE, &params!["a", 1, "x"]).await.unwrap();
+    tx.commit().await.unwrap();
+    assert!(theirs.read(&View::tenant("b")).await.unwrap().query(&NOTES, &[]).await.unwrap().is_empty());
+    drop(theirs);
+    db.administer(&format!("drop owned by {owner} cascade; drop role {owner}")).await;
 }

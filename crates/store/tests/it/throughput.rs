@@ -113,3 +113,15 @@ async fn a_slow_writer_delays_the_commit_before_it_but_does_not_lose_it() {
     assert_eq!(count(&db).await, 1);
     second.await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_processes_may_write_to_one_file() {
+    let db = TestDb::sqlite().await;
+    db.migrate(&migrations()).await.unwrap();
+    // A second `Db` shares nothing but the file with the first, as another process would.
+    let other = Db::open(db.url()).await.unwrap();
+    let time = Duration::from_millis(300);
+    let (one, two) = tokio::join!(commits(&db, 4, 0, time), commits(&other, 4, 1_000_000_000, time));
+    println!("commits per second of two that share a file: {one:.0} and {two:.0}");
+    assert!(one > 0.0 && two > 0.0);
+}
