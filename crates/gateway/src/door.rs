@@ -1,0 +1,70 @@
+//! The table of contents of the door for devices and agents, and what all its calls share.
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{
+    Router,
+    body::Body,
+    extract::State,
+    http::{HeaderValue, Response, StatusCode, header},
+    routing::{get, post},
+};
+use platen_core::Platform;
+use tokio::time::Instant;
+use wire::signature::TIME_HEADER;
+
+use crate::{admission::Admission, agent_rpc, body::Memory, limits::Limits, reply::Refusal};
+
+/// A refusal of a sender is given no sooner than this after the request came, whatever its cause.
+const FORBIDDEN_AFTER: Duration = Duration::from_millis(100);
+
+/// Shared by all requests; cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Door {
+    pub(crate) platform: Platform,
+    pub(crate) limits: Arc<Limits>,
+    pub(crate) memory: Memory,
+    pub(crate) admission: Arc<Admission>,
+    ca_pem: Arc<str>,
+}
+
+impl Door {
+    pub(crate) fn new(platform: Platform, limits: Limits, ca_pem: &str) -> Self {
+        let admission = Arc::new(Admission::new(&limits));
+        Self { platform, limits: Arc::new(limits), memory: Memory::default(), admission, ca_pem: ca_pem.into() }
+    }
+
+    /// Runs one call and turns its outcome into an answer that carries the server's time.
+    pub(crate) async fn answer(
+        &self,
+        work: impl Future<Output = Result<Response<Body>, Refusal>>,
+    ) -> Response<Body> {
+        let began = Instant::now();
+        let outcome = work.await;
+        if outcome.as_ref().is_err_and(|refusal| *refusal == Refusal::Forbidden) {
+            tokio::time::sleep_until(began + FORBIDDEN_AFTER).await;
+        }
+        let now_ms = crate::server_ms(&self.platform);
+        let mut response = outcome.unwrap_or_else(|refusal| refusal.into_response(now_ms));
+        let headers = response.headers_mut();
+        headers.insert(TIME_HEADER, HeaderValue::from(now_ms));
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        response
+    }
+
+    /// All calls.
+    pub(crate) fn router(self) -> Router {
+        Router::new()
+            .route("/d/v1/enrol", post(agent_rpc::enrol::enrol))
+            .route("/d/v1/report", post(agent_rpc::reports::report))
+            .route("/d/v1/plan", get(agent_rpc::plan::plan))
+            .route("/d/v1/ca", get(ca))
+            .fallback(async || StatusCode::NOT_FOUND)
+            .with_state(self)
+    }
+}
+
+/// `GET /d/v1/ca`: the certificate that agents trust; public, as every handshake shows it.
+async fn ca(State(door): State<Door>) -> ([(header::HeaderName, &'static str); 1], String) {
+    ([(header::CONTENT_TYPE, "application/pem-certificate-chain")], door.ca_pem.to_string())
+}
