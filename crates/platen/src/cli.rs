@@ -141,7 +141,9 @@ pub struct ReadArgs {
 
 /// `platen discover`
 #[derive(Args, Debug)]
-#[command(after_help = "Examples:\n  platen discover 10.4.0.0/20\n  platen discover 10.4.0.1-10.4.0.99 --rate 150 --community office --community public")]
+#[command(
+    after_help = "Examples:\n  platen discover 10.4.0.0/20\n  platen discover 10.4.0.1-10.4.0.99 --rate 150 --community office --community public"
+)]
 pub struct DiscoverArgs {
     /// Addresses: 10.4.0.21, 10.4.0.0/20 or 10.4.0.1-10.4.0.99
     #[arg(required = true, value_name = "RANGE")]
@@ -162,7 +164,9 @@ pub struct DiscoverArgs {
 
 /// `platen vmfp`
 #[derive(Args, Debug)]
-#[command(after_help = "Examples:\n  platen vmfp --fleet 25 --snmp-port 16161\n  platen vmfp --walk printer.snmprec --snmp-port 16161\n  platen vmfp --profile list")]
+#[command(
+    after_help = "Examples:\n  platen vmfp --fleet 25 --snmp-port 16161\n  platen vmfp --walk printer.snmprec --snmp-port 16161\n  platen vmfp --profile list"
+)]
 pub struct VmfpArgs {
     /// Number of devices, at successive addresses from --base
     #[arg(long, value_name = "N", group = "what")]
@@ -198,7 +202,9 @@ pub struct VmfpArgs {
 
 /// `platen serve`
 #[derive(Args, Debug, Default)]
-#[command(after_help = "Examples:\n  platen serve --data /var/lib/platen\n  platen serve --data d --database postgres://platen@db/platen --listen 127.0.0.1:8080")]
+#[command(
+    after_help = "Examples:\n  platen serve --data /var/lib/platen\n  platen serve --data d --database postgres://platen@db/platen --listen 127.0.0.1:8080"
+)]
 pub struct ServeArgs {
     /// Folder of keys, certificates, the embedded database and files
     #[arg(long, value_name = "DIR", env = "PLATEN_DATA")]
@@ -228,8 +234,10 @@ pub struct ServeArgs {
 
 /// `platen agent`
 #[derive(Args, Debug)]
-#[command(after_help = "Example:\n  platen agent --server https://print.example.com --enrol LQ7K… --data /var/lib/platen-agent\n  \
-    platen agent --data /var/lib/platen-agent          (every later start)")]
+#[command(
+    after_help = "Example:\n  platen agent --server https://print.example.com --enrol LQ7K… --data /var/lib/platen-agent\n  \
+    platen agent --data /var/lib/platen-agent          (every later start)"
+)]
 pub struct AgentArgs {
     /// The server, only needed with --enrol
     #[arg(long, value_name = "URL", env = "PLATEN_SERVER")]
@@ -273,7 +281,9 @@ pub struct DemoArgs {
 #[derive(Subcommand, Debug)]
 pub enum AdminCommand {
     /// Make an account
-    #[command(after_help = "Example:  echo -n 'a long pass phrase' | platen admin create-user --data d --email me@example.com --role admin --password-stdin")]
+    #[command(
+        after_help = "Example:  echo -n 'a long pass phrase' | platen admin create-user --data d --email me@example.com --role admin --password-stdin"
+    )]
     CreateUser {
         /// Server's data folder
         #[arg(long, value_name = "DIR", env = "PLATEN_DATA")]

@@ -75,7 +75,11 @@ impl Config {
         let gateway = args.gateway_listen.or(config.gateway.listen).unwrap_or_else(|| beside(listen));
         Ok(Resolved {
             database: args.database.clone().or(config.store.database).unwrap_or_else(|| default_database(&data)),
-            blobs: args.blobs.clone().or(config.store.blobs).unwrap_or_else(|| format!("dir:{}", data.join("blobs").display())),
+            blobs: args
+                .blobs
+                .clone()
+                .or(config.store.blobs)
+                .unwrap_or_else(|| format!("dir:{}", data.join("blobs").display())),
             admin_listen: args.admin_listen.or(config.web.admin_listen),
             public_url: config.web.public_url,
             gateway_public_url: config.gateway.public_url,

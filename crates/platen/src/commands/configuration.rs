@@ -42,7 +42,8 @@ fn shown(config: &Config) -> Result<String> {
         } else if let Some(word) = line.strip_prefix("/// ") {
             words.push(word);
         } else if let Some(key) = line.strip_prefix("pub ").and_then(|rest| rest.split_once(": Option<")) {
-            let table = if section.is_empty() { Some(&values) } else { values.get(section).and_then(toml::Value::as_table) };
+            let table =
+                if section.is_empty() { Some(&values) } else { values.get(section).and_then(toml::Value::as_table) };
             let value = table.and_then(|table| table.get(key.0));
             out.push_str(&words.iter().map(|word| format!("# {word}\n")).collect::<String>());
             out.push_str(&value.map_or_else(|| format!("# {} =\n", key.0), |value| format!("{} = {value}\n", key.0)));

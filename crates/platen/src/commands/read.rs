@@ -96,7 +96,8 @@ async fn resolve(host: &str, port: u16) -> Result<SocketAddr> {
 
 fn show(reading: &Reading, printer: Printer) {
     let identity = &reading.identity;
-    let title = [identity.vendor.as_deref(), identity.model.as_deref()].into_iter().flatten().collect::<Vec<_>>().join(" ");
+    let title =
+        [identity.vendor.as_deref(), identity.model.as_deref()].into_iter().flatten().collect::<Vec<_>>().join(" ");
     printer.text(&printer.bold(if title.is_empty() { "unknown device" } else { &title }));
     let facts = [
         ("serial", identity.serial.as_deref()),
@@ -128,7 +129,11 @@ fn show_supplies(reading: &Reading, printer: Printer) {
         .supplies
         .iter()
         .map(|supply| {
-            vec![supply.description.clone().unwrap_or_else(|| supply.kind.clone()), bar(supply.level), level(supply.level)]
+            vec![
+                supply.description.clone().unwrap_or_else(|| supply.kind.clone()),
+                bar(supply.level),
+                level(supply.level),
+            ]
         })
         .collect();
     printer.table(&["Supply", "", "Left"], &rows, &[2]);

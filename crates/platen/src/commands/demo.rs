@@ -1,0 +1,229 @@
+//! `platen demo`: server, agents and virtual devices in one process, on the embedded default.
+//! Nothing here is a short cut: agents enrol, find and read the devices as they would real ones.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use platen_core::orgs::{self, NewOrg};
+use platen_core::users::{self, FirstUser};
+use platen_core::{AgentId, Ctx, Ids, OrgId, Platform, Secret, agents};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use wire::AgentPlan;
+use wire::enrol::EnrolToken;
+
+use crate::cli::DemoArgs;
+use crate::clock::SystemIds;
+use crate::config::{Resolved, default_database};
+use crate::doors::Doors;
+use crate::exit::Exit;
+use crate::printer::Printer;
+use crate::ready::{self, DemoAdmin};
+use crate::{commands::admin, shutdown, site};
+
+const EMAIL: &str = "demo@platen.example";
+const BASE: Ipv4Addr = Ipv4Addr::new(127, 20, 0, 1);
+
+/// Starts everything, prints URL and sign-in, ends with Ctrl-C.
+pub async fn run(args: DemoArgs, printer: Printer) -> Result<Exit> {
+    let folder = Folder::new(args.data.clone())?;
+    let config = Resolved {
+        data: folder.path.clone(),
+        database: default_database(&folder.path),
+        blobs: format!("dir:{}", folder.path.join("blobs").display()),
+        listen: SocketAddr::from((Ipv4Addr::LOCALHOST, args.port)),
+        gateway_listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+        admin_listen: None,
+        public_url: None,
+        gateway_public_url: None,
+    };
+    let platform = site::open(&config.data, &config.database, &config.blobs).await?;
+    let stop = shutdown::on_signal();
+    let doors = Doors::open(platform.clone(), &config, true, stop.clone()).await?;
+    let port = free_port()?;
+    let fleet = vmfp::start(vmfp::FleetConfig {
+        devices: vmfp::Devices::Fleet { count: args.devices, base: BASE },
+        snmp_port: port,
+        speed: args.speed,
+        seed: 7,
+        ..vmfp::FleetConfig::default()
+    })
+    .await
+    .context("the virtual devices do not start")?;
+    let account = account(&platform).await?;
+    let agents = start_agents(&platform, &doors, &args, &folder.path, port, &stop).await?;
+    tell(&args, &doors, &platform, &account, printer).await?;
+    stop.cancelled().await;
+    for agent in agents {
+        drop(agent.await);
+    }
+    fleet.stop().await;
+    doors.closed().await;
+    Ok(Exit::Success)
+}
+
+async fn tell(
+    args: &DemoArgs,
+    doors: &Doors,
+    platform: &Platform,
+    account: &DemoAdmin,
+    printer: Printer,
+) -> Result<()> {
+    let mut ready = doors.ready(platform).await?;
+    ready.admin = Some(account.clone());
+    if let Some(path) = &args.ready_file {
+        ready::write(path, &ready)?;
+    }
+    if printer.is_json() {
+        return printer.line(&ready);
+    }
+    printer.text(&format!("\n  {}", printer.bold(doors.web_url())));
+    printer.text(&format!("  sign in as {} with {}\n", account.email, account.password));
+    printer.text(&format!(
+        "{} virtual devices live {} times as fast as real ones; agents find them now. Ctrl-C ends all of it.",
+        args.devices, args.speed
+    ));
+    Ok(())
+}
+
+/// The demo's own account: made anew in a new folder, given a new password in a kept one.
+async fn account(platform: &Platform) -> Result<DemoAdmin> {
+    let password = format!("demo-{}", random_word());
+    if users::setup_needed(platform).await? {
+        let organisation = NewOrg { name: "Nordwind Office".to_owned(), ..NewOrg::default() };
+        let first = FirstUser {
+            organisation,
+            email: EMAIL.to_owned(),
+            name: "Demo".to_owned(),
+            password: Secret::new(password.clone()),
+        };
+        users::setup_local(platform, &first).await?;
+    } else {
+        users::reset_local(platform, EMAIL, &Secret::new(password.clone())).await?;
+    }
+    let scopes = ["read", "write", "admin"].map(str::to_owned);
+    let (_, token) = admin::create_token(platform, EMAIL, "demo", &scopes).await?;
+    Ok(DemoAdmin { email: EMAIL.to_owned(), password, token })
+}
+
+/// One agent a customer, each with its share of the devices.
+async fn start_agents(
+    platform: &Platform,
+    doors: &Doors,
+    args: &DemoArgs,
+    folder: &Path,
+    port: u16,
+    stop: &CancellationToken,
+) -> Result<Vec<JoinHandle<()>>> {
+    let ctx = users::local_ctx(platform, EMAIL).await?;
+    let mut started = Vec::new();
+    for (customer, range) in customers(args.devices) {
+        let org = customer_org(&ctx, customer).await?;
+        let ctx = users::local_ctx(platform, EMAIL).await?;
+        let data = folder.join("agents").join(slug(customer));
+        let invitation = if data.exists() { None } else { Some(agents::invite(&ctx, org).await?) };
+        site::make_folder(&data)?;
+        let token =
+            invitation.map(|made| EnrolToken { secret: made.secret.expose().to_owned(), ca_pin: Some(doors.ca_pin()) });
+        let config = agent::AgentConfig {
+            data,
+            server: Some(doors.gateway_url().to_owned()),
+            enrol: token.map(|token| token.to_text()),
+            name: Some(slug(customer)),
+        };
+        let (send, running) = tokio::sync::oneshot::channel();
+        let stop = stop.clone();
+        started.push(tokio::spawn(async move {
+            if let Err(error) = agent::run(config, move |running| drop(send.send(running)), stop).await {
+                tracing::error!(%error, "an agent of the demo ended");
+            }
+        }));
+        let running = running.await.context("an agent of the demo did not start; -v says why")?;
+        let id = AgentId(uuid::Uuid::from_bytes(running.agent.0));
+        let revision = agents::plan(&ctx, id).await?.revision;
+        agents::set_plan(&ctx, id, plan(&range, port, args.devices, revision), None).await?;
+    }
+    Ok(started)
+}
+
+/// Names and address ranges; a small demo has one customer.
+fn customers(devices: u32) -> Vec<(&'static str, String)> {
+    let address = |number: u32| Ipv4Addr::from(u32::from(BASE) + number);
+    if devices < 10 {
+        return vec![("Harbour Clinic", format!("{BASE}-{}", address(devices - 1)))];
+    }
+    let first = devices * 18 / 25;
+    vec![
+        ("Harbour Clinic", format!("{BASE}-{}", address(first - 1))),
+        ("Lindqvist Law", format!("{}-{}", address(first), address(devices - 1))),
+    ]
+}
+
+async fn customer_org(ctx: &Ctx, name: &str) -> Result<OrgId> {
+    let tree = orgs::tree(ctx).await?;
+    if let Some(org) = tree.iter().find(|org| org.name == name) {
+        return Ok(org.id);
+    }
+    let parent = ctx.home;
+    let new = NewOrg {
+        name: name.to_owned(),
+        parent: Some(parent),
+        kind: Some(orgs::OrgKind::Customer),
+        ..NewOrg::default()
+    };
+    Ok(orgs::create(ctx, &new).await?.id)
+}
+
+/// Quick enough to watch; a large fleet is polled less often, so that a laptop stays cool.
+fn plan(range: &str, port: u16, devices: u32, revision: u64) -> AgentPlan {
+    let status_s = (devices / 100).clamp(3, 60);
+    AgentPlan {
+        revision,
+        ranges: vec![format!("{range}:{port}")],
+        status_s,
+        meters_s: status_s * 3,
+        full_s: status_s * 20,
+        discovery_s: 600,
+        discovery_pps: 2_000,
+        ..AgentPlan::default()
+    }
+}
+
+fn slug(name: &str) -> String {
+    name.to_lowercase().replace(' ', "-")
+}
+
+fn random_word() -> String {
+    let mut bytes = [0; 8];
+    SystemIds.random(&mut bytes);
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn free_port() -> Result<u16> {
+    let probe = std::net::UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).context("no UDP port is free")?;
+    Ok(probe.local_addr()?.port())
+}
+
+/// The demo's data folder; a temporary one goes with it.
+struct Folder {
+    path: PathBuf,
+    temporary: bool,
+}
+
+impl Folder {
+    fn new(wanted: Option<PathBuf>) -> Result<Self> {
+        let temporary = wanted.is_none();
+        let path = wanted.unwrap_or_else(|| std::env::temp_dir().join(format!("platen-demo-{}", random_word())));
+        site::make_folder(&path)?;
+        Ok(Self { path, temporary })
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        if self.temporary {
+            drop(std::fs::remove_dir_all(&self.path));
+        }
+    }
+}

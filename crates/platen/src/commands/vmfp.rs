@@ -1,0 +1,48 @@
+//! `platen vmfp`: virtual devices until Ctrl-C.
+
+use anyhow::{Context, Result};
+
+use crate::cli::VmfpArgs;
+use crate::exit::{Exit, UsageError};
+use crate::printer::Printer;
+use crate::{ready, shutdown};
+
+/// Starts them, says where they are, waits.
+pub async fn run(args: VmfpArgs, printer: Printer) -> Result<Exit> {
+    if args.profile.as_deref() == Some("list") {
+        printer.text(&vmfp::profile_names().join("\n"));
+        return Ok(Exit::Success);
+    }
+    let config = vmfp::FleetConfig {
+        devices: devices(&args)?,
+        snmp_port: args.snmp_port,
+        ipp_port: args.ipp_port,
+        http_port: args.http_port,
+        seed: args.seed,
+        speed: args.speed,
+        ..vmfp::FleetConfig::default()
+    };
+    let fleet = vmfp::start(config).await.context("the virtual devices do not start")?;
+    let file = fleet.ready_file();
+    if let Some(path) = &args.ready_file {
+        ready::write(path, &file)?;
+    }
+    if printer.is_json() {
+        printer.line(&file)?;
+    } else {
+        printer.text(&format!("{} devices from {} on UDP port {}", file.devices.len(), args.base, args.snmp_port));
+        printer.text("Ctrl-C ends them");
+    }
+    shutdown::on_signal().cancelled().await;
+    fleet.stop().await;
+    Ok(Exit::Success)
+}
+
+fn devices(args: &VmfpArgs) -> Result<vmfp::Devices> {
+    Ok(match (&args.profile, args.walk.is_empty(), args.fleet) {
+        (Some(name), ..) => vmfp::Devices::Profile { name: name.clone(), count: 1, base: args.base },
+        (None, false, _) => vmfp::Devices::Walks { files: args.walk.clone(), base: args.base },
+        (None, true, Some(0)) => return Err(UsageError("--fleet 0 is no fleet".to_owned()).into()),
+        (None, true, count) => vmfp::Devices::Fleet { count: count.unwrap_or(25), base: args.base },
+    })
+}

@@ -1,0 +1,33 @@
+//! What a server does by the clock. Each job compares what is with what should be, so that two servers may both do it.
+
+use std::time::Duration;
+
+use platen_core::{Platform, agents, alerts, retention};
+use tokio_util::sync::CancellationToken;
+
+const EACH_MINUTE: Duration = Duration::from_secs(60);
+/// Retention runs each this many minutes.
+const RETENTION: u32 = 60;
+
+/// Works until `stop`; a failure is told and tried again the next minute.
+pub async fn keep(platform: Platform, stop: CancellationToken) {
+    let mut minutes = 0u32;
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(EACH_MINUTE) => {}
+        }
+        minutes = minutes.wrapping_add(1);
+        tell("agents", agents::reconcile(&platform).await);
+        tell("silence", alerts::reconcile(&platform).await);
+        if minutes % RETENTION == 1 {
+            tell("retention", retention::run(&platform).await);
+        }
+    }
+}
+
+fn tell<T>(job: &str, outcome: platen_core::Result<T>) {
+    if let Err(error) = outcome {
+        tracing::warn!(job.kind = job, %error, "a job failed; it runs again in a minute");
+    }
+}

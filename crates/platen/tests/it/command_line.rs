@@ -1,0 +1,138 @@
+//! What scripts rely on: exit statuses, where output goes, and messages that say what to do next.
+
+use std::time::{Duration, Instant};
+
+use crate::process::{Platen, free_udp_port, platen, platen_with_input};
+
+fn stderr(output: &std::process::Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+#[test]
+fn an_unreachable_device_is_told_in_one_line_with_the_next_step() {
+    let port = free_udp_port().to_string();
+    let start = Instant::now();
+    let output = platen(&["read", "127.0.0.1", "--port", &port, "--timeout", "2", "--json"]);
+    assert!(start.elapsed() < Duration::from_secs(4));
+    assert_eq!(output.status.code(), Some(1));
+    assert!(output.stdout.is_empty(), "nothing on stdout when the work failed");
+    let message = stderr(&output);
+    assert_eq!(message.trim_end().lines().count(), 1, "{message}");
+    assert!(message.contains("127.0.0.1") && message.contains(&port), "{message}");
+}
+
+#[test]
+fn a_wrong_call_ends_with_two() {
+    for arguments in [
+        &["read"][..],
+        &["read", "127.0.0.1", "--port", "none"],
+        &["discover", "10.0.0.0/99"],
+        &["read", "127.0.0.1", "--timeout", "0"],
+        &["no-such-command"],
+        &["bench", "no-such-benchmark"],
+    ] {
+        let output = platen(arguments);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {}", stderr(&output));
+        assert!(!stderr(&output).is_empty(), "{arguments:?} says nothing");
+    }
+}
+
+#[test]
+fn every_command_has_help_with_an_example() {
+    for command in ["read", "discover", "vmfp", "serve", "agent", "demo", "doctor", "bench"] {
+        let output = platen(&[command, "--help"]);
+        assert_eq!(output.status.code(), Some(0), "{command}");
+        let help = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(help.contains(&format!("platen {command}")), "{command}: {help}");
+        assert!(help.contains("Example"), "{command} shows no example");
+    }
+}
+
+#[test]
+fn completions_and_man_pages_are_made() {
+    let output = platen(&["completion", "bash"]);
+    assert!(String::from_utf8_lossy(&output.stdout).contains("_platen"));
+    let folder = tempfile::tempdir().unwrap();
+    let output = platen(&["man", "--out", folder.path().to_str().unwrap()]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert!(folder.path().join("platen-read.1").exists());
+}
+
+#[test]
+fn a_virtual_device_is_read_as_the_contract_prints_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let port = free_udp_port().to_string();
+    let vmfp =
+        Platen::start(folder.path(), "vmfp", &["vmfp", "--fleet", "3", "--base", "127.21.0.1", "--snmp-port", &port]);
+    let device = &vmfp.ready["devices"][1];
+    let address = device["address"].as_str().unwrap();
+    let output = platen(&["read", address, "--port", &port, "--json"]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let reading: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(reading["identity"]["serial"], device["serial"]);
+    for key in [
+        "address", "port", "snmp", "identity", "status", "meters", "supplies", "inputs", "outputs", "covers", "alerts",
+        "quirks",
+    ] {
+        assert!(reading.get(key).is_some(), "{key} is missing");
+    }
+    let total = reading["meters"].as_array().unwrap().iter().find(|meter| meter["function"] == "total").unwrap();
+    assert!(total["value"].as_u64().is_some());
+}
+
+#[test]
+fn discovery_prints_a_line_a_device_and_the_summary_last() {
+    let folder = tempfile::tempdir().unwrap();
+    let port = free_udp_port().to_string();
+    let _vmfp =
+        Platen::start(folder.path(), "vmfp", &["vmfp", "--fleet", "20", "--base", "127.22.0.1", "--snmp-port", &port]);
+    let output = platen(&["discover", "127.22.0.0/26", "--port", &port, "--timeout", "1"]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let text = String::from_utf8(output.stdout).unwrap();
+    let lines: Vec<serde_json::Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let (last, devices) = lines.split_last().unwrap();
+    assert_eq!(last["summary"]["answered"], devices.len());
+    assert!(devices.len() >= 18, "{} of 20 found: {text}", devices.len());
+    assert!(devices.iter().all(|line| line["credential"] == 0 && line.get("serial").is_some()));
+}
+
+#[test]
+fn the_first_account_and_a_token_need_no_browser() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let data = data.to_str().unwrap();
+    let create =
+        ["admin", "create-user", "--data", data, "--email", "me@example.com", "--role", "admin", "--password-stdin"];
+    let output = platen_with_input(&create, "a long pass phrase\n");
+    assert!(output.status.success(), "{}", stderr(&output));
+    let output = platen_with_input(&create, "a long pass phrase\n");
+    assert_eq!(output.status.code(), Some(1), "the same address twice");
+    assert!(stderr(&output).contains("me@example.com"), "{}", stderr(&output));
+    let output = platen(&["admin", "token", "--data", data, "--email", "me@example.com", "--scope", "read", "--json"]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    let token: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(token["token"].as_str().unwrap().starts_with("plt_"));
+}
+
+#[test]
+fn doctor_names_what_is_wrong() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("not-a-folder");
+    std::fs::write(&file, "x").unwrap();
+    let output = platen(&["doctor", "--data", file.to_str().unwrap(), "--json"]);
+    assert_eq!(output.status.code(), Some(1));
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(
+        report["checks"].as_array().unwrap().iter().any(|check| check["good"] == false && check["advice"].is_string())
+    );
+}
+
+#[test]
+fn a_wrong_configuration_is_told_with_its_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("platen.toml");
+    std::fs::write(&path, "[web]\nlisten = \"nowhere\"\n").unwrap();
+    let output = platen(&["config", "check", path.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("listen"), "{}", stderr(&output));
+}
