@@ -164,6 +164,16 @@ impl Db {
         }
     }
 
+    /// Writes a consistent copy of a SQLite database into a new file, on the disk when this returns. Others go on.
+    pub async fn backup(&self, to: impl Into<PathBuf>) -> Result<()> {
+        let Backend::Sqlite(sqlite) = &*self.backend else {
+            return Err(Error::usage("backup", "copies SQLite alone; use pg_dump for PostgreSQL"));
+        };
+        let (from, to) = (sqlite.path.clone(), to.into());
+        let copying = tokio::task::spawn_blocking(move || sqlite::copy(&from, &to));
+        copying.await.map_err(|e| Error::usage("backup", e.to_string()))?
+    }
+
     pub(crate) fn committing(&self) -> &watch::Sender<i64> {
         match &*self.backend {
             Backend::Sqlite(sqlite) => &sqlite.gate.committed,

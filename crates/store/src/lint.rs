@@ -114,9 +114,17 @@ fn gap(all: &[Token<'_>]) -> Option<String> {
     Some(format!("${missing} is not used, ${highest} is"))
 }
 
+/// Statements of the whole product that may have a twin for one engine.
+const TWINS: usize = 10;
+
 /// Lints every registered statement and has the server compile it: name and error of each that fails.
 pub async fn prepare_all(db: &Db) -> Vec<(String, Error)> {
     let mut failed = Vec::new();
+    let twins: Vec<_> = registered().into_iter().filter(|sql| sql.has_twin()).map(Sql::name).collect();
+    if twins.len() > TWINS {
+        let message = format!("more than {TWINS} statements differ by engine: {}", twins.join(", "));
+        failed.push(("twins".to_owned(), Error::usage("twins", message)));
+    }
     for sql in registered() {
         if let Err(error) = check(db, sql).await {
             failed.push((sql.name().to_owned(), error));
@@ -137,7 +145,19 @@ async fn check(db: &Db, sql: &Sql) -> Result<(), Error> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn any_text_is_linted_and_rewritten_without_panic(text in ".{0,200}|([a-z]{1,6}|[ ()$:?'\"\\-/*;,0-9]){0,60}") {
+            prop_assert!(lint(&text).len() < 10_000);
+            crate::rewrite::for_sqlite(&text);
+            crate::rewrite::for_postgres(&text);
+            prop_assert_eq!(tokens(&text).iter().map(|token| token.text).collect::<String>(), text);
+        }
+    }
 
     #[test]
     fn what_one_engine_lacks_is_refused() {

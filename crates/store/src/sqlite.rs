@@ -173,6 +173,19 @@ pub(crate) fn check(connection: &Connection, sql: &Sql) -> Result<()> {
     connection.prepare(sql.text(EngineKind::Sqlite)).map(drop).map_err(|e| engine_error(sql.name(), e))
 }
 
+/// Writes a consistent copy of `from` into the new file `to`.
+pub(crate) fn copy(from: &Path, to: &Path) -> Result<()> {
+    let subject = || format!("backup {}", to.display());
+    if to.exists() {
+        return Err(Error::usage(subject(), "exists already; name a new file"));
+    }
+    let failed = |error| engine_error(&subject(), error);
+    let connection = connect(from, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(failed)?;
+    connection.execute("vacuum into ?", [to.to_string_lossy()]).map_err(failed)?;
+    let synced = std::fs::File::open(to).and_then(|file| file.sync_all());
+    synced.map_err(|e| Error::io(subject(), e))
+}
+
 /// SQLite takes `$1` as a name and numbers names by first appearance: the number in the name decides here.
 fn bind(statement: &mut Statement<'_>, sql: &Sql, values: &[Value]) -> Result<()> {
     let mut highest = 0;

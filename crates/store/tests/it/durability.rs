@@ -164,3 +164,16 @@ async fn a_full_disk_acknowledges_nothing_and_goes_on_working() {
     assert!(unmounted.is_ok_and(|status| status.success()));
     outcome.unwrap();
 }
+
+#[tokio::test]
+async fn a_backup_is_a_whole_database() {
+    let db = TestDb::sqlite().await;
+    db.migrate(&migrations()).await.unwrap();
+    let (kept, _) = fill(&db, 4, 5, 0).await;
+    let copy = db.folder().join("copy.db");
+    db.backup(&copy).await.unwrap();
+    assert_eq!(db.backup(&copy).await.unwrap_err().kind(), ErrorKind::Usage);
+    let copy = Db::open(&DatabaseUrl::Sqlite(copy)).await.unwrap();
+    assert_eq!(copy.migrate(&migrations()).await.unwrap().before, 2);
+    assert_eq!(stored(&copy).await, kept);
+}

@@ -60,3 +60,13 @@ async fn sqlite_tables_are_strict() {
     let loose = Sql::built("select name from pragma_table_list where strict = 0 and name not like 'sqlite%'".into());
     assert!(db.read(&ALL).await.unwrap().query(&loose, &[]).await.unwrap().is_empty());
 }
+
+#[tokio::test]
+async fn without_them_a_transaction_says_what_to_do() {
+    let Some(db) = store::testing::TestDb::postgres().await else { return };
+    match db.write(&ALL).await {
+        // The role belongs to the whole server: a test beside this one may have made it.
+        Ok(_) => {}
+        Err(error) => assert_eq!(error.kind(), ErrorKind::Migration, "{error}"),
+    }
+}
