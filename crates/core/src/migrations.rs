@@ -1,0 +1,22 @@
+//! Every migration of the product in order; the texts lie in `/migrations`.
+
+use store::Migration;
+
+macro_rules! migration {
+    ($name:literal) => {
+        Migration::portable($name, include_str!(concat!("../../../migrations/", $name, ".sql")))
+    };
+}
+
+/// All migrations, oldest first.
+#[must_use]
+pub fn migrations() -> Vec<Migration> {
+    vec![
+        store::STORE_MIGRATION,
+        migration!("0002_orgs"),
+        migration!("0003_users"),
+        migration!("0004_agents"),
+        migration!("0005_audit"),
+        migration!("0006_retention"),
+    ]
+}

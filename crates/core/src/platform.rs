@@ -1,0 +1,135 @@
+//! What one process has: database, blobs, key, clock and randomness. Cheap to clone.
+//! Only here do time and randomness enter; capabilities see them through [`Ctx`].
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use uuid::Uuid;
+
+use crate::ctx::{Actor, Ctx, Role};
+use crate::error::Result;
+use crate::ids::OrgId;
+use crate::scope::Scope;
+use crate::secrets::Sealer;
+use crate::time::Micros;
+use crate::users::PasswordGate;
+
+/// The wall clock.
+pub trait Clock: Send + Sync {
+    /// Now.
+    fn now(&self) -> Micros;
+}
+
+/// Ids and randomness.
+pub trait Ids: Send + Sync {
+    /// A new UUID of version 7: rising with time.
+    fn uuid7(&self) -> Uuid;
+    /// Fills with bytes that nobody can guess.
+    fn random(&self, bytes: &mut [u8]);
+}
+
+/// What [`Platform::open`] needs.
+pub struct PlatformConfig {
+    /// The database.
+    pub db: store::Db,
+    /// The blobs.
+    pub blobs: store::Blobs,
+    /// Root key for secrets at rest; kept outside the database.
+    pub data_key: [u8; 32],
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
+    /// Ids and randomness.
+    pub ids: Arc<dyn Ids>,
+}
+
+/// The product in one process.
+#[derive(Clone)]
+pub struct Platform(Arc<Inner>);
+
+struct Inner {
+    db: store::Db,
+    blobs: store::Blobs,
+    sealer: Sealer,
+    clock: Arc<dyn Clock>,
+    ids: Arc<dyn Ids>,
+    passwords: PasswordGate,
+    agent_keys: Mutex<HashMap<wire::Subject, crate::agents::CachedKey>>,
+}
+
+impl Platform {
+    /// Opens the product on a database, bringing the tables up to date.
+    ///
+    /// # Errors
+    /// When a migration does not apply.
+    pub async fn open(config: PlatformConfig) -> Result<Self> {
+        config.db.migrate(&crate::migrations()).await?;
+        Ok(Self(Arc::new(Inner {
+            sealer: Sealer::new(config.data_key),
+            db: config.db,
+            blobs: config.blobs,
+            clock: config.clock,
+            ids: config.ids,
+            passwords: PasswordGate::default(),
+            agent_keys: Mutex::default(),
+        })))
+    }
+
+    /// The program itself, seeing all organisations; `reason` says what for, in logs and statements.
+    #[must_use]
+    pub fn system(&self, reason: &'static str) -> Ctx {
+        Ctx {
+            platform: self.clone(),
+            actor: Actor::System,
+            home: OrgId(Uuid::nil()),
+            role: Role::Admin,
+            scope: Scope::all(reason),
+            now: self.now(),
+            request: String::new(),
+        }
+    }
+
+    /// The database.
+    #[must_use]
+    pub fn db(&self) -> &store::Db {
+        &self.0.db
+    }
+
+    /// The blobs.
+    #[must_use]
+    pub fn blobs(&self) -> &store::Blobs {
+        &self.0.blobs
+    }
+
+    /// The wall clock.
+    #[must_use]
+    pub fn now(&self) -> Micros {
+        self.0.clock.now()
+    }
+
+    /// Ids and randomness.
+    #[must_use]
+    pub fn ids(&self) -> &dyn Ids {
+        &*self.0.ids
+    }
+
+    /// Seals and opens secrets at rest.
+    pub(crate) fn sealer(&self) -> &Sealer {
+        &self.0.sealer
+    }
+
+    pub(crate) fn passwords(&self) -> &PasswordGate {
+        &self.0.passwords
+    }
+
+    pub(crate) fn agent_keys(&self) -> &Mutex<HashMap<wire::Subject, crate::agents::CachedKey>> {
+        &self.0.agent_keys
+    }
+}
+
+impl fmt::Debug for Platform {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Platform({:?})", self.0.db.engine())
+    }
+}
