@@ -156,7 +156,10 @@ impl Life {
             Show::LowSupply => self.bring_to(profile, at, |kind| kind.marks(), 0.07),
             Show::EmptySupply => self.bring_to(profile, at, |kind| kind.marks(), 0.0),
             Show::WasteNearFull => self.bring_to(profile, at, SupplyType::waste, 0.06),
-            Show::Jam => self.jam(profile, at),
+            Show::Jam => {
+                self.jam(profile, at);
+                self.calendar.jam = Instant::from_millis(12 * 60_000).max(self.calendar.jam);
+            }
             Show::OpenCover => self.open(profile, at, 0, 9.0),
             Show::Asleep => {
                 self.idle_since = Instant::from_millis(-5 * 3_600_000);

@@ -98,7 +98,7 @@ impl Life {
             return;
         };
         self.phase = Phase::Printing;
-        if mood != Mood::Faultless && self.jams(profile, at) {
+        if mood != Mood::Faultless && self.jams(profile, at, &job) {
             return;
         }
         let Some(input) = self.pick_input(profile, job.large) else {
@@ -153,8 +153,9 @@ impl Life {
         }
     }
 
-    fn jams(&mut self, profile: &Profile, at: Instant) -> bool {
-        if !self.random.chance(f64::from(STRIDE) / profile.life.jam_every.max(1.0)) {
+    fn jams(&mut self, profile: &Profile, at: Instant, job: &Job) -> bool {
+        let sheets = STRIDE.min(job.pages.div_ceil(if job.duplex { 2 } else { 1 }));
+        if !self.random.chance(f64::from(sheets) / profile.life.jam_every.max(1.0)) {
             return false;
         }
         self.jam(profile, at);

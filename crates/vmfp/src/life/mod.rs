@@ -188,3 +188,6 @@ impl Life {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

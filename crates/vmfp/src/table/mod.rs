@@ -129,3 +129,6 @@ impl Table {
         &self.rows
     }
 }
+
+#[cfg(test)]
+mod tests;
