@@ -5,6 +5,7 @@ mod answer;
 mod serve;
 
 pub use answer::{Agent, Asked, Ignored, answer};
+pub(crate) use serve::is_passing;
 pub use serve::{Datagram, Responder, ResponderConfig};
 
 use crate::error::ErrorStatus;
