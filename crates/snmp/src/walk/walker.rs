@@ -249,6 +249,9 @@ impl<'l> Walker<'l> {
 
     fn take_rows(&mut self, plan: &Plan, length: usize, pdu: &PduRef<'_>) {
         let (mut count, mut broken) = (0, false);
+        let before = self.walk.rows.len();
+        let places: SmallVec<[(Oid, bool); 8]> =
+            plan.asked.iter().map(|place| (self.runs[*place].last.clone(), self.runs[*place].done)).collect();
         for item in pdu.varbinds {
             let Ok(item) = item else {
                 broken = true;
@@ -256,9 +259,20 @@ impl<'l> Walker<'l> {
             };
             self.take_row(plan, count % plan.asked.len(), item);
             count += 1;
+            if plan.repetitions.is_some() && self.mode == Mode::Next {
+                break;
+            }
             if self.walk.rows.len() >= self.limits.rows {
                 break;
             }
+        }
+        if plan.repetitions.is_some() && self.mode == Mode::Next {
+            // An answer to GETBULK that has shown disorder is not trusted, not even where it looked well.
+            self.walk.rows.truncate(before);
+            for (place, (last, done)) in plan.asked.iter().zip(places) {
+                (self.runs[*place].last, self.runs[*place].done) = (last, done);
+            }
+            return;
         }
         let cut = pdu.varbinds.was_cut();
         if cut || broken {
@@ -331,14 +345,11 @@ impl<'l> Walker<'l> {
                 let repeated = item.oid == run.last;
                 self.walk.note(if repeated { Quirk::Repeated } else { Quirk::NotIncreasing });
                 if plan.repetitions.is_some() {
+                    self.walk.note(Quirk::NoBulk);
                     self.mode = Mode::Next;
                     return;
                 }
             }
-        }
-        if plan.repetitions.is_some() && self.mode == Mode::Next {
-            // The rest of an answer that has shown disorder is not trusted.
-            return;
         }
         self.keep(plan, position, item, onward);
     }

@@ -1,0 +1,1 @@
+//! The codec against itself, against mutations, and against a second decoder.

@@ -1,0 +1,11 @@
+//! Behaviours of the SNMP crate as its users meet them: against our own agents, hostile ones, and net-snmp.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop where it stands")]
+
+mod agents;
+mod bulk_bugs;
+mod codec;
+mod courtesy;
+mod netsnmp;
+mod partial_replies;
+mod recordings;
+mod walk_safety;

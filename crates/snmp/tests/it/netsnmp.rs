@@ -1,0 +1,1 @@
+//! net-snmp as judge, both ways.

@@ -1,0 +1,1 @@
+//! Recorded walks of real printers.
