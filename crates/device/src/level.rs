@@ -96,7 +96,8 @@ mod tests {
     #[test]
     fn level_sentinels_of_staged_vendors() {
         let brother = StagedLevels { models: vec![], capacity_unknown: true, steps: vec![2, 3, 1, 0] };
-        let read = |max, level| judge(RawLevel { unit: None, max: Some(max), level: Some(level) }, Some(&brother)).level;
+        let read =
+            |max, level| judge(RawLevel { unit: None, max: Some(max), level: Some(level) }, Some(&brother)).level;
         assert_eq!(read(-2, 0), Level::Staged { value: 3, steps: 3 });
         assert_eq!(read(-2, 2), Level::Staged { value: 0, steps: 3 });
         assert_eq!(read(-2, 40), Level::Unknown);

@@ -27,7 +27,8 @@ pub fn read<'a>(said: &Snapshot, charset: Charset, profiles: impl Iterator<Item 
 /// prtMarkerLifeCount. One marker counts everything. Of several, those with one process colorant are mono and those
 /// with three or more full colour (the two-marker rule); where that tells nothing, each is a total of its own.
 fn markers(said: &Snapshot) -> Vec<Meter> {
-    let rows: Vec<_> = said.table(&oid::MARKER).into_iter().filter(|(_, row)| row.number(4).is_some_and(|n| n >= 0)).collect();
+    let rows: Vec<_> =
+        said.table(&oid::MARKER).into_iter().filter(|(_, row)| row.number(4).is_some_and(|n| n >= 0)).collect();
     let colors: Vec<ColorMode> = rows.iter().map(|(_, row)| marker_color(row)).collect();
     let told = rows.len() > 1 && colors.contains(&ColorMode::Mono) && colors.contains(&ColorMode::Full);
     let meter = |((index, row), color): (&(Vec<u32>, Row<'_>), &ColorMode)| Meter {
@@ -85,7 +86,8 @@ fn table_meters(said: &Snapshot, charset: Charset, table: &CounterTable) -> Vec<
             RowKey::Code => beside(&table.code).and_then(number),
             RowKey::Label => None,
         };
-        let same = |known: &Option<String>| known.as_ref().zip(label.as_ref()).is_some_and(|(a, b)| a.eq_ignore_ascii_case(b));
+        let same =
+            |known: &Option<String>| known.as_ref().zip(label.as_ref()).is_some_and(|(a, b)| a.eq_ignore_ascii_case(b));
         let row = table.rows.iter().find(|row| match table.key {
             RowKey::Label => same(&row.label),
             RowKey::Index | RowKey::Code => row.code.is_some() && row.code == code,
@@ -93,7 +95,12 @@ fn table_meters(said: &Snapshot, charset: Charset, table: &CounterTable) -> Vec<
         match row {
             Some(row) => meters.extend(meter(said, &object, &row.meaning, label)),
             None if table.keep_unknown && label.is_some() => {
-                let meaning = Meaning { function: Function::Other, color: ColorMode::Unknown, unit: Unit::Other, ..Meaning::default() };
+                let meaning = Meaning {
+                    function: Function::Other,
+                    color: ColorMode::Unknown,
+                    unit: Unit::Other,
+                    ..Meaning::default()
+                };
                 meters.extend(meter(said, &object, &meaning, label));
             }
             None => {}
@@ -134,7 +141,8 @@ mod tests {
         let mut said = Snapshot::new();
         marker(&mut said, 1, 900, 1);
         marker(&mut said, 2, 100, 4);
-        let colors: Vec<_> = read(&said, Charset::default(), none()).iter().map(|meter| (meter.color, meter.value)).collect();
+        let colors: Vec<_> =
+            read(&said, Charset::default(), none()).iter().map(|meter| (meter.color, meter.value)).collect();
         assert_eq!(colors, [(ColorMode::Mono, 900), (ColorMode::Full, 100)]);
     }
 
@@ -147,8 +155,13 @@ mod tests {
         let mut said = Snapshot::new();
         marker(&mut said, 1, 1_004, 1);
         said.insert("1.3.6.1.4.1.99999.1.0".parse().unwrap(), Value::Counter32(1_000));
-        let totals: Vec<_> = read(&said, Charset::default(), [&profile].into_iter()).into_iter().map(|m| (m.value, m.name)).collect();
-        assert_eq!(totals, [(1_004, None), (1_000, Some("Machine total".to_owned()))], "both are kept, each with its source");
+        let totals: Vec<_> =
+            read(&said, Charset::default(), [&profile].into_iter()).into_iter().map(|m| (m.value, m.name)).collect();
+        assert_eq!(
+            totals,
+            [(1_004, None), (1_000, Some("Machine total".to_owned()))],
+            "both are kept, each with its source"
+        );
     }
 
     #[test]
@@ -182,11 +195,14 @@ mod tests {
         put("1.3.6.1.4.1.99999.4.1.4.70", Value::text("Document Feeder"));
         let meters = read(&said, Charset::default(), [&profile].into_iter());
         let words: Vec<_> = meters.iter().map(|m| (m.function, m.color, m.value)).collect();
-        assert_eq!(words, [
-            (Function::Print, ColorMode::All, 7),
-            (Function::Copy, ColorMode::Full, 5),
-            (Function::Other, ColorMode::Unknown, 6),
-        ]);
+        assert_eq!(
+            words,
+            [
+                (Function::Print, ColorMode::All, 7),
+                (Function::Copy, ColorMode::Full, 5),
+                (Function::Other, ColorMode::Unknown, 6),
+            ]
+        );
         assert_eq!(meters[2].name.as_deref(), Some("Document Feeder"));
     }
 }

@@ -4,7 +4,6 @@ use wire::Supply;
 
 /// What of the device an alert speaks of (PrtAlertGroupTC).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the RFC's own words")]
 pub enum Group {
     Other,
     Storage,

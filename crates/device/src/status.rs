@@ -86,11 +86,20 @@ fn state(printer: Option<i64>, device: Option<i64>, bits: &[usize], alerts: &[Al
 /// The panel's words, when no object told the state.
 fn console_state(text: &str) -> State {
     const WORDS: [(&str, State); 14] = [
-        ("sleep", State::Asleep), ("power save", State::Asleep), ("energy saver", State::Asleep),
-        ("powersave", State::Asleep), ("warming up", State::WarmingUp), ("warmup", State::WarmingUp),
-        ("please wait", State::WarmingUp), ("printing", State::Processing), ("processing", State::Processing),
-        ("copying", State::Processing), ("offline", State::Offline), ("jam", State::Stopped),
-        ("ready", State::Idle), ("bereit", State::Idle),
+        ("sleep", State::Asleep),
+        ("power save", State::Asleep),
+        ("energy saver", State::Asleep),
+        ("powersave", State::Asleep),
+        ("warming up", State::WarmingUp),
+        ("warmup", State::WarmingUp),
+        ("please wait", State::WarmingUp),
+        ("printing", State::Processing),
+        ("processing", State::Processing),
+        ("copying", State::Processing),
+        ("offline", State::Offline),
+        ("jam", State::Stopped),
+        ("ready", State::Idle),
+        ("bereit", State::Idle),
     ];
     let text = text.to_lowercase();
     WORDS.iter().find(|(word, _)| text.contains(word)).map_or(State::Unknown, |(_, state)| *state)
@@ -195,12 +204,18 @@ mod tests {
     #[test]
     fn an_alert_knows_better_than_a_bit() {
         let alert = Alert {
-            severity: AlertSeverity::Critical, reason: "media-empty".to_owned(), group: None, part: None, text: None,
-            code: Some(808), since: None,
+            severity: AlertSeverity::Critical,
+            reason: "media-empty".to_owned(),
+            group: None,
+            part: None,
+            text: None,
+            code: Some(808),
+            since: None,
         };
         let mut said = Snapshot::new();
         said.insert(oid::HR_PRINTER_ERROR_STATE.child(1), Value::OctetString(Bytes::from_static(&[0x40])));
-        let evidence = Evidence { printer: 1, order: ErrorState::Standard, supplies: &[], covers: &[], alerts: &[alert] };
+        let evidence =
+            Evidence { printer: 1, order: ErrorState::Standard, supplies: &[], covers: &[], alerts: &[alert] };
         let status = read(&said, Some("Load paper".to_owned()), evidence, &mut Vec::new());
         assert_eq!(status.reasons, ["media-empty-error"]);
         assert_eq!(status.state, State::Stopped);

@@ -111,7 +111,8 @@ fn encoding_of(charset: i64) -> Option<&'static Encoding> {
 
 /// HP's own set, which older LaserJets declare.
 fn roman8(byte: u8) -> char {
-    const UPPER: &str = "\u{a0}ÀÂÈÊËÎÏ´ˋˆ¨˜ÙÛ₤¯Ýý°ÇçÑñ¡¿¤£¥§ƒ¢âêôûáéóúàèòùäëöüÅîØÆåíøæÄìÖÜÉïßÔÁÃãÐðÍÌÓÒÕõŠšÚŸÿÞþ·µ¶¾—¼½ªº«■»±";
+    const UPPER: &str =
+        "\u{a0}ÀÂÈÊËÎÏ´ˋˆ¨˜ÙÛ₤¯Ýý°ÇçÑñ¡¿¤£¥§ƒ¢âêôûáéóúàèòùäëöüÅîØÆåíøæÄìÖÜÉïßÔÁÃãÐðÍÌÓÒÕõŠšÚŸÿÞþ·µ¶¾—¼½ªº«■»±";
     match byte {
         0xa0..=0xfe => UPPER.chars().nth(usize::from(byte - 0xa0)).unwrap_or('\u{fffd}'),
         _ => char::from(byte),
@@ -156,8 +157,7 @@ fn join_hex_lines(bytes: &[u8]) -> Option<Vec<u8>> {
 /// Where `words` stands in `text` with no letter or digit touching it; both in lower case.
 pub(crate) fn find_words(text: &str, words: &str) -> Option<usize> {
     let edge = |letter: Option<char>| letter.is_none_or(|letter| !letter.is_alphanumeric());
-    let apart =
-        |at: &usize| edge(text[..*at].chars().next_back()) && edge(text[*at + words.len()..].chars().next());
+    let apart = |at: &usize| edge(text[..*at].chars().next_back()) && edge(text[*at + words.len()..].chars().next());
     text.match_indices(words).map(|(at, _)| at).find(apart)
 }
 
@@ -189,7 +189,10 @@ mod tests {
     fn text() {
         assert_eq!(plain(b"Black Toner \0\0"), "Black Toner");
         assert_eq!(plain("黑色碳粉".as_bytes()), "黑色碳粉");
-        assert_eq!(plain(b"Magenta Cartridge HP CF413A This d\n65 73 63 72 69 70 74 69 6F 6E 00"), "Magenta Cartridge HP CF413A This description");
+        assert_eq!(
+            plain(b"Magenta Cartridge HP CF413A This d\n65 73 63 72 69 70 74 69 6F 6E 00"),
+            "Magenta Cartridge HP CF413A This description"
+        );
         assert_eq!(plain(b"U64969H9N19924\n32"), "U64969H9N199242");
         assert_eq!(plain(b"Cartouche\nnoire"), "Cartouche noire");
         assert_eq!(plain(b"\x01\x15Ready"), "Ready");

@@ -57,7 +57,8 @@ mod tests {
 
     #[test]
     fn parts_are_found_under_both_names() {
-        let id = DeviceId::parse(b"MFG:Hewlett-Packard;CMD:PJL,PML;MDL:HP Color LaserJet M452nw;CLS:PRINTER;SN:X1;").unwrap();
+        let id = DeviceId::parse(b"MFG:Hewlett-Packard;CMD:PJL,PML;MDL:HP Color LaserJet M452nw;CLS:PRINTER;SN:X1;")
+            .unwrap();
         assert_eq!(id.maker.as_deref(), Some("Hewlett-Packard"));
         assert_eq!(id.model.as_deref(), Some("HP Color LaserJet M452nw"));
         assert_eq!(id.serial.as_deref(), Some("X1"));

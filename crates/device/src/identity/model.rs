@@ -20,14 +20,25 @@ pub(super) struct Texts<'a> {
     pub serial: Option<&'a str>,
 }
 
-pub(super) fn find(said: &Snapshot, charset: Charset, makers: &Makers, id: &DeviceId, texts: &Texts<'_>) -> Option<String> {
+pub(super) fn find(
+    said: &Snapshot,
+    charset: Charset,
+    makers: &Makers,
+    id: &DeviceId,
+    texts: &Texts<'_>,
+) -> Option<String> {
     let unknown = Profile::default();
     let profiles: Vec<&Profile> = makers.iter().collect();
     let first = profiles.first().copied().unwrap_or(&unknown);
     // A brand without rules of its own writes as its maker does.
-    let ruling = if first.model.oids.is_empty() && first.made_by.is_some() { profiles.last().copied().unwrap_or(first) } else { first };
+    let ruling = if first.model.oids.is_empty() && first.made_by.is_some() {
+        profiles.last().copied().unwrap_or(first)
+    } else {
+        first
+    };
     let rules = &ruling.model;
-    let mut names: Vec<String> = profiles.iter().flat_map(|profile| &profile.names).map(|name| name.to_lowercase()).collect();
+    let mut names: Vec<String> =
+        profiles.iter().flat_map(|profile| &profile.names).map(|name| name.to_lowercase()).collect();
     names.extend(id.maker.iter().map(|maker| maker.to_lowercase()));
     names.extend(rules.drop_beginnings.iter().map(|text| text.to_lowercase()));
     names.sort_by_key(|name| std::cmp::Reverse(name.len()));
@@ -42,12 +53,22 @@ pub(super) fn find(said: &Snapshot, charset: Charset, makers: &Makers, id: &Devi
         ModelSource::DeviceId => clean(id.model.clone()?),
         ModelSource::Name => clean(texts.name.clone()?),
         ModelSource::ObjectId => known_object(said, rules),
+        ModelSource::ObjectText => clean(spelled_object(said, rules)?),
     })
 }
 
 fn known_object(said: &Snapshot, rules: &ModelRules) -> Option<String> {
     let object: &Oid = said.get(&oid::SYS_OBJECT_ID)?.as_oid()?;
     rules.object_ids.iter().find(|known| known.oid.0 == *object).map(|known| known.model.clone())
+}
+
+/// Letters in the arcs of sysObjectID: a length, then as many letters.
+fn spelled_object(said: &Snapshot, rules: &ModelRules) -> Option<String> {
+    let object: &Oid = said.get(&oid::SYS_OBJECT_ID)?.as_oid()?;
+    let arcs = rules.object_text.iter().find_map(|root| object.suffix_of(&root.0))?;
+    let (length, letters) = arcs.split_first()?;
+    let text: Option<String> = letters.iter().map(|arc| char::from_u32(*arc).filter(char::is_ascii_graphic)).collect();
+    text.filter(|text| text.len() == *length as usize && !text.is_empty())
 }
 
 /// The part of sysDescr that may be a model.
@@ -128,8 +149,11 @@ fn clean(text: &str, rules: &ModelRules, names: &[String]) -> Option<String> {
 }
 
 fn is_no_model(text: &str, rules: &ModelRules) -> bool {
+    const NETWORK_CARDS: [&str; 6] =
+        ["print server", "printserver", "ethernet", "base-t", "network printer", "network interface"];
     let lower = text.to_lowercase();
-    rules.not.iter().any(|start| lower.starts_with(&start.to_lowercase()))
+    let card = NETWORK_CARDS.iter().any(|word| lower.contains(word));
+    card || rules.not.iter().any(|start| lower.starts_with(&start.to_lowercase()))
 }
 
 /// The text behind a name that stands apart at its beginning.
@@ -138,7 +162,9 @@ fn without_name(text: &str, name: &str) -> Option<String> {
     if name.is_empty() || text::find_words(&lower, name) != Some(0) {
         return None;
     }
-    let rest = text.get(name.len()..)?.trim_start_matches(|letter: char| letter.is_whitespace() || matches!(letter, ',' | ':' | '_'));
+    let rest = text
+        .get(name.len()..)?
+        .trim_start_matches(|letter: char| letter.is_whitespace() || matches!(letter, ',' | ':' | '_'));
     // `HP-1234` and `Epson/X` are names of their own.
     (!rest.starts_with(['-', '/', '&'])).then(|| rest.to_owned()).filter(|rest| !rest.is_empty())
 }

@@ -33,7 +33,8 @@ pub(super) fn find(
 /// A serial number that is one: filling and "not available" are none.
 fn usable(text: &str) -> Option<String> {
     let text = text.trim();
-    let filling = text.chars().all(|letter| matches!(letter, '0' | 'X' | 'x' | '-' | '?' | '*' | '.' | '_' | ' ' | '#' | '\u{fffd}'));
+    let filling =
+        text.chars().all(|letter| matches!(letter, '0' | '-' | '?' | '*' | '.' | '_' | ' ' | '#' | '\u{fffd}'));
     const NONE: [&str; 8] = ["n/a", "na", "none", "unknown", "not available", "null", "undefined", "no serial number"];
     let none = NONE.contains(&text.to_lowercase().as_str());
     (!filling && !none && text.len() <= 64).then(|| text.to_owned())
@@ -45,11 +46,11 @@ mod tests {
 
     #[test]
     fn filling_is_no_serial_number() {
-        for text in ["", "  ", "0000000000", "XXXXXXXXXX", "----", "N/A", "unknown", "None"] {
+        for text in ["", "  ", "0000000000", "----", "N/A", "unknown", "None"] {
             assert_eq!(usable(text), None, "{text}");
         }
         assert_eq!(usable(" E216R220016 ").as_deref(), Some("E216R220016"));
         assert_eq!(usable("AAA0A00000").as_deref(), Some("AAA0A00000"));
-        assert_eq!(usable("X0").as_deref(), None);
+        assert_eq!(usable("XXXXXXXXXX").as_deref(), Some("XXXXXXXXXX"), "what somebody wrote over is still a text");
     }
 }

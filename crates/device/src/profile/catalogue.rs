@@ -106,6 +106,14 @@ impl Catalogue {
         best.map(|(_, _, profile)| profile)
     }
 
+    /// The profile with a product line that stands in a text; the longest line counts.
+    pub fn by_line(&self, text: &str) -> Option<&Arc<Profile>> {
+        let text = text.to_lowercase();
+        let stands = |line: &&String| find_words(&text, &line.to_lowercase()).is_some();
+        let longest = |profile: &&Arc<Profile>| profile.lines.iter().filter(stands).map(String::len).max();
+        self.profiles.iter().filter(|profile| longest(profile).is_some()).max_by_key(longest)
+    }
+
     /// The profile with the longest arc above a sysObjectID.
     pub fn by_arc(&self, object: &Oid) -> Option<&Arc<Profile>> {
         let arc = |profile: &&Arc<Profile>| {

@@ -36,7 +36,9 @@ pub fn check_text(text: &str) -> Vec<Finding> {
 fn judge(profile: &Profile) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut say = |key: &str, text: &str| findings.push(Finding { key: key.to_owned(), text: text.to_owned() });
-    let slug = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+    let slug = |text: &str| {
+        !text.is_empty() && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+    };
     if !slug(&profile.vendor) {
         say("vendor", "write a slug of lower-case letters, digits and `-`, such as `konica-minolta`");
     }
@@ -83,7 +85,10 @@ fn judge_table(table: &CounterTable, say: &mut impl FnMut(&str, &str)) {
             RowKey::Code | RowKey::Index => row.code.is_some() && row.label.is_none(),
         };
         if !fits {
-            say("counter_tables.rows", &format!("each row of {} needs exactly the kind of key that `key` names", table.value.0));
+            say(
+                "counter_tables.rows",
+                &format!("each row of {} needs exactly the kind of key that `key` names", table.value.0),
+            );
         }
     }
 }

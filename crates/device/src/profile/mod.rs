@@ -22,6 +22,9 @@ pub struct Profile {
     /// How the brand writes itself at the start of its texts, longest form first. Compared without regard to case.
     #[serde(default)]
     pub names: Vec<String>,
+    /// Names of product lines: they tell the brand where its name is missing, and stay part of the model.
+    #[serde(default)]
+    pub lines: Vec<String>,
     /// Arcs of sysObjectID under which this vendor's printers stand. Weaker than a name: makers lend their arcs.
     #[serde(default)]
     pub arcs: Vec<Dotted>,
@@ -83,6 +86,8 @@ pub enum ModelSource {
     Name,
     /// The profile's own table of sysObjectIDs.
     ObjectId,
+    /// Letters written as arcs of sysObjectID (`object_text`).
+    ObjectText,
 }
 
 /// How to find the model in what the device says.
@@ -111,6 +116,8 @@ pub struct ModelRules {
     pub not: Vec<String>,
     /// Models that only sysObjectID tells.
     pub object_ids: Vec<KnownObject>,
+    /// Below these arcs sysObjectID spells the model: its length, then its letters.
+    pub object_text: Vec<Dotted>,
 }
 
 impl Default for ModelRules {
@@ -128,6 +135,7 @@ impl Default for ModelRules {
             drop_beginnings: Vec::new(),
             not: Vec::new(),
             object_ids: Vec::new(),
+            object_text: Vec::new(),
         }
     }
 }
@@ -193,7 +201,8 @@ pub struct StagedLevels {
 impl StagedLevels {
     /// Whether these steps hold for a model.
     pub fn fits(&self, model: Option<&str>) -> bool {
-        let begins = |start: &String| model.is_some_and(|model| model.to_lowercase().starts_with(&start.to_lowercase()));
+        let begins =
+            |start: &String| model.is_some_and(|model| model.to_lowercase().starts_with(&start.to_lowercase()));
         self.models.is_empty() || self.models.iter().any(begins)
     }
 

@@ -72,7 +72,11 @@ impl fmt::Display for Tried {
         .map(|(_, words)| words)
         .collect();
         let (versions, ways) = (self.versions.join(" and "), ways.join(" and "));
-        write!(f, "{ip} port {port} gave no usable answer in {:.1} s (tried {versions} with {ways})", self.spent.as_secs_f64())
+        write!(
+            f,
+            "{ip} port {port} gave no usable answer in {:.1} s (tried {versions} with {ways})",
+            self.spent.as_secs_f64()
+        )
     }
 }
 
@@ -83,11 +87,19 @@ mod tests {
     #[test]
     fn the_line_says_what_was_tried_and_what_to_try() {
         let tried = Tried {
-            address: "192.0.2.7:161".parse().unwrap(), versions: vec!["v2c", "v1"], communities: 2, users: 0,
+            address: "192.0.2.7:161".parse().unwrap(),
+            versions: vec!["v2c", "v1"],
+            communities: 2,
+            users: 0,
             spent: Duration::from_millis(5_020),
         };
         let line = ReadError::Silent(tried).to_string();
-        assert!(line.starts_with("192.0.2.7 port 161 gave no usable answer in 5.0 s (tried v2c and v1 with 2 communities): "), "{line}");
+        assert!(
+            line.starts_with(
+                "192.0.2.7 port 161 gave no usable answer in 5.0 s (tried v2c and v1 with 2 communities): "
+            ),
+            "{line}"
+        );
         for word in ["enabled", "community", "firewall", "ping 192.0.2.7"] {
             assert!(line.contains(word), "{line}");
         }

@@ -78,7 +78,12 @@ pub async fn vitals(engine: &Engine, access: &Access, known: &Known) -> Result<V
     let objects = vital_objects(known);
     let asked: Vec<Oid> = match known.vitals {
         0 => objects.to_vec(),
-        has => objects.iter().enumerate().filter(|(place, _)| has >> place & 1 == 1).map(|(_, object)| object.clone()).collect(),
+        has => objects
+            .iter()
+            .enumerate()
+            .filter(|(place, _)| has >> place & 1 == 1)
+            .map(|(_, object)| object.clone())
+            .collect(),
     };
     let said = Session::ask_once(engine, access, known, &asked).await?;
     let number = |place: usize| said.number(&objects[place]);

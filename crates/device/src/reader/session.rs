@@ -64,7 +64,12 @@ impl<'a> Session<'a> {
                     let target = target.patience(PATIENCE.min(access.timeout / 2), 1);
                     let known = known.clone();
                     let mut session = Self {
-                        engine, access, target, credential: way.credential, deadline, known,
+                        engine,
+                        access,
+                        target,
+                        credential: way.credential,
+                        deadline,
+                        known,
                         said: rows.into_iter().collect(),
                         makers: Makers::default(),
                         quirks: Vec::new(),
@@ -108,12 +113,14 @@ impl<'a> Session<'a> {
     pub(super) async fn ask_vendor(&mut self, depth: Depth) {
         for _ in 0..2 {
             let vendor = self.makers.brand.as_ref().map(|brand| brand.vendor.clone());
-            let mut objects: Vec<Oid> = self.makers.iter().flat_map(|profile| questions::own_objects(profile, depth)).collect();
+            let mut objects: Vec<Oid> =
+                self.makers.iter().flat_map(|profile| questions::own_objects(profile, depth)).collect();
             if depth != Depth::Counters {
                 objects.extend([oid::HP_DEVICE_ID.clone(), oid::PPM_DEVICE_ID.clone()]);
             }
             objects.retain(|object| self.said.get(object).is_none());
-            let columns: Columns = self.makers.iter().flat_map(|profile| questions::own_columns(profile, depth)).collect();
+            let columns: Columns =
+                self.makers.iter().flat_map(|profile| questions::own_columns(profile, depth)).collect();
             let (gets, walk) = tokio::join!(self.get_all(&objects), async {
                 match columns.is_empty() {
                     true => Answer::default(),
@@ -216,7 +223,9 @@ impl<'a> Session<'a> {
         self.said.extend(answer.rows);
         self.quirks.extend(answer.quirks);
         match answer.failed {
-            Some(true) if Instant::now() >= self.deadline => self.quirks.push("reading-cut-short-by-time-out".to_owned()),
+            Some(true) if Instant::now() >= self.deadline => {
+                self.quirks.push("reading-cut-short-by-time-out".to_owned())
+            }
             Some(true) => self.quirks.push("tables-not-answered".to_owned()),
             Some(false) => self.quirks.push("tables-refused".to_owned()),
             None => {}
@@ -227,7 +236,9 @@ impl<'a> Session<'a> {
     pub(super) fn take_makers_from(&mut self, known: &Known) {
         let catalogue = Catalogue::current();
         let brand = known.vendor.as_deref().and_then(|vendor| catalogue.of_vendor(vendor));
-        if let Some(brand) = brand.filter(|brand| self.makers.brand.as_ref().is_none_or(|now| now.vendor != brand.vendor)) {
+        if let Some(brand) =
+            brand.filter(|brand| self.makers.brand.as_ref().is_none_or(|now| now.vendor != brand.vendor))
+        {
             self.makers = Makers::of(brand, &self.said, catalogue);
         }
     }
@@ -256,7 +267,9 @@ impl<'a> Session<'a> {
             Ok(Ok(rows)) => Ok(rows.into_iter().collect()),
             Ok(Err(Error::Timeout { .. })) | Err(_) => Err(silent()),
             Ok(Err(Error::Unreachable { target })) => Err(ReadError::Closed { address: target }),
-            Ok(Err(source @ (Error::Busy { .. } | Error::Stopped { .. } | Error::Socket { .. }))) => Err(ReadError::Engine(source)),
+            Ok(Err(source @ (Error::Busy { .. } | Error::Stopped { .. } | Error::Socket { .. }))) => {
+                Err(ReadError::Engine(source))
+            }
             Ok(Err(source)) => Err(ReadError::Refused { tried: tried(access, &ways, started.elapsed()), source }),
         }
     }

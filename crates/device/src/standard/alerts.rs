@@ -75,8 +75,15 @@ mod tests {
         row(&mut said, 3, [1, 11, 1, 1801, 0], "gone");
         row(&mut said, 4, [4, 77, -1, 4711, 0], "");
         let toner = Supply {
-            index: "1.1".to_owned(), description: None, kind: "toner".to_owned(), color: None, class: Class::Consumed,
-            part_number: None, serial: None, level: Level::Unknown, raw: RawLevel::default(),
+            index: "1.1".to_owned(),
+            description: None,
+            kind: "toner".to_owned(),
+            color: None,
+            class: Class::Consumed,
+            part_number: None,
+            serial: None,
+            level: Level::Unknown,
+            raw: RawLevel::default(),
         };
         let alerts = read(&said, Charset::default(), Around { supplies: &[toner], boot_ms: Some(0) });
         let reasons: Vec<_> = alerts.iter().map(|alert| alert.reason.as_str()).collect();

@@ -1,6 +1,6 @@
 //! What a device uses up and fills (prtMarkerSuppliesTable with prtMarkerColorantTable, finSupplyTable).
 
-use wire::{Class, Level, RawLevel, Supply};
+use wire::{Class, RawLevel, Supply};
 
 use crate::level;
 use crate::profile::{StagedLevels, SupplyRules};
@@ -19,25 +19,88 @@ pub struct Habits<'a> {
 
 /// Kinds by PrtMarkerSuppliesTypeTC, from 1.
 const KINDS: [&str; 34] = [
-    "other", "unknown", "toner", "waste-toner", "ink", "ink-cartridge", "ink-ribbon", "waste-ink", "opc", "developer",
-    "fuser-oil", "solid-wax", "ribbon-wax", "waste-wax", "fuser", "corona-wire", "fuser-oil-wick", "cleaner-unit",
-    "fuser-cleaning-pad", "transfer-unit", "toner-cartridge", "fuser-oiler", "water", "waste-water",
-    "glue-water-additive", "waste-paper", "binding-supply", "banding-supply", "stitching-wire", "shrink-wrap",
-    "paper-wrap", "staples", "inserts", "covers",
+    "other",
+    "unknown",
+    "toner",
+    "waste-toner",
+    "ink",
+    "ink-cartridge",
+    "ink-ribbon",
+    "waste-ink",
+    "opc",
+    "developer",
+    "fuser-oil",
+    "solid-wax",
+    "ribbon-wax",
+    "waste-wax",
+    "fuser",
+    "corona-wire",
+    "fuser-oil-wick",
+    "cleaner-unit",
+    "fuser-cleaning-pad",
+    "transfer-unit",
+    "toner-cartridge",
+    "fuser-oiler",
+    "water",
+    "waste-water",
+    "glue-water-additive",
+    "waste-paper",
+    "binding-supply",
+    "banding-supply",
+    "stitching-wire",
+    "shrink-wrap",
+    "paper-wrap",
+    "staples",
+    "inserts",
+    "covers",
 ];
 
 /// Words that tell the kind where the type column does not; the first that occurs counts.
 const KIND_WORDS: [(&str, &str); 20] = [
-    ("waste ink", "waste-ink"), ("maintenance box", "waste-ink"), ("waste", "waste-toner"), ("resttoner", "waste-toner"),
-    ("toner", "toner"), ("碳粉", "toner"), ("トナー", "toner"), ("drum", "opc"), ("photoconductor", "opc"),
-    ("imaging unit", "opc"), ("trommel", "opc"), ("tambour", "opc"), ("developer", "developer"), ("fuser", "fuser"),
-    ("fusing", "fuser"), ("transfer", "transfer-unit"), ("belt", "transfer-unit"), ("ink", "ink"), ("tinte", "ink"),
+    ("waste ink", "waste-ink"),
+    ("maintenance box", "waste-ink"),
+    ("waste", "waste-toner"),
+    ("resttoner", "waste-toner"),
+    ("toner", "toner"),
+    ("碳粉", "toner"),
+    ("トナー", "toner"),
+    ("drum", "opc"),
+    ("photoconductor", "opc"),
+    ("imaging unit", "opc"),
+    ("trommel", "opc"),
+    ("tambour", "opc"),
+    ("developer", "developer"),
+    ("fuser", "fuser"),
+    ("fusing", "fuser"),
+    ("transfer", "transfer-unit"),
+    ("belt", "transfer-unit"),
+    ("ink", "ink"),
+    ("tinte", "ink"),
     ("staple", "staples"),
 ];
 
 /// Colour words of the languages that panels are set to.
 const COLOR_WORDS: [(&str, &[&str]); 4] = [
-    ("black", &["black", "schwarz", "schwarzer", "noir", "noire", "nero", "nera", "negro", "preto", "zwart", "svart", "sort", "黑", "黒", "ブラック"]),
+    (
+        "black",
+        &[
+            "black",
+            "schwarz",
+            "schwarzer",
+            "noir",
+            "noire",
+            "nero",
+            "nera",
+            "negro",
+            "preto",
+            "zwart",
+            "svart",
+            "sort",
+            "黑",
+            "黒",
+            "ブラック",
+        ],
+    ),
     ("cyan", &["cyan", "ciano", "cian", "cyaan", "青", "シアン"]),
     ("magenta", &["magenta", "洋紅", "洋红", "マゼンタ"]),
     ("yellow", &["yellow", "gelb", "jaune", "giallo", "amarillo", "amarelo", "geel", "gul", "黃", "黄", "イエロー"]),
@@ -126,7 +189,10 @@ fn color(
         .and_then(|colorant| said.text(&oid::COLORANT_VALUE.join(&[*index.first()?, colorant]), charset))
         .map(|word| color_word(&word).map_or_else(|| word.to_lowercase(), str::to_owned))
         .filter(|word| !matches!(word.as_str(), "none" | "unknown" | "other"));
-    let colored = matches!(kind, "toner" | "toner-cartridge" | "ink" | "ink-cartridge" | "ink-ribbon" | "opc" | "developer" | "other");
+    let colored = matches!(
+        kind,
+        "toner" | "toner-cartridge" | "ink" | "ink-cartridge" | "ink-ribbon" | "opc" | "developer" | "other"
+    );
     stated.or_else(|| color_word(description.filter(|_| colored)?).map(str::to_owned))
 }
 
@@ -156,14 +222,10 @@ pub fn only_ink(supplies: &[Supply]) -> bool {
     supplies.iter().any(ink) && !supplies.iter().any(|supply| supply.kind.contains("toner"))
 }
 
-/// A supply that the level says is used up; only measured levels count.
-pub fn is_empty(supply: &Supply) -> bool {
-    supply.class == Class::Consumed && matches!(supply.level, Level::Percent { value } if value <= 0.0)
-}
-
 #[cfg(test)]
 mod tests {
     use snmp::Value;
+    use wire::Level;
 
     use super::*;
 
@@ -183,13 +245,26 @@ mod tests {
 
     #[test]
     fn receptacles() {
-        let full = read_row(&[(4, Value::Integer(4)), (5, Value::Integer(4)), (8, Value::Integer(100)), (9, Value::Integer(10))]);
-        assert_eq!((full.class, full.level), (Class::Receptacle, Level::Percent { value: 10.0 }), "the device's number, its direction beside it");
+        let full = read_row(&[
+            (4, Value::Integer(4)),
+            (5, Value::Integer(4)),
+            (8, Value::Integer(100)),
+            (9, Value::Integer(10)),
+        ]);
+        assert_eq!(
+            (full.class, full.level),
+            (Class::Receptacle, Level::Percent { value: 10.0 }),
+            "the device's number, its direction beside it"
+        );
         let unstated = read_row(&[(5, Value::Integer(4)), (8, Value::Integer(-2)), (9, Value::Integer(-3))]);
         assert_eq!((unstated.class, unstated.level), (Class::Receptacle, Level::SomeRemaining));
         let by_name = read_row(&[(6, Value::text("Waste Toner Box"))]);
         assert_eq!((by_name.class, by_name.kind.as_str()), (Class::Receptacle, "waste-toner"));
-        assert_eq!(read_row(&[(4, Value::Integer(3)), (5, Value::Integer(4))]).class, Class::Consumed, "what the device says stands");
+        assert_eq!(
+            read_row(&[(4, Value::Integer(3)), (5, Value::Integer(4))]).class,
+            Class::Consumed,
+            "what the device says stands"
+        );
     }
 
     #[test]
@@ -208,7 +283,10 @@ mod tests {
         let by_row = read_row(&[(3, Value::Integer(2)), (6, Value::text("Toner 2"))]);
         assert_eq!(by_row.color.as_deref(), Some("cyan"));
         assert_eq!(read_row(&[(6, Value::text("黑色碳粉"))]).color.as_deref(), Some("black"));
-        assert_eq!(read_row(&[(6, Value::text("Cartouche noire")), (5, Value::Integer(3))]).color.as_deref(), Some("black"));
+        assert_eq!(
+            read_row(&[(6, Value::text("Cartouche noire")), (5, Value::Integer(3))]).color.as_deref(),
+            Some("black")
+        );
         assert_eq!(read_row(&[(6, Value::text("Fuser")), (5, Value::Integer(15))]).color, None);
     }
 }

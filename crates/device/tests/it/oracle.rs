@@ -53,7 +53,9 @@ fn identity(oracle: &Value, doc: &Value, verdict: &mut Verdict) {
 fn meters(oracle: &Value, doc: &Value, verdict: &mut Verdict) {
     let Some(want) = oracle["lifecount"].as_u64() else { return };
     let meters = doc["meters"].as_array().unwrap();
-    let total = |meter: &&Value| ["function", "color", "size"].map(|key| meter[key].as_str().unwrap()) == ["total", "all", "all"];
+    let total = |meter: &&Value| {
+        ["function", "color", "size"].map(|key| meter[key].as_str().unwrap()) == ["total", "all", "all"]
+    };
     let totals: Vec<_> = meters.iter().filter(total).map(|meter| meter["value"].as_u64().unwrap()).collect();
     verdict.field("lifecount", totals.contains(&want), &totals, want);
 }
