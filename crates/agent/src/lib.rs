@@ -1,1 +1,34 @@
 //! On the customer's network: discovery, polling, outbox, uplink.
+//! Start at [`run`]: it enrols once, then keeps a fleet read and its reports delivered until it is told to stop.
+//! Path of a finding: `discovery` or `polling` → `state` (committed) → `uplink` (delivered, then forgotten).
+
+mod clock;
+mod discovery;
+mod enrol;
+mod error;
+mod keys;
+mod polling;
+mod run;
+mod state;
+mod stats;
+mod trust;
+mod uplink;
+
+use std::path::PathBuf;
+
+pub use error::Error;
+pub use run::{Running, run};
+pub use stats::{AgentStats, StatsView};
+
+/// What an agent is started with.
+#[derive(Clone, Debug, Default)]
+pub struct AgentConfig {
+    /// Folder of identity, device list and outbox; made when it is missing.
+    pub data: PathBuf,
+    /// `https://…` of the gateway or `http://…` of the web door; needed at the first start only.
+    pub server: Option<String>,
+    /// One-time token as a person copied it; needed at the first start only.
+    pub enrol: Option<String>,
+    /// Name shown to people; the host name when `None`.
+    pub name: Option<String>,
+}

@@ -35,10 +35,7 @@ impl Door {
     }
 
     /// Runs one call and turns its outcome into an answer that carries the server's time.
-    pub(crate) async fn answer(
-        &self,
-        work: impl Future<Output = Result<Response<Body>, Refusal>>,
-    ) -> Response<Body> {
+    pub(crate) async fn answer(&self, work: impl Future<Output = Result<Response<Body>, Refusal>>) -> Response<Body> {
         let began = Instant::now();
         let outcome = work.await;
         if outcome.as_ref().is_err_and(|refusal| *refusal == Refusal::Forbidden) {

@@ -6,7 +6,10 @@ use axum::http::{HeaderMap, header};
 use serde::de::DeserializeOwned;
 use wire::cbor;
 
-use crate::{limits::Limits, reply::{Refusal, Twin}};
+use crate::{
+    limits::Limits,
+    reply::{Refusal, Twin},
+};
 
 /// Largest zstd window that is accepted: 8 MiB.
 const WINDOW_LOG: u32 = 23;

@@ -26,7 +26,11 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
-use crate::{Error, limits::Limits, tls::{Authority, read_text, write_private}};
+use crate::{
+    Error,
+    limits::Limits,
+    tls::{Authority, read_text, write_private},
+};
 
 /// Opens the listener. Port 0 means: choose one at the first start and keep it, for agents remember the address.
 pub(crate) async fn bind(listen: SocketAddr, data: &Path) -> Result<TcpListener, Error> {
@@ -136,7 +140,8 @@ async fn connection(
             Err(_) => return tracing::debug!("a TLS handshake took too long"),
         },
     };
-    let service = service_fn(move |request: Request<Incoming>| router.clone().oneshot(request.map(axum::body::Body::new)));
+    let service =
+        service_fn(move |request: Request<Incoming>| router.clone().oneshot(request.map(axum::body::Body::new)));
     let builder = protocol(limits);
     let mut serving = pin!(builder.serve_connection(TokioIo::new(stream), service));
     tokio::select! {

@@ -42,13 +42,10 @@ impl Claim {
 
 /// The sender with its context, once it has proved who it is.
 pub(crate) async fn authenticate(platform: &Platform, head: &Parts, body: &[u8]) -> Result<(Subject, Ctx), Refusal> {
-    let claim = Claim::read(&head.headers).unwrap_or(Claim {
-        sender: Subject([0; 16]),
-        time_ms: 0,
-        signature: vec![0; 64],
-    });
+    let claim =
+        Claim::read(&head.headers).unwrap_or(Claim { sender: Subject([0; 16]), time_ms: 0, signature: vec![0; 64] });
     let known = platen_core::agents::key_of(platform, claim.sender).await.map_err(|e| crate::agent_rpc::refusal(&e))?;
-    let key = known.as_ref().map_or(&NOBODY[..], |(key, _)| key.as_ref());
+    let key = known.as_ref().map_or(&NOBODY, |(key, _)| &key.0);
     let path = head.uri.path_and_query().map_or("/", |p| p.as_str());
     let mut hash = [0; 32];
     hash.copy_from_slice(digest(&SHA256, body).as_ref());

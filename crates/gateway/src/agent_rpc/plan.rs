@@ -21,7 +21,8 @@ async fn look_up(door: &Door, request: Request) -> Result<Response<Body>, Refusa
     let (head, _) = request.into_parts();
     let (sender, ctx) = authenticate(&door.platform, &head, b"").await?;
     let _turn = door.admission.enter(Some(sender)).await?;
-    let plan = platen_core::agents::plan(&ctx).await.map_err(|e| super::refusal(&e))?;
+    let agent = ctx.require_agent().map_err(|e| super::refusal(&e))?;
+    let plan = platen_core::agents::plan(&ctx, agent).await.map_err(|e| super::refusal(&e))?;
     let tag = format!("\"{}\"", plan.revision);
     let by_query = head.uri.query().and_then(|q| q.strip_prefix("revision=")) == Some(&plan.revision.to_string());
     let by_tag = head.headers.get(header::IF_NONE_MATCH).is_some_and(|v| v.as_bytes() == tag.as_bytes());

@@ -1,6 +1,11 @@
 //! Files that only their owner may read, written whole or not at all.
 
-use std::{fs, io::{self, Write}, os::unix::fs::OpenOptionsExt, path::Path};
+use std::{
+    fs,
+    io::{self, Write},
+    os::unix::fs::OpenOptionsExt,
+    path::Path,
+};
 
 use crate::Error;
 

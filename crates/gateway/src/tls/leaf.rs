@@ -1,12 +1,18 @@
 //! The certificate that the listener shows: kept on disk, renewed in time, renewed when its names change.
 
-use std::{path::Path, time::{Duration, SystemTime, UNIX_EPOCH}};
+use std::{
+    path::Path,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 use rcgen::{Certificate, CertificateParams, DnType, ExtendedKeyUsagePurpose, KeyPair, KeyUsagePurpose, date_time_ymd};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
 use serde::{Deserialize, Serialize};
 
-use super::{LEAF_LIFE, RENEW_BEFORE, files::{read_text, write_private}};
+use super::{
+    LEAF_LIFE, RENEW_BEFORE,
+    files::{read_text, write_private},
+};
 use crate::Error;
 
 /// Certificate and key, and when they should be replaced.

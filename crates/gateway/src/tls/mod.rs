@@ -4,12 +4,15 @@
 mod files;
 mod leaf;
 
-use std::{net::{IpAddr, SocketAddr, UdpSocket}, path::{Path, PathBuf}, sync::Arc, time::{Duration, SystemTime}};
+use std::{
+    net::{IpAddr, SocketAddr, UdpSocket},
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use aws_lc_rs::digest::{SHA256, digest};
-use rcgen::{
-    BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose, date_time_ymd,
-};
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose, date_time_ymd};
 use rustls::{
     ServerConfig,
     crypto::aws_lc_rs::default_provider,

@@ -1,0 +1,189 @@
+//! The devices in memory: who is where, who is being asked now, who is silent.
+
+use std::{
+    collections::{HashMap, HashSet},
+    net::SocketAddr,
+    sync::Arc,
+};
+
+use device::{Known, Vitals};
+use parking_lot::Mutex;
+use wire::Subject;
+
+use crate::{
+    clock::wall_ms,
+    state::devices::DeviceRow,
+    stats::{AgentStats, set},
+};
+
+/// Cycles in a row without an answer after which a device counts as unreachable.
+const SILENT_AFTER: u32 = 2;
+
+/// One device with what is only known while the agent runs.
+#[derive(Clone, Debug)]
+pub(crate) struct Tracked {
+    pub(crate) row: DeviceRow,
+    pub(crate) known: Arc<Known>,
+    /// Cycles in a row without an answer.
+    pub(crate) failures: u32,
+    /// When its condition was read last, milliseconds since 1970; 0: not since the start.
+    pub(crate) condition_ms: i64,
+    /// A counter moved since its condition was read.
+    pub(crate) moved_slowly: bool,
+    vitals: Option<Vitals>,
+    busy: bool,
+}
+
+impl Tracked {
+    fn is_silent(&self) -> bool {
+        self.failures >= SILENT_AFTER
+    }
+}
+
+/// All devices; shared.
+#[derive(Debug, Default)]
+pub(crate) struct Fleet {
+    inner: Mutex<Inner>,
+    stats: Arc<AgentStats>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    devices: HashMap<Subject, Tracked>,
+    by_key: HashMap<String, Subject>,
+    by_address: HashMap<SocketAddr, Subject>,
+    /// Keys that someone is taking in at this moment.
+    claimed: HashSet<String>,
+    silent: usize,
+}
+
+impl Fleet {
+    /// Takes over what the file remembers. A device whose `known` cannot be read is asked anew.
+    pub(crate) fn new(rows: Vec<DeviceRow>, stats: Arc<AgentStats>) -> Self {
+        let fleet = Self { inner: Mutex::default(), stats };
+        for row in rows {
+            let known = serde_json::from_str(&row.known).unwrap_or_default();
+            fleet.keep(row, Arc::new(known));
+        }
+        fleet
+    }
+
+    /// Names of all devices that have an address.
+    pub(crate) fn subjects(&self) -> Vec<Subject> {
+        let inner = self.inner.lock();
+        inner.devices.values().filter(|d| d.row.address.is_some()).map(|d| d.row.subject).collect()
+    }
+
+    /// One device as it is now.
+    pub(crate) fn get(&self, subject: Subject) -> Option<Tracked> {
+        self.inner.lock().devices.get(&subject).cloned()
+    }
+
+    /// The device at an address.
+    pub(crate) fn at(&self, address: SocketAddr) -> Option<Tracked> {
+        let inner = self.inner.lock();
+        inner.devices.get(inner.by_address.get(&address)?).cloned()
+    }
+
+    /// The device with a key.
+    pub(crate) fn by_key(&self, key: &str) -> Option<Tracked> {
+        let inner = self.inner.lock();
+        inner.devices.get(inner.by_key.get(key)?).cloned()
+    }
+
+    /// Begins a look: `None` while another one is under way (at most one a device) or when it has no address.
+    pub(crate) fn begin(&self, subject: Subject) -> Option<(Tracked, SocketAddr)> {
+        let mut inner = self.inner.lock();
+        let device = inner.devices.get_mut(&subject)?;
+        let address = device.row.address.filter(|_| !device.busy)?;
+        device.busy = true;
+        Some((device.clone(), address))
+    }
+
+    /// Ends a look.
+    pub(crate) fn end(&self, subject: Subject) {
+        if let Some(device) = self.inner.lock().devices.get_mut(&subject) {
+            device.busy = false;
+        }
+    }
+
+    /// It answered; true when it had counted as unreachable.
+    pub(crate) fn answered(&self, subject: Subject) -> bool {
+        let mut inner = self.inner.lock();
+        let Some(device) = inner.devices.get_mut(&subject) else { return false };
+        let was_silent = device.is_silent();
+        device.failures = 0;
+        inner.silent -= usize::from(was_silent);
+        set(&self.stats.unreachable, inner.silent);
+        was_silent
+    }
+
+    /// It did not answer; true when it counts as unreachable now.
+    pub(crate) fn failed(&self, subject: Subject) -> bool {
+        let mut inner = self.inner.lock();
+        let Some(device) = inner.devices.get_mut(&subject) else { return false };
+        let was_silent = device.is_silent();
+        device.failures = device.failures.saturating_add(1);
+        let is_silent = device.is_silent();
+        inner.silent += usize::from(is_silent && !was_silent);
+        set(&self.stats.unreachable, inner.silent);
+        is_silent
+    }
+
+    /// Remembers a cheap look; returns the one before.
+    pub(crate) fn set_vitals(&self, subject: Subject, vitals: Vitals) -> Option<Vitals> {
+        self.inner.lock().devices.get_mut(&subject)?.vitals.replace(vitals)
+    }
+
+    /// Remembers the hash of a cheap look that has been followed up.
+    pub(crate) fn set_vitals_hash(&self, subject: Subject, hash: u64) {
+        if let Some(device) = self.inner.lock().devices.get_mut(&subject) {
+            device.row.vitals_hash = hash;
+            device.condition_ms = wall_ms();
+            device.moved_slowly = false;
+        }
+    }
+
+    /// Remembers that a counter moved.
+    pub(crate) fn set_moved_slowly(&self, subject: Subject) {
+        if let Some(device) = self.inner.lock().devices.get_mut(&subject) {
+            device.moved_slowly = true;
+        }
+    }
+
+    /// Takes what has been committed. Whoever stood at its address before loses that address.
+    pub(crate) fn keep(&self, row: DeviceRow, known: Arc<Known>) {
+        let mut inner = self.inner.lock();
+        let subject = row.subject;
+        let mut kept =
+            Tracked { row, known, failures: 0, condition_ms: 0, moved_slowly: false, vitals: None, busy: false };
+        if let Some(old) = inner.devices.remove(&subject) {
+            inner.by_key.remove(&old.row.key);
+            if let Some(address) = old.row.address
+                && inner.by_address.get(&address) == Some(&subject)
+            {
+                inner.by_address.remove(&address);
+            }
+            kept = Tracked { row: kept.row, known: kept.known, ..old };
+        }
+        inner.by_key.insert(kept.row.key.clone(), subject);
+        if let Some(address) = kept.row.address
+            && let Some(before) = inner.by_address.insert(address, subject)
+            && let Some(before) = inner.devices.get_mut(&before)
+        {
+            before.row.address = None;
+        }
+        inner.devices.insert(subject, kept);
+        set(&self.stats.devices, inner.devices.len());
+    }
+
+    /// Claims a key for taking a device in; `false` while someone else does. Release it with [`Fleet::release`].
+    pub(crate) fn claim(&self, key: &str) -> bool {
+        self.inner.lock().claimed.insert(key.to_owned())
+    }
+
+    /// Ends a claim.
+    pub(crate) fn release(&self, key: &str) {
+        self.inner.lock().claimed.remove(key);
+    }
+}

@@ -1,0 +1,241 @@
+//! Start, work, stop: enrols if need be, opens the state, starts the tasks, and ends them in good order.
+
+use std::{sync::Arc, time::Duration};
+
+use snmp::{Engine, EngineConfig};
+use tokio::{sync::watch, task::JoinSet, time::MissedTickBehavior};
+use tokio_util::sync::CancellationToken;
+use wire::{
+    AgentPlan, Body, Subject,
+    report::{AgentBody, MAX_MESSAGES},
+};
+
+use crate::{
+    AgentConfig, AgentStats,
+    clock::{Clock, wall_ms},
+    discovery::Discovery,
+    enrol,
+    error::{Error, Result},
+    keys::AgentKey,
+    polling::{fleet::Fleet, intake::Intake, looks::Looker, scheduler::Scheduler, seen::Seen},
+    state::{
+        State,
+        identity::{Home, Identity},
+        outbox::{Draft, Outbox},
+        pressure::SOFT_BYTES,
+    },
+    stats::StatsView,
+    trust,
+    uplink::{Uplink, client::Client},
+};
+
+/// Signs of life are told this often.
+const FLUSH: Duration = Duration::from_secs(5);
+/// The agent speaks of itself in each so manieth flush; in each one while a discovery runs.
+const BEAT: u64 = 3;
+/// The log tells how it goes in each so manieth flush.
+const LOG: u64 = 60;
+
+/// Told to the caller once the agent is enrolled and at work.
+#[derive(Clone, Debug)]
+pub struct Running {
+    /// The agent's name on the wire.
+    pub agent: Subject,
+    /// Gateway that it reports to.
+    pub gateway: String,
+    /// Figures that go on changing.
+    pub stats: Arc<AgentStats>,
+}
+
+/// Runs an agent until `shutdown`; then flushes and returns within 10 s.
+/// `on_ready` is called once, when it is enrolled and its tasks have begun.
+///
+/// # Errors
+/// When it is not enrolled and cannot enrol, or when its files cannot be used.
+pub async fn run(
+    config: AgentConfig,
+    on_ready: impl FnOnce(Running) + Send,
+    shutdown: CancellationToken,
+) -> Result<()> {
+    let home = Home::open(&config.data)?;
+    let (identity, bought_plan) = tokio::select! {
+        () = shutdown.cancelled() => return Ok(()),
+        enrolled = enrol::identity(&config, &home) => enrolled?,
+    };
+    let agent = Agent::open(home, identity, bought_plan).await?;
+    on_ready(Running {
+        agent: agent.identity.agent,
+        gateway: agent.identity.gateway.clone(),
+        stats: agent.stats.clone(),
+    });
+    agent.work(shutdown).await
+}
+
+/// Everything that is open while an agent runs.
+struct Agent {
+    home: Home,
+    identity: Identity,
+    outbox: Outbox,
+    plan: watch::Sender<AgentPlan>,
+    fleet: Arc<Fleet>,
+    clock: Arc<Clock>,
+    stats: Arc<AgentStats>,
+}
+
+impl Agent {
+    async fn open(home: Home, mut identity: Identity, bought_plan: Option<AgentPlan>) -> Result<Self> {
+        let stats = Arc::new(AgentStats::default());
+        let state = State::open(&home.database()).await?;
+        if let Some(plan) = bought_plan {
+            state.set_plan(&plan).await?;
+        }
+        let (outbox, epoch) = Outbox::open(state.clone(), stats.clone(), identity.epoch).await?;
+        if epoch != identity.epoch {
+            identity.epoch = epoch;
+            home.keep(&identity)?;
+        }
+        let fleet = Arc::new(Fleet::new(state.devices().await?, stats.clone()));
+        let plan = watch::Sender::new(state.plan().await?);
+        let devices = stats.view().devices;
+        tracing::info!(devices, waiting = outbox.pressure.depth(), epoch, "the agent's file is open");
+        Ok(Self { home, identity, outbox, plan, fleet, clock: Arc::new(Clock::new()), stats })
+    }
+
+    async fn work(self, shutdown: CancellationToken) -> Result<()> {
+        let engine = Engine::start(EngineConfig::default()).map_err(Error::Snmp)?;
+        let uplink = self.uplink()?;
+        let healthy = uplink.healthy.subscribe();
+        let seen = Arc::new(Seen::default());
+        let intake = Arc::new(Intake {
+            agent: self.identity.agent,
+            fleet: self.fleet.clone(),
+            outbox: self.outbox.clone(),
+            stats: self.stats.clone(),
+        });
+        let looker = Arc::new(Looker {
+            engine: engine.clone(),
+            fleet: self.fleet.clone(),
+            intake: intake.clone(),
+            seen: seen.clone(),
+            plan: self.plan.subscribe(),
+            stats: self.stats.clone(),
+        });
+        let scheduler = Arc::new(Scheduler::new(looker.clone(), self.stats.clone()));
+        scheduler.replan();
+        let discovery = Discovery {
+            engine,
+            fleet: self.fleet.clone(),
+            intake,
+            looker,
+            scheduler: scheduler.clone(),
+            plan: self.plan.subscribe(),
+            stats: self.stats.clone(),
+        };
+        let (finding, telling) = (shutdown.child_token(), CancellationToken::new());
+        let mut finders = JoinSet::new();
+        finders.spawn(discovery.run(finding.clone()));
+        finders.spawn(scheduler.clone().run(finding.clone()));
+        finders.spawn(follow_plan(scheduler, self.plan.subscribe(), finding));
+        let delivering = tokio::spawn(uplink.run(telling.clone()));
+        self.keep_telling(&seen, &healthy, &shutdown).await;
+        // First nothing new is found, then what was found is kept, then it is delivered once more.
+        finders.join_all().await;
+        seen.flush(&self.outbox).await;
+        telling.cancel();
+        let _ = delivering.await;
+        tracing::info!(waiting = self.outbox.pressure.depth(), "the agent has stopped");
+        Ok(())
+    }
+
+    fn uplink(&self) -> Result<Uplink> {
+        let tls = self.home.ca()?.map(|ca| trust::trust_only(&ca)).transpose()?;
+        let key = AgentKey::load_or_create(&self.home.key())?;
+        let client = Client::new(tls, &self.identity.gateway, self.identity.agent, key, self.clock.clone())?;
+        Ok(Uplink {
+            client,
+            outbox: self.outbox.clone(),
+            clock: self.clock.clone(),
+            stats: self.stats.clone(),
+            home: self.home.clone(),
+            identity: self.identity.clone(),
+            plan: self.plan.clone(),
+            healthy: watch::Sender::new(true),
+            batch: MAX_MESSAGES,
+        })
+    }
+
+    /// Signs of life, the agent's own state, shedding and the log, until `shutdown`.
+    async fn keep_telling(&self, seen: &Seen, healthy: &watch::Receiver<bool>, shutdown: &CancellationToken) {
+        let mut ticks = tokio::time::interval(FLUSH);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut logged = StatsView::default();
+        for tick in 0_u64.. {
+            tokio::select! {
+                () = shutdown.cancelled() => return,
+                _ = ticks.tick() => {}
+            }
+            // While the server is away one message must wait, so that someone notices its return; more would be noise.
+            let (is_up, depth) = (*healthy.borrow(), self.outbox.pressure.depth());
+            if (is_up && depth < MAX_MESSAGES) || depth == 0 {
+                seen.flush(&self.outbox).await;
+                if tick % BEAT == 0 || self.stats.view().to_probe > 0 {
+                    self.beat().await;
+                }
+            }
+            if tick % LOG == LOG - 1 {
+                self.log(&mut logged);
+                if let Err(e) = self.outbox.shed(SOFT_BYTES).await {
+                    tracing::error!(error = %e, "the outbox could not be looked through");
+                }
+            }
+        }
+    }
+
+    async fn beat(&self) {
+        let now = self.stats.view();
+        let body = AgentBody {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            devices: now.devices,
+            outbox_depth: now.outbox_depth,
+            discovery_probed: now.probed,
+            discovery_total: now.to_probe,
+            unreachable: now.unreachable,
+        };
+        let draft = Draft { taken_ms: wall_ms(), subject: None, body: Body::Agent(body) };
+        if let Err(e) = self.outbox.record(vec![draft]).await {
+            tracing::error!(error = %e, "the agent's own state could not be kept");
+        }
+    }
+
+    fn log(&self, before: &mut StatsView) {
+        let now = self.stats.view();
+        let seconds = FLUSH.as_secs() * LOG;
+        tracing::info!(
+            devices = now.devices,
+            unreachable = now.unreachable,
+            polls_per_s = (now.polls - before.polls) / seconds,
+            late_polls = now.late_polls - before.late_polls,
+            worst_delay_ms = now.worst_delay_ms,
+            outbox_depth = now.outbox_depth,
+            shed = now.shed,
+            rejected = now.rejected,
+            clock_offset_ms = self.clock.offset_ms(),
+            "at work"
+        );
+        *before = now;
+    }
+}
+
+/// Puts devices into the slots of each new plan at once.
+async fn follow_plan(scheduler: Arc<Scheduler>, mut plan: watch::Receiver<AgentPlan>, stop: CancellationToken) {
+    plan.mark_unchanged();
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            changed = plan.changed() => match changed {
+                Ok(()) => scheduler.replan(),
+                Err(_) => return,
+            }
+        }
+    }
+}
