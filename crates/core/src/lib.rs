@@ -18,9 +18,14 @@ pub mod testing;
 pub mod time;
 
 pub mod agents;
+pub mod alerts;
 pub mod audit;
+pub mod devices;
+pub mod meters;
 pub mod orgs;
+pub mod reports;
 pub mod retention;
+pub mod supplies;
 pub mod users;
 
 pub use ctx::{Actor, Ctx, Role};
@@ -28,6 +33,7 @@ pub use error::{Error, Kind, Result};
 pub use filter::{Filter, fold};
 pub use ids::{AgentId, FilterId, OrgId, TokenId, UserId};
 pub use migrations::migrations;
+pub use devices::DeviceId;
 pub use page::{Page, PageQuery};
 pub use platform::{Clock, Ids, Platform, PlatformConfig};
 pub use scope::Scope;

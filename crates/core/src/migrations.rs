@@ -18,5 +18,10 @@ pub fn migrations() -> Vec<Migration> {
         migration!("0004_agents"),
         migration!("0005_audit"),
         migration!("0006_retention"),
+        migration!("0010_devices"),
+        migration!("0011_meters"),
+        migration!("0012_supplies"),
+        migration!("0013_alerts"),
+        migration!("0014_reports"),
     ]
 }

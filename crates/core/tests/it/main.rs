@@ -1,0 +1,5 @@
+//! Tests across capabilities, on both engines.
+
+mod leaks;
+mod statements;
+mod walls;
