@@ -1,0 +1,127 @@
+//! Alerts: one standing condition each on one device, whatever source tells of it; incidents: one cause, which people
+//! acknowledge and snooze. An agent off line is one incident for all of its devices.
+
+pub(crate) mod intake;
+pub(crate) mod rules;
+mod service;
+mod sql;
+#[cfg(test)]
+mod tests;
+
+use serde::Serialize;
+
+pub use service::{AlertQuery, FIELDS, acknowledge, counts, incidents, list, snooze};
+pub(crate) use service::{agent_is_back, agent_is_gone, close_all_of, open_of, wake};
+
+use crate::devices::DeviceId;
+use crate::{AgentId, Micros, OrgId};
+
+crate::id!(
+    /// An alert.
+    AlertId,
+    "alert"
+);
+crate::id!(
+    /// An incident.
+    IncidentId,
+    "incident"
+);
+
+/// An alert as a list shows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct AlertRow {
+    /// Its id.
+    pub id: AlertId,
+    /// Organisation.
+    pub org: OrgId,
+    /// Device.
+    pub device: DeviceId,
+    /// What people call the device.
+    pub device_name: String,
+    /// Vendor slug and model of the device.
+    pub device_model: String,
+    /// Where the device stands.
+    pub place: String,
+    /// critical, warning, other.
+    pub severity: String,
+    /// Bare keyword.
+    pub reason: String,
+    /// The reason in plain words.
+    pub title: String,
+    /// prtAlertGroup in kebab-case; empty when not told.
+    pub group: String,
+    /// Row of the group; empty when not told.
+    pub part: String,
+    /// The device's code.
+    pub code: Option<i64>,
+    /// The device's words.
+    pub text: Option<String>,
+    /// device, or platen when it is made here.
+    pub source: String,
+    /// Since when it stands, by the device's word.
+    pub since_at: Option<Micros>,
+    /// When it was raised here.
+    pub raised_at: Micros,
+    /// When it was cleared; `None`: it stands.
+    pub cleared_at: Option<Micros>,
+    /// How often it went and came back within ten minutes.
+    pub flaps: i64,
+    /// What it belongs to.
+    pub incident: IncidentId,
+    /// open, acknowledged, snoozed, resolved.
+    pub state: String,
+    /// Who takes care.
+    pub owner: Option<String>,
+    /// Quiet until then.
+    pub snoozed_until: Option<Micros>,
+    /// What the owner said.
+    pub note: Option<String>,
+    /// Rises with each change of the incident: the ETag.
+    pub version: i64,
+}
+
+/// One cause.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct IncidentRow {
+    /// Its id.
+    pub id: IncidentId,
+    /// Organisation.
+    pub org: OrgId,
+    /// open, acknowledged, snoozed, resolved.
+    pub state: String,
+    /// The device, when it is about one.
+    pub device: Option<DeviceId>,
+    /// The agent, when it is about one.
+    pub agent: Option<AgentId>,
+    /// Keyword.
+    pub reason: String,
+    /// critical, warning, other.
+    pub severity: String,
+    /// In plain words.
+    pub cause: String,
+    /// Who takes care.
+    pub owner: Option<String>,
+    /// Quiet until then.
+    pub snoozed_until: Option<Micros>,
+    /// When it began.
+    pub opened_at: Micros,
+    /// When it ended.
+    pub resolved_at: Option<Micros>,
+    /// Rises with each change: the ETag.
+    pub version: i64,
+}
+
+/// Incidents that stand, for the header.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct AlertCounts {
+    /// Nobody has taken them yet.
+    pub open: u64,
+    /// Somebody takes care.
+    pub acknowledged: u64,
+    /// Quiet for a while.
+    pub snoozed: u64,
+    /// Of the open and acknowledged ones: critical.
+    pub critical: u64,
+    /// Of the open and acknowledged ones: warnings.
+    pub warning: u64,
+}

@@ -1,0 +1,92 @@
+//! Statements of alerts and incidents that reports and reconcilers run; lists are built in `service.rs`.
+
+use crate::devices::in64;
+
+store::sql! {
+    /// Standing alerts, and those cleared a moment ago that may come back; the newest of a kind last.
+    pub(super) LOAD = concat!("select a.id, a.device, a.grp, a.part, a.reason, a.severity, a.code, a.text, a.source, a.since_at,
+          a.raised_at, a.cleared_at, a.flaps, a.incident, i.state, i.resolved_at, i.version, i.severity
+        from alerts a
+        join incidents i on i.tenant = a.tenant and i.id = a.incident
+        where a.tenant = $1
+          and a.device in (", in64!(), ")
+          and (a.cleared_at is null or a.cleared_at > $66)
+        order by a.cleared_at");
+    pub(super) INSERT = "insert into alerts (tenant, id, device, grp, part, reason, severity, rank, code, text, source, since_at,
+          raised_at, cleared_at, flaps, incident)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
+        on conflict (tenant, id) do update
+        set severity = excluded.severity,
+          rank = excluded.rank,
+          code = excluded.code,
+          text = excluded.text,
+          cleared_at = excluded.cleared_at,
+          flaps = excluded.flaps";
+    pub(super) INCIDENT = "insert into incidents (tenant, id, version, state, device, agent, reason, severity, cause, opened_at,
+          resolved_at)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+        on conflict (tenant, id) do update
+        set version = excluded.version,
+          state = excluded.state,
+          severity = excluded.severity,
+          resolved_at = excluded.resolved_at";
+    pub(super) INCIDENT_OF_AGENT = "select id, version
+        from incidents
+        where tenant = $1
+          and agent = $2
+          and reason = 'platen-agent-offline'
+          and resolved_at is null";
+    pub(super) RESOLVE_AGENT = "update incidents
+        set state = 'resolved',
+          resolved_at = $3,
+          version = version + 1
+        where tenant = $1
+          and agent = $2
+          and reason = 'platen-agent-offline'
+          and resolved_at is null
+        returning id";
+    pub(super) GRACE = "update devices
+        set comm_at = $3
+        where tenant = $1
+          and agent = $2
+          and comm = 'unknown_path'
+          and lifecycle <> 'retired'";
+    pub(super) CLOSE_ALERTS = "update alerts
+        set cleared_at = case when raised_at > $3 then raised_at else $3 end
+        where tenant = $1
+          and device = $2
+          and cleared_at is null";
+    pub(super) CLOSE_INCIDENTS = "update incidents
+        set state = 'resolved',
+          resolved_at = $3,
+          version = version + 1
+        where tenant = $1
+          and device = $2
+          and resolved_at is null";
+    pub(super) SNOOZE_OVER = "select distinct tenant
+        from incidents
+        where state = 'snoozed'
+          and snoozed_until <= $1";
+    pub(super) ALERT_TENANT = "select a.tenant, a.incident, i.version, i.state, a.device, a.reason, d.label
+        from alerts a
+        join incidents i on i.tenant = a.tenant and i.id = a.incident
+        join devices d on d.tenant = a.tenant and d.id = a.device
+        where a.id = $1";
+    pub(super) ACKNOWLEDGE = "update incidents
+        set state = $3,
+          owner = $4,
+          acked_at = $5,
+          snoozed_until = $6,
+          note = coalesce($7, note),
+          version = version + 1
+        where tenant = $1
+          and id = $2";
+    pub(super) WAKE = "update incidents
+        set state = 'open',
+          snoozed_until = null,
+          version = version + 1
+        where tenant = $1
+          and state = 'snoozed'
+          and snoozed_until <= $2
+        returning id";
+}

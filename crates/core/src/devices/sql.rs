@@ -1,0 +1,195 @@
+//! Statements of the devices' projection: what a report reads and writes. Lists are built in `list.rs`.
+//! `in` lists hold [`CHUNK`] values; shorter ones repeat their last value.
+
+/// Values of an `in` list.
+pub(crate) const CHUNK: usize = 64;
+
+/// Placeholders `$2` to `$65`.
+macro_rules! in64 {
+    () => {
+        "$2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22,
+         $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37, $38, $39, $40, $41, $42,
+         $43, $44, $45, $46, $47, $48, $49, $50, $51, $52, $53, $54, $55, $56, $57, $58, $59, $60, $61, $62,
+         $63, $64, $65"
+    };
+}
+pub(crate) use in64;
+
+macro_rules! known {
+    () => {
+        "d.id, d.version, d.lifecycle, d.agent, d.vendor, d.model, d.serial, d.serial_fold, d.name,
+         d.hostname, d.own_name, d.address, d.mac, d.location, d.own_location, d.asset_no, d.contact,
+         d.label, d.place, d.firmware, d.comm, d.comm_at, d.state, d.reasons, d.console, d.state_at,
+         d.status_at, d.word, d.why, d.supplies, d.pages_life, d.identity_hash, d.supplies_hash,
+         d.parts_hash, d.alerts_hash, p.seen_at"
+    };
+}
+
+store::sql! {
+    pub(super) BY_SUBJECT = concat!("select ", known!(), ", e.value
+        from device_evidence e
+        join devices d on d.tenant = e.tenant and d.id = e.device
+        join device_presence p on p.tenant = d.tenant and p.device = d.id
+        where e.tenant = $1
+          and e.kind = 'subject'
+          and e.ended_at is null
+          and e.value in (", in64!(), ")");
+    pub(super) BY_SERIAL = concat!("select ", known!(), "
+        from devices d
+        join device_presence p on p.tenant = d.tenant and p.device = d.id
+        where d.tenant = $1
+          and d.lifecycle <> 'retired'
+          and d.serial_fold in (", in64!(), ")");
+    pub(super) BY_MAC = concat!("select ", known!(), "
+        from devices d
+        join device_presence p on p.tenant = d.tenant and p.device = d.id
+        where d.tenant = $1
+          and d.lifecycle <> 'retired'
+          and d.mac in (", in64!(), ")");
+    pub(super) BY_ID = concat!("select ", known!(), "
+        from devices d
+        join device_presence p on p.tenant = d.tenant and p.device = d.id
+        where d.tenant = $1
+          and d.id in (", in64!(), ")");
+    pub(super) NOT_HEARD = concat!("select ", known!(), ", e.value
+        from devices d
+        join device_evidence e on e.tenant = d.tenant and e.device = d.id and e.kind = 'subject' and e.ended_at is null
+        join device_presence p on p.tenant = d.tenant and p.device = d.id
+        where d.tenant = $1
+          and d.agent = $2
+          and d.lifecycle <> 'retired'
+          and d.comm <> 'reporting'");
+    pub(super) INSERT = "insert into devices (
+          tenant, id, version, lifecycle, agent, vendor, model, serial, serial_fold, name, hostname,
+          own_name, address, port, mac, snmp, sys_object_id, description, location, own_location, contact,
+          asset_no, label, place, firmware, comm, comm_at, state, reasons, console, state_at, status_at,
+          word, rank, why, supplies, pages_life, pages_month, pages_month_key, sort_name, sort_model,
+          sort_place, sort_serial, sort_address, identity_hash, supplies_hash, parts_hash, alerts_hash,
+          first_at, retired_at)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21,
+          $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37, $38, $39, $40, $41,
+          $42, $43, $44, $45, $46, $47, $48, $49, $50)";
+    pub(super) UPDATE_IDENTITY = "update devices
+        set agent = $3, vendor = $4, model = $5, serial = $6, serial_fold = $7, name = $8, hostname = $9,
+          address = $10, port = $11, mac = $12, snmp = $13, sys_object_id = $14, description = $15,
+          location = $16, contact = $17, label = $18, place = $19, firmware = $20, sort_name = $21,
+          sort_model = $22, sort_place = $23, sort_serial = $24, sort_address = $25, identity_hash = $26
+        where tenant = $1
+          and id = $2";
+    pub(super) UPDATE_STATUS = "update devices
+        set comm = $3, comm_at = $4, state = $5, reasons = $6, console = $7, state_at = $8, status_at = $9,
+          word = $10, rank = $11, why = $12, supplies = $13, supplies_hash = $14, parts_hash = $15,
+          alerts_hash = $16
+        where tenant = $1
+          and id = $2";
+    pub(super) PRESENCE_NEW = "insert into device_presence (tenant, device, seen_at)
+        values ($1, $2, $3)
+        on conflict (tenant, device) do nothing";
+    pub(super) PRESENCE = "update device_presence
+        set seen_at = $3
+        where tenant = $1
+          and device = $2
+          and seen_at < $3";
+    pub(super) SEEN = "update device_presence
+        set seen_at = $3
+        where tenant = $1
+          and device = (select e.device
+            from device_evidence e
+            where e.tenant = $1
+              and e.kind = 'subject'
+              and e.value = $2
+              and e.ended_at is null)
+          and seen_at < $3";
+    pub(super) EVIDENCE = "insert into device_evidence (tenant, kind, value, device, source, first_at)
+        values ($1, $2, $3, $4, $5, $6)
+        on conflict (tenant, kind, value, device) do update set ended_at = null";
+    pub(super) EVIDENCE_END = "update device_evidence
+        set ended_at = $5
+        where tenant = $1
+          and kind = $2
+          and value = $3
+          and device <> $4
+          and ended_at is null";
+    pub(super) EVIDENCE_END_OF = "update device_evidence
+        set ended_at = $4
+        where tenant = $1
+          and device = $2
+          and kind = $3
+          and value <> $5
+          and ended_at is null";
+    pub(super) TOKENS_DROP = "delete from device_tokens
+        where tenant = $1
+          and device = $2";
+    pub(super) TOKEN = "insert into device_tokens (tenant, device, token)
+        values ($1, $2, $3)
+        on conflict (tenant, device, token) do nothing";
+    pub(super) PARTS = "insert into device_parts (tenant, device, inputs, outputs, covers, quirks, read_at)
+        values ($1, $2, $3, $4, $5, $6, $7)
+        on conflict (tenant, device) do update
+        set inputs = excluded.inputs,
+          outputs = excluded.outputs,
+          covers = excluded.covers,
+          quirks = excluded.quirks,
+          read_at = excluded.read_at";
+    pub(super) COMPONENT = "insert into device_components (tenant, device, kind, name, version, first_at)
+        values ($1, $2, $3, $4, $5, $6)
+        on conflict (tenant, device, kind, name) do update
+        set version = excluded.version,
+          first_at = excluded.first_at
+        where device_components.version <> excluded.version";
+    pub(super) HISTORY = "insert into device_history (tenant, month, device, at, no, kind, data, actor)
+        values ($1, $2, $3, $4, $5, $6, $7, $8)
+        on conflict (tenant, month, device, at, no) do nothing";
+    pub(super) UPDATE_OWN = "update devices
+        set own_name = $3,
+          own_location = $4,
+          asset_no = $5,
+          label = $6,
+          place = $7,
+          sort_name = $8,
+          sort_place = $9,
+          version = version + 1
+        where tenant = $1
+          and id = $2
+          and version = $10";
+    pub(super) RETIRE = "update devices
+        set lifecycle = 'retired',
+          retired_at = $3,
+          version = version + 1
+        where tenant = $1
+          and id = $2";
+    pub(super) SHEET = "select d.id, d.tenant, d.word, d.why, d.label, d.vendor, d.model, d.serial, d.address, d.mac, d.place,
+          d.supplies, d.pages_month, d.pages_life, p.seen_at, d.agent, d.comm, d.state, d.reasons, d.version,
+          d.lifecycle, d.own_name, d.own_location, d.asset_no, d.name, d.location, d.hostname, d.contact, d.description,
+          d.sys_object_id, d.snmp, d.port, d.console, d.state_at, d.status_at, d.comm_at, d.first_at, a.name as agent_name,
+          q.inputs, q.outputs, q.covers, q.quirks
+        from devices d
+        join device_presence p on p.tenant = d.tenant and p.device = d.id
+        left join agents a on a.tenant = d.tenant and a.id = d.agent
+        left join device_parts q on q.tenant = d.tenant and q.device = d.id
+        where d.tenant = $1
+          and d.id = $2";
+    pub(super) COMPONENTS = "select kind, name, version, first_at
+        from device_components
+        where tenant = $1
+          and device = $2
+        order by kind, name";
+    /// Devices whose communication state is no longer what the clock and their agent say.
+    pub(super) UNHEARD = concat!("select ", known!(), ", d.tenant, coalesce(a.state, 'online')
+        from device_presence p
+        join devices d on d.tenant = p.tenant and d.id = p.device
+        left join agents a on a.tenant = d.tenant and a.id = d.agent
+        where p.seen_at < $1
+          and d.lifecycle <> 'retired'
+          and case when coalesce(a.state, 'online') <> 'online' then d.comm <> 'unknown_path'
+            when d.comm = 'reporting' then true
+            when d.comm = 'late' then p.seen_at < $2
+            when d.comm = 'unknown_path' then p.seen_at < $2 and d.comm_at < $2
+            when d.comm = 'unreachable' then p.seen_at < $2 and not exists (select 1 from alerts x
+              where x.tenant = d.tenant and x.device = d.id and x.reason = 'platen-silent' and x.cleared_at is null)
+            else false end
+        order by d.tenant, d.id
+        limit $3");
+    pub(super) MONTHS = "select id, zone
+        from organisations";
+}

@@ -1,0 +1,12 @@
+//! Reports of agents: one transaction each, raw log first, then what follows for devices, meters, supplies and alerts.
+//! (sender, epoch, seq) takes effect once, however often and over whichever door it comes.
+
+mod rules;
+mod service;
+mod sql;
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
+
+pub use service::accept;

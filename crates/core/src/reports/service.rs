@@ -1,0 +1,386 @@
+//! Taking a report: one transaction; the answer is given only after its commit.
+
+use std::collections::HashMap;
+
+use jiff::tz::TimeZone;
+use store::{Tx, params};
+use wire::{Body, Message, MessageResult, Outcome, Reply, Report};
+
+use super::rules::{Place, Window, clock_offset, corrected, fault};
+use super::sql;
+use crate::alerts::intake::{self as alerts, Board};
+use crate::devices::intake::{Fleet, Met};
+use crate::devices::known::Told;
+use crate::devices::{Comm, DeviceId, SILENT};
+use crate::error::{Error, Result};
+use crate::meters::intake::Book;
+use crate::supplies::intake::{self as supplies, Shelf};
+use crate::{AgentId, Ctx, Kind};
+
+/// Tries of a transaction that another one stood in the way of.
+const TRIES: usize = 5;
+
+/// Takes a report of the agent that asks. Each message is answered: stored, duplicate, stale, or why not.
+///
+/// # Errors
+/// `Forbidden` unless the sender is the agent itself, `Invalid` for a report without or with too many messages,
+/// `Unavailable` when the database cannot take it now; nothing is stored then.
+pub async fn accept(ctx: &Ctx, report: Report) -> Result<Reply> {
+    let agent = ctx.require_agent()?;
+    if AgentId::from(report.sender) != agent {
+        return Err(Error::new(Kind::Forbidden, "the report names another sender than the one that signed it"));
+    }
+    if report.version != 1 || report.messages.is_empty() || report.messages.len() > wire::report::MAX_MESSAGES {
+        let count = report.messages.len();
+        return Err(Error::invalid(
+            "messages",
+            format!("version {} with {count} messages; 1 with 1 to 512 is taken", report.version),
+        ));
+    }
+    match persistent(ctx, agent, &report, None).await {
+        Err(error) if is_refusal(&error) => one_by_one(ctx, agent, report, &error).await,
+        other => other,
+    }
+}
+
+/// Runs the transaction again while others stand in its way.
+async fn persistent(ctx: &Ctx, agent: AgentId, report: &Report, poison: Option<&str>) -> Result<Reply> {
+    let mut tries = 1;
+    loop {
+        match attempt(ctx, agent, report, poison).await {
+            Err(error) if tries < TRIES && matches!(error.kind, Kind::Unavailable | Kind::Conflict) => tries += 1,
+            other => return other,
+        }
+    }
+}
+
+/// The database refused what a message holds, and would do so again.
+fn is_refusal(error: &Error) -> bool {
+    matches!(error.kind, Kind::Internal | Kind::Conflict)
+}
+
+/// A message that the database refuses must not hold up the others: each goes alone, the refused one as invalid.
+async fn one_by_one(ctx: &Ctx, agent: AgentId, report: Report, why: &Error) -> Result<Reply> {
+    tracing::warn!(agent.id = %agent, error = %why, source = ?why.source, "a report is taken message by message");
+    let mut whole: Option<Reply> = None;
+    for message in &report.messages {
+        let alone = Report { messages: vec![message.clone()], ..report.clone() };
+        let reply = match persistent(ctx, agent, &alone, None).await {
+            Err(error) if is_refusal(&error) => {
+                let detail = format!("it cannot be stored: {error}");
+                tracing::error!(agent.id = %agent, seq = message.seq, source = ?error.source, "a message cannot be stored");
+                persistent(ctx, agent, &alone, Some(&detail)).await?
+            }
+            other => other?,
+        };
+        match &mut whole {
+            None => whole = Some(reply),
+            Some(whole) => {
+                whole.results.extend(reply.results);
+                whole.plan = reply.plan.or(whole.plan.take());
+            }
+        }
+    }
+    whole.ok_or_else(|| Error::internal("a report without messages"))
+}
+
+/// What of a report is new, and what is answered.
+struct Sorted<'r> {
+    fresh: Vec<&'r Message>,
+    results: Vec<MessageResult>,
+    invalid: i64,
+}
+
+async fn attempt(ctx: &Ctx, agent: AgentId, report: &Report, poison: Option<&str>) -> Result<Reply> {
+    let mut tx = ctx.db().write(&ctx.scope.view()).await?;
+    let mut sorted = sort(ctx, &mut tx, agent, report, poison).await?;
+    let offset_ms = clock_offset(report.clock_ms, ctx.now.as_millis());
+    if !sorted.fresh.is_empty() {
+        log(ctx, &mut tx, agent, report, &sorted, offset_ms).await?;
+        if poison.is_none() {
+            let mut intake = Intake::load(ctx, &mut tx, agent, &sorted.fresh, offset_ms).await?;
+            let refused = intake.take(ctx, &sorted.fresh)?;
+            intake.flush(ctx, &mut tx).await?;
+            for result in &mut sorted.results {
+                if let Some((outcome, detail)) = refused.get(&result.seq) {
+                    (result.outcome, result.detail) = (*outcome, Some(detail.clone()));
+                }
+            }
+        }
+    }
+    let said = sorted.fresh.iter().rev().find_map(|message| match &message.body {
+        Body::Agent(body) => Some(body),
+        _ => None,
+    });
+    let plan = crate::agents::heartbeat(&mut tx, ctx, said, report.plan_revision).await?;
+    crate::alerts::agent_is_back(&mut tx, ctx, agent).await?;
+    tx.commit().await?;
+    Ok(Reply { version: 1, server_ms: ctx.now.as_millis(), results: sorted.results, not_before_ms: None, plan })
+}
+
+/// Parts the messages by the replay window and by what they hold.
+async fn sort<'r>(
+    ctx: &Ctx,
+    tx: &mut Tx,
+    agent: AgentId,
+    report: &'r Report,
+    poison: Option<&str>,
+) -> Result<Sorted<'r>> {
+    let epoch = i64::try_from(report.epoch).map_err(|_| Error::invalid("epoch", "the epoch is too large"))?;
+    let new = Window::new(report.epoch);
+    let values = params![ctx.home, agent, epoch, new.taken.to_vec(), ctx.now];
+    let row = tx.query_one(&sql::STREAM, &values).await?;
+    let taken: Vec<u8> = row.get(2)?;
+    let mut window = Window::stored(row.get(0)?, row.get(1)?, &taken);
+    let mut sorted = Sorted { fresh: Vec::new(), results: Vec::with_capacity(report.messages.len()), invalid: 0 };
+    for message in &report.messages {
+        let fault = fault(message).or_else(|| poison.map(str::to_owned));
+        // A number that cannot be remembered is not taken.
+        let place =
+            if i64::try_from(message.seq).is_ok() { window.take(report.epoch, message.seq) } else { Place::Fresh };
+        let (outcome, detail) = match (place, fault) {
+            (Place::Taken, _) => (Outcome::Duplicate, None),
+            (Place::Stale, _) => (Outcome::Stale, Some("its epoch has ended, or its number is far behind".to_owned())),
+            (Place::Fresh, None) => {
+                sorted.fresh.push(message);
+                (Outcome::Stored, None)
+            }
+            (Place::Fresh, Some(fault)) => {
+                sorted.invalid += 1;
+                // Kept raw with the others, projected never.
+                (Outcome::Invalid, Some(fault))
+            }
+        };
+        sorted.results.push(MessageResult {
+            subject: message.subject,
+            epoch: report.epoch,
+            seq: message.seq,
+            outcome,
+            detail,
+        });
+    }
+    let high = i64::try_from(window.high).unwrap_or(i64::MAX);
+    let epoch = i64::try_from(window.epoch).unwrap_or(i64::MAX);
+    tx.execute(&sql::STREAM_SET, &params![ctx.home, agent, epoch, high, window.taken.to_vec()]).await?;
+    Ok(sorted)
+}
+
+/// The raw log: what was new, as CBOR, one row a report.
+async fn log(
+    ctx: &Ctx,
+    tx: &mut Tx,
+    agent: AgentId,
+    report: &Report,
+    sorted: &Sorted<'_>,
+    offset_ms: i64,
+) -> Result<()> {
+    let seqs = || sorted.fresh.iter().filter_map(|message| i64::try_from(message.seq).ok());
+    let unknown = sorted.fresh.iter().filter(|message| matches!(message.body, Body::Unknown(..))).count();
+    let count = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
+    let body = wire::cbor::encode(&sorted.fresh);
+    let epoch = i64::try_from(report.epoch).unwrap_or(i64::MAX);
+    let values = params![
+        ctx.home,
+        ctx.now.day(&TimeZone::UTC),
+        ctx.ids().uuid7().to_string(),
+        ctx.now,
+        agent,
+        epoch,
+        seqs().min().unwrap_or(0),
+        seqs().max().unwrap_or(0),
+        count(sorted.fresh.len()),
+        sorted.invalid,
+        count(unknown),
+        offset_ms,
+        count(body.len()),
+        body
+    ];
+    tx.execute(&sql::INBOX, &values).await?;
+    Ok(())
+}
+
+/// The working set of one report.
+struct Intake {
+    fleet: Fleet,
+    shelf: Shelf,
+    board: Board,
+    book: Book,
+    told: HashMap<u64, (Told, Met)>,
+    offset_ms: i64,
+}
+
+impl Intake {
+    async fn load(ctx: &Ctx, tx: &mut Tx, agent: AgentId, fresh: &[&Message], offset_ms: i64) -> Result<Self> {
+        let (tenant, now) = (ctx.home, ctx.now);
+        let mut seed = [0; 8];
+        ctx.ids().random(&mut seed);
+        let seed = i64::from_be_bytes(seed) >> 2 & (i64::MAX >> 2);
+        let mut fleet = Fleet::new(tenant, agent, now, seed);
+        let subjects: Vec<_> = fresh.iter().filter_map(|message| message.subject).collect();
+        let unreachable = fresh.iter().flat_map(|message| match &message.body {
+            Body::Seen(seen) => seen.unreachable.as_slice(),
+            _ => &[],
+        });
+        let all: Vec<_> = subjects.iter().chain(unreachable).copied().collect();
+        fleet.load_subjects(tx, &all).await?;
+        let mut told = Vec::new();
+        for message in fresh {
+            if let (Body::Status(body), Some(subject)) = (&message.body, message.subject) {
+                told.push((message.seq, subject, Told::of(body, agent)));
+            }
+        }
+        let claims: Vec<_> = told.iter().map(|(_, subject, told)| (*subject, told)).collect();
+        fleet.load_claims(tx, &claims).await?;
+        let mut met = HashMap::new();
+        for (seq, subject, told) in told {
+            let found = fleet.meet(subject, &told, now.0, || DeviceId::new(ctx.ids()));
+            met.insert(seq, (told, found));
+        }
+        let again = load_heard_again(&mut fleet, tx, fresh).await?;
+        let sets = Changing::of(&fleet, fresh, &met, again);
+        let oldest = fresh.iter().map(|message| corrected(message.taken_ms, offset_ms, now.0)).min().unwrap_or(now.0);
+        let shelf = Shelf::load(tx, tenant, &sets.supplies, now).await?;
+        let board = Board::load(tx, &ctx.platform, tenant, &sets.alerts, oldest).await?;
+        let book = Book::load(tx, tenant, &sets.meters, now, seed).await?;
+        Ok(Self { fleet, shelf, board, book, told: met, offset_ms })
+    }
+
+    /// Takes the messages in their order. What is refused after all is returned by number.
+    fn take(&mut self, ctx: &Ctx, fresh: &[&Message]) -> Result<HashMap<u64, (Outcome, String)>> {
+        let mut refused = HashMap::new();
+        for message in fresh {
+            let when = corrected(message.taken_ms, self.offset_ms, ctx.now.0);
+            match &message.body {
+                Body::Status(body) => match self.told.remove(&message.seq) {
+                    Some((told, Met::Device(at))) => self.status(at, body, &told, when)?,
+                    _ => {
+                        refused.insert(message.seq, (Outcome::Refused, "the device was retired".to_owned()));
+                    }
+                },
+                Body::Counters(body) => match message.subject.and_then(|subject| self.fleet.of(subject)) {
+                    Some(at) if self.fleet.get(at).lifecycle != "retired" => {
+                        self.book.take(&mut self.fleet, at, body, when, self.offset_ms);
+                        self.hear(at, when);
+                    }
+                    Some(_) => {
+                        refused.insert(message.seq, (Outcome::Refused, "the device was retired".to_owned()));
+                    }
+                    None => {
+                        let why = "no status of this device came before its counters";
+                        refused.insert(message.seq, (Outcome::Invalid, why.to_owned()));
+                    }
+                },
+                Body::Seen(body) => self.seen(body, when),
+                Body::Agent(_) | Body::Unknown(..) => {}
+            }
+        }
+        Ok(refused)
+    }
+
+    fn status(&mut self, at: usize, body: &wire::report::StatusBody, told: &Told, when: i64) -> Result<()> {
+        // One that comes late is in the log; what is newer stands.
+        if when >= self.fleet.get(at).status_at {
+            self.fleet.take_identity(at, body, told, when);
+            self.fleet.take_parts(at, body, when)?;
+            self.shelf.take(&mut self.fleet, at, body, when);
+            self.fleet.take_status(at, body, when);
+            self.board.take(&mut self.fleet, at, body, when);
+            let device = self.fleet.get_mut(at);
+            if device.judge() {
+                device.status_dirty = true;
+            }
+        }
+        self.hear(at, when);
+        Ok(())
+    }
+
+    fn hear(&mut self, at: usize, when: i64) {
+        let when = when.min(self.fleet.now.0);
+        let recent = self.fleet.now.0 - when < SILENT;
+        self.fleet.hear(at, when, recent);
+        if recent {
+            self.board.clear_made(&mut self.fleet, at, "platen-silent", when);
+        }
+    }
+
+    fn seen(&mut self, body: &wire::report::SeenBody, when: i64) {
+        let when = when.min(self.fleet.now.0);
+        self.fleet.hear_subjects(&body.answered, when);
+        for subject in &body.answered {
+            if let Some(at) = self.fleet.of(*subject) {
+                self.hear(at, when);
+            }
+        }
+        for subject in &body.unreachable {
+            let living = self.fleet.of(*subject).filter(|at| self.fleet.get(*at).lifecycle != "retired");
+            if let Some(at) = living.filter(|_| self.fleet.now.0 - when < SILENT) {
+                self.fleet.set_comm(at, Comm::Unreachable, when);
+            }
+        }
+    }
+
+    async fn flush(mut self, ctx: &Ctx, tx: &mut Tx) -> Result<()> {
+        self.fleet.flush(tx).await?;
+        self.shelf.flush(tx).await?;
+        self.board.flush(tx).await?;
+        self.book.flush(tx).await?;
+        for (kind, subject, id, data) in std::mem::take(&mut self.fleet.events) {
+            crate::events::emit(tx, ctx, ctx.home, kind, (subject, id), data).await?;
+        }
+        Ok(())
+    }
+}
+
+async fn load_heard_again(fleet: &mut Fleet, tx: &mut Tx, fresh: &[&Message]) -> Result<Vec<usize>> {
+    let mut answered = Vec::new();
+    for message in fresh {
+        if let Body::Seen(body) = &message.body {
+            answered.extend_from_slice(&body.answered);
+        }
+    }
+    if answered.is_empty() { Ok(Vec::new()) } else { fleet.load_not_heard(tx, &answered).await }
+}
+
+/// Devices of which more than the head must be loaded, because something of them changes.
+#[derive(Default)]
+struct Changing {
+    supplies: Vec<DeviceId>,
+    alerts: Vec<DeviceId>,
+    meters: Vec<DeviceId>,
+}
+
+impl Changing {
+    fn of(fleet: &Fleet, fresh: &[&Message], met: &HashMap<u64, (Told, Met)>, again: Vec<usize>) -> Self {
+        let mut sets = Self { alerts: again.into_iter().map(|at| fleet.get(at).id).collect(), ..Self::default() };
+        for message in fresh {
+            let counted = || message.subject.and_then(|subject| fleet.of(subject));
+            match (&message.body, met.get(&message.seq)) {
+                (Body::Status(body), Some((_, Met::Device(at)))) => {
+                    let device = fleet.get(*at);
+                    if !device.fresh && device.supplies_hash != supplies::fingerprint(body) {
+                        sets.supplies.push(device.id);
+                    }
+                    if !device.fresh
+                        && (device.alerts_hash != alerts::fingerprint(body) || device.comm != Comm::Reporting)
+                    {
+                        sets.alerts.push(device.id);
+                    }
+                }
+                (Body::Counters(_), _) => {
+                    if let Some(device) = counted().map(|at| fleet.get(at)) {
+                        sets.meters.push(device.id);
+                        if device.comm != Comm::Reporting {
+                            sets.alerts.push(device.id);
+                        }
+                    }
+                }
+                _ => {}
+            }
+        }
+        for set in [&mut sets.supplies, &mut sets.alerts, &mut sets.meters] {
+            set.sort_unstable();
+            set.dedup();
+        }
+        sets
+    }
+}

@@ -1,0 +1,98 @@
+//! Supplies: what a device uses up and fills. Levels are kept as the device states them, changes of cartridges are
+//! recognised, and days left are told only where the past allows.
+
+pub(crate) mod intake;
+mod rules;
+mod service;
+mod sql;
+#[cfg(test)]
+mod tests;
+
+use serde::Serialize;
+use wire::{Class, Level, RawLevel};
+
+pub use rules::{Evidence, Forecast, Slot, forecast, replaced};
+pub(crate) use service::current_in;
+pub use service::{current, history};
+
+use crate::Micros;
+
+/// A supply as it stands.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct SupplyNow {
+    /// Slot, as `1.3`.
+    pub index: String,
+    /// As the device calls it.
+    pub description: Option<String>,
+    /// C, M, Y, K, W or the first letter of what it is.
+    pub letter: char,
+    /// `toner`, `opc`, `waste-toner` …
+    pub kind: String,
+    /// Colorant.
+    pub color: Option<String>,
+    /// Used up or filled.
+    pub class: Class,
+    /// The maker's part number.
+    pub part_number: Option<String>,
+    /// Serial of the cartridge.
+    pub serial: Option<String>,
+    /// What the device states.
+    pub level: Level,
+    /// The numbers behind it.
+    pub raw: RawLevel,
+    /// Since when the level is this.
+    pub level_at: Micros,
+    /// When it was told last.
+    pub read_at: Micros,
+    /// When it was fitted, or first seen.
+    pub fitted_at: Micros,
+    /// Pages of the device when it was fitted, where known.
+    pub fitted_pages: Option<i64>,
+    /// When it will be empty; `None` where the past does not allow to say so.
+    pub forecast: Option<Forecast>,
+}
+
+/// One level of the past.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct LevelPoint {
+    /// Slot.
+    pub index: String,
+    /// Since when.
+    pub at: Micros,
+    /// What the device stated.
+    pub level: Level,
+    /// Pages of the device then, where known.
+    pub pages_life: Option<i64>,
+}
+
+/// One change of a cartridge.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Replacement {
+    /// Slot.
+    pub index: String,
+    /// When it was seen.
+    pub at: Micros,
+    /// Serial of the one taken out.
+    pub old_serial: Option<String>,
+    /// Serial of the one put in.
+    pub new_serial: Option<String>,
+    /// Per cent left in the one taken out, where stated.
+    pub before: Option<f64>,
+    /// Per cent in the one put in, where stated.
+    pub after: Option<f64>,
+    /// Pages made while it was in, where known.
+    pub lived_pages: Option<i64>,
+    /// When the one taken out was fitted, or first seen.
+    pub fitted_at: Micros,
+    /// serial or jump.
+    pub evidence: String,
+}
+
+/// Levels and changes of cartridges of one device.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct SupplyHistory {
+    /// Levels on change, by slot, oldest first.
+    pub levels: Vec<LevelPoint>,
+    /// Changes of cartridges, newest first.
+    pub replacements: Vec<Replacement>,
+}

@@ -1,0 +1,62 @@
+//! Statements of supplies: slots, levels on change, changes of cartridges.
+
+use crate::devices::in64;
+
+store::sql! {
+    pub(super) LOAD = concat!("select device, idx, description, kind, color, class, part_number, serial, level_kind, level_value,
+          level_steps, raw_unit, raw_max, raw_level, level_at, fitted_at, fitted_pages
+        from supplies
+        where tenant = $1
+          and device in (", in64!(), ")");
+    pub(super) UPSERT = "insert into supplies (tenant, device, idx, description, kind, color, class, part_number, serial,
+          level_kind, level_value, level_steps, raw_unit, raw_max, raw_level, level_at, fitted_at, fitted_pages, read_at)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)
+        on conflict (tenant, device, idx) do update
+        set description = excluded.description,
+          kind = excluded.kind,
+          color = excluded.color,
+          class = excluded.class,
+          part_number = excluded.part_number,
+          serial = excluded.serial,
+          level_kind = excluded.level_kind,
+          level_value = excluded.level_value,
+          level_steps = excluded.level_steps,
+          raw_unit = excluded.raw_unit,
+          raw_max = excluded.raw_max,
+          raw_level = excluded.raw_level,
+          level_at = excluded.level_at,
+          fitted_at = excluded.fitted_at,
+          fitted_pages = excluded.fitted_pages,
+          read_at = excluded.read_at";
+    pub(super) DROP = "delete from supplies
+        where tenant = $1
+          and device = $2
+          and idx = $3";
+    pub(super) LEVEL = "insert into supply_levels (tenant, month, device, idx, at, kind, value, steps, raw_unit, raw_max, raw_level,
+          pages_life)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+        on conflict (tenant, month, device, idx, at) do nothing";
+    pub(super) REPLACEMENT = "insert into supply_replacements (tenant, device, idx, at, old_serial, new_serial, before_value,
+          after_value, lived_pages, fitted_at, evidence)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+        on conflict (tenant, device, idx, at) do nothing";
+    pub(super) CURRENT = "select s.idx, s.description, s.kind, s.color, s.class, s.part_number, s.serial, s.level_kind, s.level_value,
+          s.level_steps, s.raw_unit, s.raw_max, s.raw_level, s.level_at, s.fitted_at, s.fitted_pages, d.status_at
+        from supplies s
+        join devices d on d.tenant = s.tenant and d.id = s.device
+        where s.tenant = $1
+          and s.device = $2
+        order by s.idx";
+    pub(super) LEVELS = "select idx, at, kind, value, steps, pages_life
+        from supply_levels
+        where tenant = $1
+          and device = $2
+          and at >= $3
+          and at < $4
+        order by idx, at";
+    pub(super) REPLACEMENTS = "select idx, at, old_serial, new_serial, before_value, after_value, lived_pages, fitted_at, evidence
+        from supply_replacements
+        where tenant = $1
+          and device = $2
+        order by at desc, idx";
+}
