@@ -21,9 +21,15 @@ pub(crate) fn listen(port: u16) -> io::Result<TcpListener> {
     let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None)?;
     socket.set_reuse_address(true)?;
     socket.set_nonblocking(true)?;
+    // Only where a socket can be tied to the loopback device may it be bound to all addresses.
     #[cfg(target_os = "linux")]
-    socket.bind_device(Some(b"lo"))?;
-    socket.bind(&SocketAddr::from((Ipv4Addr::UNSPECIFIED, port)).into())?;
+    let address = {
+        socket.bind_device(Some(b"lo"))?;
+        Ipv4Addr::UNSPECIFIED
+    };
+    #[cfg(not(target_os = "linux"))]
+    let address = Ipv4Addr::LOCALHOST;
+    socket.bind(&SocketAddr::from((address, port)).into())?;
     socket.listen(1_024)?;
     TcpListener::from_std(socket.into())
 }

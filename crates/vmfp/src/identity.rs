@@ -13,8 +13,8 @@ pub(crate) struct Identity {
     pub board: u16,
 }
 
-/// Coprime to 2, 5 and 13, so that stepping by it visits every serial before one repeats.
-const STRIDE: u64 = 1_000_003;
+/// Coprime to 2, 3 and 5, so that stepping by it visits every serial before one repeats.
+const STRIDE: u64 = 7_368_787;
 
 const OFFICES: [&str; 16] = [
     "Reception",
@@ -45,7 +45,7 @@ impl Identity {
 
     /// Serial number by the profile's pattern.
     pub(crate) fn serial(self, profile: &Profile) -> String {
-        let number = u64::from(self.place).wrapping_mul(STRIDE) + mix(self.seed) % 89_989;
+        let number = u64::from(self.place).wrapping_mul(STRIDE) + mix(self.seed) % (1 << 44);
         fill(&profile.identity.serial, number + u64::from(self.board) * 333_667)
     }
 

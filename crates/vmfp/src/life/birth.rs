@@ -33,11 +33,13 @@ enum Show {
     WasteNearFull,
     Failure,
     SoonGone,
+    Busy,
 }
 
 impl Show {
     fn of(place: u32) -> Self {
         match place % 25 {
+            3 | 9 | 15 => Self::Busy,
             2 => Self::LowSupply,
             5 => Self::Jam,
             8 => Self::OpenCover,
@@ -172,6 +174,7 @@ impl Life {
                 }
             }
             Show::Failure => self.fail(profile, at, 2.0),
+            Show::Busy => self.calendar.job = Instant::START,
             Show::SoonGone => self.calendar.leaves = Instant::from_millis(10 * 60_000),
         }
     }

@@ -132,11 +132,6 @@ impl SupplyType {
         matches!(self, Self::Toner | Self::TonerCartridge | Self::Ink | Self::InkCartridge | Self::InkRibbon)
     }
 
-    /// Told as toner in error bits and alert codes.
-    pub(crate) const fn toner(self) -> bool {
-        matches!(self, Self::Toner | Self::TonerCartridge)
-    }
-
     /// Filled by use.
     pub(crate) const fn waste(self) -> bool {
         matches!(self, Self::WasteToner | Self::WasteInk)
@@ -196,12 +191,6 @@ pub struct SupplyPlan {
     /// Belongs to finisher number N (1 for the first) instead of the marker.
     #[serde(default)]
     pub finisher: u8,
-    /// The maker's order number, where the device tells it.
-    #[serde(default)]
-    pub part: String,
-    /// Alert index of the row where the vendor's alerts speak of this supply; told in the device's own words.
-    #[serde(default)]
-    pub service_part: bool,
 }
 
 impl SupplyPlan {

@@ -16,7 +16,7 @@ pub(super) fn add(draft: &mut Draft, profile: &Profile) {
     draft.put("1.3.6.1.2.1.1.6.0", Cell::Location);
     draft.put("1.3.6.1.2.1.1.7.0", Cell::number(72));
     interfaces(draft, profile);
-    host(draft, profile, id);
+    host(draft, profile, &id);
 }
 
 /// The value of an object identifier; a wrong one makes the draft fail.
@@ -62,7 +62,7 @@ fn interfaces(draft: &mut Draft, profile: &Profile) {
     }
 }
 
-fn host(draft: &mut Draft, profile: &Profile, id: Cell) {
+fn host(draft: &mut Draft, profile: &Profile, id: &Cell) {
     const HOST: &str = "1.3.6.1.2.1.25";
     draft.put(&format!("{HOST}.1.1.0"), Cell::Uptime);
     draft.put(&format!("{HOST}.2.2.0"), Cell::number(2_097_152));

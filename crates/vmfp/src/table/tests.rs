@@ -162,3 +162,26 @@ fn vendors_keep_their_ways() {
     assert_eq!(ricoh, [90, -100, 0]);
     assert_eq!(level("kyocera-colour-a3", 0.5, first), 10_000);
 }
+
+#[test]
+fn told_levels_stay_in_their_range_for_a_quarter() {
+    for profile in embedded().unwrap() {
+        let tables = Tables::of(profile).unwrap();
+        let mut life = Life::begin_at(profile, 8, 1, Mood::Lively);
+        for hour in 0..2_200 {
+            let now = Instant::from_hours(f64::from(hour));
+            life.advance(profile, Mood::Lively, now);
+            let view = View { profile, who: Identity { seed: 8, place: 1, board: 0 }, life: &life, now };
+            for (oid, cell) in tables.main.rows() {
+                let most = match cell {
+                    Cell::InputLevel(input) => i64::from(profile.inputs[usize::from(*input)].sheets),
+                    Cell::OutputRoom(output) => i64::from(profile.outputs[usize::from(*output)].sheets),
+                    Cell::SupplyLevel(supply) => i64::from(profile.supplies[usize::from(*supply)].max.max(100)),
+                    _ => continue,
+                };
+                let level = cell.value(&view).as_i64().unwrap();
+                assert!((-3..=most).contains(&level), "{}: {oid} says {level} of {most}", profile.name);
+            }
+        }
+    }
+}

@@ -32,6 +32,11 @@ impl Ask {
             write_pdu(writer, kind, [4711, numbers[0], numbers[1]], nulls);
         });
         self.socket.send_to(&request, to).unwrap();
+        self.receive(to)
+    }
+
+    /// The next datagram, if one comes in time.
+    pub fn receive(&self, to: SocketAddr) -> Option<Vec<u8>> {
         let mut buffer = [0; 65_536];
         let (len, from) = self.socket.recv_from(&mut buffer).ok()?;
         assert_eq!(from, to, "the answer comes from the address that was asked");

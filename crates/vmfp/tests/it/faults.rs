@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use snmp::pdu::PduKind;
 use snmp::{Value, Version};
-use vmfp::{Devices, Fault, Fleet, FleetConfig, Line, Mood};
+use vmfp::{Devices, Fault, Fleet, FleetConfig, Line, Mood, TrueState};
 
 use crate::ask::{Ask, decode};
 use crate::fleets::{BUSY, at};
@@ -138,6 +138,43 @@ async fn a_lossy_line_repeats_itself_by_its_seed() {
     }
     assert_eq!(runs[0], runs[1]);
     assert!(runs[0].contains(&true) && runs[0].contains(&false));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_power_cycle_begins_alert_indices_anew() {
+    let devices = Devices::Profile { name: "lexmark-mono-a4".into(), count: 6, base: vmfp::BASE };
+    let fleet = vmfp::start(FleetConfig { devices, speed: 0.0, ..FleetConfig::default() }).await.unwrap();
+    let jammed = Ipv4Addr::new(127, 20, 0, 6);
+    let before = fleet.truth(jammed).unwrap();
+    assert!(before.alerts.iter().any(|alert| alert.place == (13, 1, 8)));
+    fleet.fault(jammed, Fault::Reboot).unwrap();
+    let ask = Ask::new(BUSY);
+    assert_eq!(ask.get(at(&fleet, jammed), "1.3.6.1.2.1.1.3.0"), Some(Value::TimeTicks(0)));
+    let row = ask.get(at(&fleet, jammed), "1.3.6.1.2.1.43.18.1.1.7.1.1").unwrap();
+    assert_eq!(row.as_i64(), Some(i64::from(fleet.truth(jammed).unwrap().alerts[0].place.2)));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answer_may_come_twice() {
+    let (fleet, to) = one().await;
+    fleet.fault(vmfp::BASE, Fault::Duplicate(1.0)).unwrap();
+    let ask = Ask::new(BUSY);
+    let first = ask.raw(to, PduKind::Get, [0, 0], &[NAME]);
+    assert!(first.is_some());
+    assert_eq!(first, ask.receive(to));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_deaf_sleeper_answers_when_awake() {
+    let devices = Devices::Profile { name: "brother-mono-a4".into(), count: 12, base: vmfp::BASE };
+    let fleet = vmfp::start(FleetConfig { devices, speed: 0.0, ..FleetConfig::default() }).await.unwrap();
+    let (asleep, awake) = (Ipv4Addr::new(127, 20, 0, 12), Ipv4Addr::new(127, 20, 0, 4));
+    assert_eq!(fleet.truth(asleep).unwrap().state, TrueState::Asleep);
+    for address in [asleep, awake] {
+        fleet.fault(address, Fault::DeafAsleep).unwrap();
+    }
+    assert_eq!(Ask::new(SHORT).get(at(&fleet, asleep), NAME), None);
+    assert!(Ask::new(BUSY).get(at(&fleet, awake), NAME).is_some());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
