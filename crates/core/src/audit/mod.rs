@@ -35,6 +35,7 @@ pub struct Change {
 impl Change {
     /// A change without details.
     #[must_use]
+    #[expect(clippy::needless_pass_by_value, reason = "ids are small, and calls read better without `&`")]
     pub fn new(tenant: OrgId, verb: &'static str, kind: &'static str, id: impl ToString) -> Self {
         Self { tenant, verb, kind, id: id.to_string(), before: Json::Null, after: Json::Null }
     }

@@ -39,6 +39,12 @@ impl Secret {
         &self.0
     }
 
+    /// Compares in a time that tells nothing.
+    #[must_use]
+    pub fn matches(&self, given: &str) -> bool {
+        aws_lc_rs::constant_time::verify_slices_are_equal(self.expose().as_bytes(), given.as_bytes()).is_ok()
+    }
+
     /// What the database keeps of a random secret. Not for passwords, which can be guessed.
     #[must_use]
     pub fn hash(&self) -> String {

@@ -9,6 +9,8 @@ use crate::secrets::Secret;
 use crate::time::Micros;
 
 mod budgets;
+mod local;
+mod password_change;
 mod passwords;
 mod rules;
 mod saved;
@@ -20,11 +22,13 @@ mod sql;
 mod tests;
 mod tokens;
 
+pub use local::{LocalUser, create_local, ctx_local, reset_local, token_local};
+pub use password_change::{reset_password, set_password};
 pub(crate) use passwords::PasswordGate;
+pub use rules::{LOCAL_PASSWORD, MIN_PASSWORD};
 pub use saved::{NewFilter, SavedFilter, delete_filter, list_filters, save_filter, update_filter};
 pub use service::{
-    FIELDS, NewUser, UserPatch, UserQuery, create_user, find_by_email, get, list, reset_password, set_password,
-    set_role, set_state, update,
+    FIELDS, NewUser, UserPatch, UserQuery, create_user, find_by_email, get, list, set_role, set_state, update,
 };
 pub use sessions::{SessionRow, SignIn, end_session, list_sessions, resume, rotate, sign_in, sign_out};
 pub use setup::{FirstUser, setup_first, setup_local, setup_needed, setup_secret};
@@ -89,4 +93,12 @@ pub struct Session {
     pub absolute_until: Micros,
     /// The password was made by another and must be changed first.
     pub must_change: bool,
+}
+
+impl Session {
+    /// Whether a change came from a page of this session.
+    #[must_use]
+    pub fn csrf_fits(&self, given: &str) -> bool {
+        self.csrf.matches(given)
+    }
 }

@@ -9,7 +9,9 @@ use crate::filter::fold;
 use crate::secrets::Secret;
 
 /// Shortest password: it is the only factor (NIST SP 800-63B-4).
-pub(super) const MIN_PASSWORD: usize = 15;
+pub const MIN_PASSWORD: usize = 15;
+/// Shortest password that the operator of the machine may give by command line.
+pub const LOCAL_PASSWORD: usize = 8;
 /// Longest password, bytes.
 pub(super) const MAX_PASSWORD: usize = 1_024;
 /// A session ends then in any case.
@@ -39,11 +41,16 @@ pub(super) fn email(text: &str) -> Result<String> {
 
 /// Length, and not to be guessed from the account. No rules of composition: they make passwords worse.
 pub(super) fn password(password: &Secret, email: &str, name: &str) -> Result<()> {
+    password_of(MIN_PASSWORD, password, email, name)
+}
+
+/// As [`password`], with another least length.
+pub(super) fn password_of(least: usize, password: &Secret, email: &str, name: &str) -> Result<()> {
     let text = password.expose();
     let refuse = |why: String| Err(Error::invalid("password", why));
     let length = text.chars().count();
-    if length < MIN_PASSWORD {
-        return refuse(format!("a password has at least {MIN_PASSWORD} characters; a few unrelated words are best"));
+    if length < least {
+        return refuse(format!("a password has at least {least} characters; a few unrelated words are best"));
     }
     if text.len() > MAX_PASSWORD {
         return refuse(format!("a password has at most {MAX_PASSWORD} bytes"));

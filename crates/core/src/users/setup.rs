@@ -9,7 +9,7 @@ use crate::ctx::{Ctx, Role};
 use crate::error::{Error, Kind, Result};
 use crate::orgs::{self, NewOrg};
 use crate::platform::Platform;
-use crate::secrets::Secret;
+use crate::secrets::{Secret, hash_of};
 
 const REASON: &str = "set-up, before there is any organisation";
 
@@ -65,16 +65,14 @@ pub async fn setup_first(platform: &Platform, secret: &str, first: &FirstUser) -
     let row = tx.query_opt(&sql::INSTALLATION, &[]).await?;
     drop(tx);
     let stored: Option<String> = row.map(|row| row.get(0)).transpose()?.flatten();
-    let given = crate::secrets::hash_of(secret);
-    let fits = stored.is_some_and(|stored| {
-        aws_lc_rs::constant_time::verify_slices_are_equal(stored.as_bytes(), given.as_bytes()).is_ok()
-    });
+    let fits = stored.is_some_and(|stored| Secret::new(stored).matches(&hash_of(secret)));
     if !fits {
         return Err(Error::new(
             Kind::Forbidden,
             "this set-up address is wrong or was used; start the server again for a new one",
         ));
     }
+    rules::password(&first.password, &rules::email(&first.email)?, &first.name)?;
     make(&ctx, first).await
 }
 
@@ -83,12 +81,13 @@ pub async fn setup_first(platform: &Platform, secret: &str, first: &FirstUser) -
 /// # Errors
 /// `Conflict` when set-up is done, `Invalid` for a field that does not fit.
 pub async fn setup_local(platform: &Platform, first: &FirstUser) -> Result<User> {
+    rules::password(&first.password, &rules::email(&first.email)?, &first.name)?;
     make(&platform.system(REASON), first).await
 }
 
-async fn make(ctx: &Ctx, first: &FirstUser) -> Result<User> {
+/// Makes both; the password is checked by the caller.
+pub(super) async fn make(ctx: &Ctx, first: &FirstUser) -> Result<User> {
     let email = rules::email(&first.email)?;
-    rules::password(&first.password, &email, &first.name)?;
     let verifier = ctx.platform.passwords().hash(ctx.ids(), &first.password).await?;
     let mut tx = ctx.db().write(&View::All(REASON)).await?;
     if tx.execute(&sql::SETUP_DONE, &params![ctx.now]).await? != 1 {

@@ -1,4 +1,5 @@
 //! Tests across capabilities, on both engines.
+#![expect(clippy::unwrap_used, reason = "a test that panics is a test that fails")]
 
 mod leaks;
 mod repeats;
