@@ -130,7 +130,10 @@ fn reasons(device: Option<i64>, bits: &[usize], evidence: &Evidence<'_>) -> Vec<
             add(word, gravity);
         }
     }
-    found.into_iter().map(|(word, gravity)| format!("{word}{}", gravity.suffix())).collect()
+    let mut reasons: Vec<String> =
+        found.into_iter().map(|(word, gravity)| format!("{word}{}", gravity.suffix())).collect();
+    reasons.sort();
+    reasons
 }
 
 /// Bits speak of toner and doors; the device may have ink, and covers that it lists.

@@ -23,7 +23,7 @@ pub enum ReadError {
         /// What was tried.
         tried: Tried,
         /// The last refusal.
-        source: snmp::Error,
+        source: Box<snmp::Error>,
     },
     /// A credential that cannot be used.
     #[error("credential {place} cannot be used: {reason}")]
@@ -38,7 +38,7 @@ pub enum ReadError {
     NothingToTry(&'static str),
     /// The engine or the socket failed, whatever the device does.
     #[error(transparent)]
-    Engine(snmp::Error),
+    Engine(Box<snmp::Error>),
 }
 
 /// What was tried before giving up.

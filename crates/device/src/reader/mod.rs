@@ -5,6 +5,7 @@ mod error;
 mod poll;
 mod questions;
 mod session;
+mod ways;
 
 pub use access::{Access, Context, Known};
 pub use error::{ReadError, Tried};

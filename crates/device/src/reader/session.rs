@@ -1,17 +1,16 @@
 //! One visit to one device: find the way in, ask table by table, keep what came. A question that fails costs its own
 //! answer only, and the deadline holds over all of them.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use snmp::{AuthProtocol, Engine, Error, Oid, PrivProtocol, Security, Target, UsmUser, Version, Walk, WalkLimits};
+use snmp::{Engine, Error, Oid, Target, Version, Walk, WalkLimits};
 use tokio::time::Instant;
 use wire::SnmpVersion;
-use wire::plan::SnmpCredential;
 
 use super::access::{Access, Context, Known};
-use super::error::{ReadError, Tried};
+use super::error::ReadError;
 use super::questions::{self, Columns, Depth, Tables};
+use super::ways::{in_context, tried, ways};
 use crate::assemble::Origin;
 use crate::identity::{DeviceId, Makers};
 use crate::profile::Catalogue;
@@ -37,12 +36,6 @@ pub(super) struct Session<'a> {
     makers: Makers,
     quirks: Vec<String>,
     known: Known,
-}
-
-/// One way in.
-struct Way {
-    credential: usize,
-    security: Security,
 }
 
 impl<'a> Session<'a> {
@@ -80,7 +73,7 @@ impl<'a> Session<'a> {
                 Ok(Err(Error::Timeout { .. })) => {}
                 Ok(Err(Error::Unreachable { target })) => return Err(ReadError::Closed { address: target }),
                 Ok(Err(source @ (Error::Busy { .. } | Error::Stopped { .. } | Error::Socket { .. }))) => {
-                    return Err(ReadError::Engine(source));
+                    return Err(ReadError::Engine(Box::new(source)));
                 }
                 Ok(Err(source)) => refusal = Some(source),
                 Err(_) => break,
@@ -88,7 +81,7 @@ impl<'a> Session<'a> {
         }
         let tried = tried(access, &ways, started.elapsed());
         Err(match refusal {
-            Some(source) => ReadError::Refused { tried, source },
+            Some(source) => ReadError::Refused { tried, source: Box::new(source) },
             None => ReadError::Silent(tried),
         })
     }
@@ -268,9 +261,11 @@ impl<'a> Session<'a> {
             Ok(Err(Error::Timeout { .. })) | Err(_) => Err(silent()),
             Ok(Err(Error::Unreachable { target })) => Err(ReadError::Closed { address: target }),
             Ok(Err(source @ (Error::Busy { .. } | Error::Stopped { .. } | Error::Socket { .. }))) => {
-                Err(ReadError::Engine(source))
+                Err(ReadError::Engine(Box::new(source)))
             }
-            Ok(Err(source)) => Err(ReadError::Refused { tried: tried(access, &ways, started.elapsed()), source }),
+            Ok(Err(source)) => {
+                Err(ReadError::Refused { tried: tried(access, &ways, started.elapsed()), source: Box::new(source) })
+            }
         }
     }
 
@@ -316,81 +311,4 @@ impl Answer {
             self.failed = Some(self.failed.unwrap_or(false));
         }
     }
-}
-
-/// All ways in, what worked before first. Versions outside, credentials inside: v2c is tried with each community
-/// before v1 is tried with any.
-fn ways(access: &Access, known: &Known) -> Result<Vec<Way>, ReadError> {
-    let versions: &[SnmpVersion] = match access.version {
-        None => &[SnmpVersion::V2c, SnmpVersion::V3, SnmpVersion::V1],
-        Some(SnmpVersion::V1) => &[SnmpVersion::V1],
-        Some(SnmpVersion::V2c) => &[SnmpVersion::V2c],
-        Some(SnmpVersion::V3) => &[SnmpVersion::V3],
-    };
-    let mut ways = Vec::new();
-    for version in versions {
-        for (place, credential) in access.credentials.iter().enumerate() {
-            if let Some(security) = security(credential, *version, place)? {
-                let before = known.version == Some(*version) && known.credential == place;
-                let at = if before { 0 } else { ways.len() };
-                ways.insert(at, Way { credential: place, security });
-            }
-        }
-    }
-    match ways.is_empty() {
-        true => Err(ReadError::NothingToTry(access.version.map_or("", SnmpVersion::as_str))),
-        false => Ok(ways),
-    }
-}
-
-fn security(credential: &SnmpCredential, version: SnmpVersion, place: usize) -> Result<Option<Security>, ReadError> {
-    Ok(match (credential, version) {
-        (SnmpCredential::Community { community }, SnmpVersion::V2c) => Some(Security::v2c(community.as_bytes())),
-        (SnmpCredential::Community { community }, SnmpVersion::V1) => Some(Security::v1(community.as_bytes())),
-        (SnmpCredential::Usm { .. }, SnmpVersion::V3) => {
-            let user = user(credential).map_err(|reason| ReadError::Credential { place: place + 1, reason })?;
-            user.map(|user| Security::v3(Arc::new(user)))
-        }
-        _ => None,
-    })
-}
-
-/// The user of a v3 credential.
-fn user(credential: &SnmpCredential) -> Result<Option<UsmUser>, String> {
-    let SnmpCredential::Usm { user, auth, auth_pass, privacy, privacy_pass } = credential else { return Ok(None) };
-    let mut usm = UsmUser::new(user);
-    if let Some(protocol) = auth {
-        let pass = auth_pass.as_deref().ok_or("an authentication protocol needs its pass phrase")?;
-        usm = usm.auth(protocol.parse::<AuthProtocol>().map_err(|error| error.to_string())?, pass);
-    }
-    if let Some(protocol) = privacy {
-        let pass = privacy_pass.as_deref().ok_or("a privacy protocol needs its pass phrase")?;
-        usm = usm.privacy(protocol.parse::<PrivProtocol>().map_err(|error| error.to_string())?, pass);
-    }
-    Ok(Some(usm))
-}
-
-/// The same way in, in a context: a suffix of the community, or the context name of v3.
-fn in_context(security: &Security, context: Option<&str>) -> Security {
-    let Some(context) = context else { return security.clone() };
-    match security {
-        Security::Community { version, community } => {
-            let name = [community.expose(), b"@", context.as_bytes()].concat();
-            Security::Community { version: *version, community: snmp::Secret::new(name) }
-        }
-        Security::Usm { user, .. } => Security::Usm { user: Arc::clone(user), context: context.as_bytes().to_vec() },
-    }
-}
-
-fn tried(access: &Access, ways: &[Way], spent: Duration) -> Tried {
-    let mut versions = Vec::new();
-    for way in ways {
-        let version = way.security.version().as_str();
-        if !versions.contains(&version) {
-            versions.push(version);
-        }
-    }
-    let communities = access.credentials.iter().filter(|one| matches!(one, SnmpCredential::Community { .. })).count();
-    let users = access.credentials.len() - communities;
-    Tried { address: access.address, versions, communities, users, spent }
 }

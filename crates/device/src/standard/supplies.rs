@@ -202,14 +202,14 @@ fn color_word(text: &str) -> Option<&'static str> {
         true => crate::text::find_words(&text, word).is_some(),
         false => text.contains(*word),
     };
-    COLOR_WORDS.iter().find(|(_, words)| words.iter().any(|word| holds(word))).map(|(color, _)| *color)
+    COLOR_WORDS.iter().find(|(_, words)| words.iter().any(holds)).map(|(color, _)| *color)
 }
 
 /// The word behind one of `marks`, if it holds a digit: `…, PN 006R01509` is 006R01509.
 fn word_after(description: &str, marks: &[String]) -> Option<String> {
-    let lower = description.to_lowercase();
+    let lower = description.to_ascii_lowercase();
     marks.iter().find_map(|mark| {
-        let at = lower.find(&mark.to_lowercase())? + mark.len();
+        let at = lower.find(&mark.to_ascii_lowercase())? + mark.len();
         let rest = description.get(at..)?.trim_start_matches([' ', ':', '.']);
         let word = rest.split([' ', ',', ';', ')']).next()?.trim();
         (word.len() >= 4 && word.bytes().any(|byte| byte.is_ascii_digit())).then(|| word.to_owned())

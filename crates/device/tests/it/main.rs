@@ -4,3 +4,4 @@
 
 mod oracle;
 mod recordings;
+mod visits;

@@ -67,3 +67,38 @@ fn nothing_is_said_that_the_device_did_not_say() {
         }
     }
 }
+
+/// A small generator, so that every run tries the same damage.
+fn damage(bytes: &mut [u8], seed: u64) {
+    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    for _ in 0..bytes.len() / 100 + 1 {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        let place = usize::try_from(state % bytes.len() as u64).unwrap();
+        bytes[place] = u8::try_from(state >> 32 & 0xff).unwrap();
+    }
+}
+
+#[test]
+fn damaged_recordings_never_panic_and_stay_honest() {
+    let Some(folder) = recordings() else { return };
+    let mut read = 0;
+    for (_, walk) in pairs(&folder) {
+        let whole = std::fs::read(&walk).unwrap();
+        for seed in 0..100 {
+            let mut bytes = whole.clone();
+            damage(&mut bytes, seed);
+            let said = device::parse_recording(&bytes);
+            let reading = assemble(&said, Origin::new("127.0.0.1", 161, SnmpVersion::V1));
+            for supply in &reading.supplies {
+                let percent = supply.level.percent().unwrap_or(0.0);
+                assert!((0.0..=100.0).contains(&percent), "{supply:?}");
+                assert!(supply.raw.level.is_some() || supply.level == wire::Level::Unknown, "{supply:?}");
+            }
+            serde_json::to_string(&reading).unwrap();
+            read += 1;
+        }
+    }
+    println!("{read} damaged recordings read");
+}

@@ -1,0 +1,330 @@
+//! Visits over the network to virtual devices, which know the truth about themselves.
+
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use device::{Access, Context, Known, ReadError, read, read_meters, read_status, reread, vitals};
+use snmp::{Engine, EngineConfig};
+use vmfp::{Devices, Fault, Fleet, FleetConfig, Mood};
+use wire::plan::SnmpCredential;
+use wire::{ColorMode, Function, Level, PaperSize, Reading, Sides, SnmpVersion, State};
+
+fn engine() -> Engine {
+    Engine::start(EngineConfig::default()).unwrap()
+}
+
+async fn fleet(count: u32, base: [u8; 4], mood: Mood) -> Fleet {
+    let devices = Devices::Fleet { count, base: Ipv4Addr::from(base) };
+    vmfp::start(FleetConfig { devices, speed: 0.0, mood, ..FleetConfig::default() }).await.unwrap()
+}
+
+fn access(fleet: &Fleet, place: usize) -> Access {
+    let address = fleet.devices()[place].address;
+    Access::new(SocketAddr::from((address, fleet.snmp_port())))
+}
+
+/// A recording of our own making, with an optional second context beside it.
+async fn walk(base: [u8; 4], name: &str, rows: &str, context: Option<&str>) -> (Fleet, PathBuf) {
+    let folder = std::env::temp_dir().join(format!("platen-device-{}-{name}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let file = folder.join(format!("{name}.snmprec"));
+    std::fs::write(&file, rows).unwrap();
+    if let Some(rows) = context {
+        std::fs::write(folder.join(format!("{name}@Jetdirect.snmprec")), rows).unwrap();
+    }
+    let config = FleetConfig {
+        devices: Devices::Walks(vec![file]),
+        walk_base: Ipv4Addr::from(base),
+        speed: 0.0,
+        ..FleetConfig::default()
+    };
+    (vmfp::start(config).await.unwrap(), folder)
+}
+
+fn totals(reading: &Reading, color: ColorMode) -> Vec<u64> {
+    let wanted = |meter: &&wire::Meter| {
+        (meter.function, meter.color, meter.size) == (Function::Total, color, PaperSize::All)
+            && meter.source.starts_with("1.3.6.1.2.1.43.10.")
+    };
+    reading.meters.iter().filter(wanted).map(|meter| meter.value).collect()
+}
+
+#[tokio::test]
+async fn a_fleet_of_every_vendor_reads_as_it_is() {
+    let (fleet, engine) = (fleet(50, [127, 31, 0, 1], Mood::Lively).await, engine());
+    let mut wrong = Vec::new();
+    for (place, info) in fleet.devices().iter().enumerate() {
+        let truth = fleet.truth(info.address).unwrap();
+        let reading = read(&engine, &access(&fleet, place)).await.unwrap().reading;
+        let mut compare = |what: &str, got: String, want: String| {
+            if got != want {
+                wrong.push(format!("{} {} {what}: got {got}, want {want}", truth.vendor, truth.model));
+            }
+        };
+        let said = |text: &Option<String>| text.clone().unwrap_or_default();
+        compare("vendor", said(&reading.identity.vendor), truth.vendor.clone());
+        compare("model", said(&reading.identity.model), truth.model.trim_start_matches("HP ").to_owned());
+        compare("serial", said(&reading.identity.serial), truth.serial.clone());
+        compare("name", said(&reading.identity.name), truth.name.clone());
+        let mac = truth.mac.map(|octet| format!("{octet:02x}")).join(":");
+        compare("mac", said(&reading.identity.mac), mac);
+        compare("inputs", reading.inputs.len().to_string(), truth.inputs.len().to_string());
+        compare("supplies", reading.supplies.len().to_string(), truth.supplies.len().to_string());
+        // This one has no alert table and says that it is idle while it sleeps.
+        let tacit = truth.vendor == "canon" && truth.model.starts_with("LBP");
+        if !tacit {
+            compare("alerts", reading.alerts.len().to_string(), truth.alerts.len().to_string());
+        }
+        let all: u64 =
+            [ColorMode::All, ColorMode::Mono, ColorMode::Full].map(|c| totals(&reading, c)).concat().iter().sum();
+        if truth.life_count > 0 && all > 0 {
+            let counts = [u64::from(truth.life_count), u64::from(truth.sheets)];
+            compare("count", counts.contains(&all).to_string(), "true".to_owned());
+        }
+        let state = reading.status.state;
+        let expected = match truth.state {
+            vmfp::TrueState::Idle => State::Idle,
+            vmfp::TrueState::Processing => State::Processing,
+            vmfp::TrueState::WarmingUp => State::WarmingUp,
+            vmfp::TrueState::Asleep if tacit => State::Idle,
+            vmfp::TrueState::Asleep => State::Asleep,
+            vmfp::TrueState::Stopped => State::Stopped,
+            vmfp::TrueState::Off => State::Offline,
+        };
+        compare("state", format!("{state:?}"), format!("{expected:?}"));
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[tokio::test]
+async fn levels_of_a_fleet_are_the_true_ones_or_none() {
+    let (fleet, engine) = (fleet(25, [127, 31, 1, 1], Mood::Calm).await, engine());
+    let mut measured = 0;
+    for (place, info) in fleet.devices().iter().enumerate() {
+        let truth = fleet.truth(info.address).unwrap();
+        if truth.vendor == "canon" {
+            continue; // its LBP tells toner in steps of 100, 10 and 1, which one reading cannot tell from a measure
+        }
+        let reading = read(&engine, &access(&fleet, place)).await.unwrap().reading;
+        for supply in &reading.supplies {
+            let Level::Percent { value } = supply.level else { continue };
+            let same = |real: &&vmfp::TrueSupply| {
+                real.finisher == 0 && format!("1.{}", real.index) == supply.index && real.class == 3
+            };
+            let Some(real) = truth.supplies.iter().find(same) else { continue };
+            let share = real.left * 100.0;
+            let near = (value - share).abs() <= 11.0;
+            assert!(near, "{} {}: read {value}, is {share}", truth.model, real.description);
+            measured += 1;
+        }
+    }
+    assert!(measured > 50, "{measured}");
+}
+
+#[tokio::test]
+async fn counters_of_every_vendor_are_the_true_ones() {
+    let (fleet, engine) = (fleet(60, [127, 31, 9, 1], Mood::Calm).await, engine());
+    let (mut wrong, mut compared) = (Vec::new(), std::collections::BTreeSet::new());
+    for (place, info) in fleet.devices().iter().enumerate() {
+        let truth = fleet.truth(info.address).unwrap();
+        let reading = read(&engine, &access(&fleet, place)).await.unwrap().reading;
+        for meter in reading.meters.iter().filter(|meter| meter.sides == Sides::All && meter.size == PaperSize::All) {
+            let [print, copy, fax, own_reports] = truth.functions;
+            let real = match (meter.function, meter.color) {
+                (Function::Total, ColorMode::All) => vec![truth.life_count, truth.sheets],
+                (Function::Total, ColorMode::Mono) => vec![truth.mono],
+                (Function::Total, ColorMode::Full) => vec![truth.colour],
+                (Function::Print, ColorMode::All) => vec![print, print + own_reports],
+                (Function::Copy, ColorMode::All) => vec![copy],
+                (Function::Fax, ColorMode::All) => vec![fax],
+                (Function::Scan, ColorMode::All) => vec![truth.scans],
+                _ => continue,
+            };
+            let name = meter.name.as_deref().unwrap_or("prtMarkerLifeCount");
+            if !real.iter().any(|real| u64::from(*real) == meter.value) {
+                wrong.push(format!(
+                    "{} {name}: read {}, is one of {real:?} ({})",
+                    truth.model, meter.value, meter.source
+                ));
+            }
+            compared.insert((truth.vendor.clone(), name.to_owned()));
+        }
+    }
+    println!("{compared:?}");
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(compared.len() > 20, "{}", compared.len());
+}
+
+#[tokio::test]
+async fn a_whole_reading_takes_few_requests() {
+    let (fleet, engine) = (fleet(25, [127, 31, 10, 1], Mood::Faultless).await, engine());
+    for (place, info) in fleet.devices().iter().enumerate() {
+        let before = fleet.traffic().0;
+        let first = read(&engine, &access(&fleet, place)).await.unwrap();
+        let requests = fleet.traffic().0 - before;
+        assert!(requests <= 16, "{}: {requests} requests", info.model);
+        let before = fleet.traffic().0;
+        vitals(&engine, &access(&fleet, place), &first.known).await.unwrap();
+        assert_eq!(fleet.traffic().0 - before, 1, "the cheap poll is one request");
+    }
+}
+
+#[tokio::test]
+async fn polls_between_readings_agree_with_the_reading() {
+    let (fleet, engine) = (fleet(3, [127, 31, 2, 1], Mood::Calm).await, engine());
+    for place in 0..3 {
+        let access = access(&fleet, place);
+        let first = read(&engine, &access).await.unwrap();
+        let (before, after) =
+            (vitals(&engine, &access, &first.known).await, vitals(&engine, &access, &first.known).await);
+        let before = before.unwrap();
+        assert_eq!(before, after.unwrap(), "time stands still");
+        assert!(before.tells_changes());
+        let status = read_status(&engine, &access, &first.known).await.unwrap();
+        assert_eq!(status.body.identity, first.reading.identity);
+        assert_eq!(status.body.supplies, first.reading.supplies);
+        assert_eq!(status.body.alerts, first.reading.alerts);
+        let meters = read_meters(&engine, &access, &first.known).await.unwrap();
+        assert_eq!(meters, first.reading.meters);
+        let again = reread(&engine, &access, &first.known).await.unwrap();
+        assert_eq!((again.reading, again.known), (first.reading, first.known));
+    }
+}
+
+#[tokio::test]
+async fn contexts() {
+    let rows = "1.3.6.1.2.1.1.1.0|4|HP ETHERNET MULTI-ENVIRONMENT,SN:VNB1234567,FN:1\n\
+                1.3.6.1.2.1.1.2.0|6|1.3.6.1.4.1.11.2.3.9.1\n";
+    let more = "1.3.6.1.4.1.11.2.3.9.1.1.7.0|4|MFG:Hewlett-Packard;MDL:HP LaserJet Pro M404dn;CLS:PRINTER;\n\
+                1.3.6.1.2.1.43.11.1.1.6.1.1|4|Black Cartridge HP CF259A\n\
+                1.3.6.1.2.1.43.11.1.1.8.1.1|2|100\n1.3.6.1.2.1.43.11.1.1.9.1.1|2|64\n";
+    let (fleet, folder) = walk([127, 31, 3, 1], "contexts", rows, Some(more)).await;
+    let (engine, access) = (engine(), access(&fleet, 0));
+    let first = read(&engine, &access).await.unwrap();
+    assert_eq!(first.reading.identity.model.as_deref(), Some("LaserJet Pro M404dn"));
+    assert_eq!(first.reading.supplies.len(), 1);
+    assert_eq!(first.known.context, Context::Answers("Jetdirect".to_owned()), "remembered");
+    let other = Access { context: Some("Nowhere".to_owned()), timeout: Duration::from_millis(600), ..access };
+    assert!(matches!(read(&engine, &other).await, Err(ReadError::Silent(_))), "--context overrides");
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+#[tokio::test]
+async fn contexts_that_do_not_exist_are_asked_once() {
+    let rows = "1.3.6.1.2.1.1.1.0|4|HP ETHERNET MULTI-ENVIRONMENT,PID:HP LaserJet 4250\n1.3.6.1.2.1.1.2.0|6|1.3.6.1.4.1.11.2.3.9.1\n";
+    let (fleet, folder) = walk([127, 31, 4, 1], "silent", rows, None).await;
+    let (engine, access) = (engine(), access(&fleet, 0));
+    let first = read(&engine, &access).await.unwrap();
+    assert_eq!(first.known.context, Context::Silent);
+    assert_eq!(first.reading.identity.model.as_deref(), Some("LaserJet 4250"));
+    let started = Instant::now();
+    reread(&engine, &access, &first.known).await.unwrap();
+    assert!(started.elapsed() < Duration::from_millis(700), "no second wait for the context");
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+#[tokio::test]
+async fn faults_of_one_device_cost_no_more_than_themselves() {
+    let (fleet, engine) = (fleet(1, [127, 31, 5, 1], Mood::Faultless).await, engine());
+    let (access, address) = (access(&fleet, 0), fleet.devices()[0].address);
+    let whole = read(&engine, &access).await.unwrap().reading;
+    let faults = [
+        Fault::GenErrAtEnd,
+        Fault::EmptyTooBig,
+        Fault::BulkSilentAbove(4),
+        Fault::MaxRepetitionsZeroHang,
+        Fault::Duplicate(1.0),
+        Fault::LoopingOids,
+    ];
+    for fault in faults {
+        fleet.fault(address, fault.clone()).unwrap();
+        let access = Access { timeout: Duration::from_secs(20), ..access.clone() };
+        let reading = read(&engine, &access).await.unwrap().reading;
+        assert_eq!(reading.identity, whole.identity, "{fault:?}");
+        assert_eq!(reading.supplies.len(), whole.supplies.len(), "{fault:?}");
+        assert_eq!(reading.inputs.len(), whole.inputs.len(), "{fault:?}");
+        fleet.heal(address).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn partial_replies_and_wrong_types_lose_only_what_is_missing() {
+    let (fleet, engine) = (fleet(1, [127, 31, 6, 1], Mood::Faultless).await, engine());
+    let (access, address) = (access(&fleet, 0), fleet.devices()[0].address);
+    let whole = read(&engine, &access).await.unwrap().reading;
+    fleet.fault(address, Fault::WrongTypes).unwrap();
+    let odd = read(&engine, &access).await.unwrap().reading;
+    assert_eq!(odd.meters, whole.meters, "INTEGER for Counter32, text for a number");
+    fleet.heal(address).unwrap();
+    fleet.fault(address, Fault::PartialReply).unwrap();
+    let holes = read(&engine, &access).await.unwrap().reading;
+    assert_eq!(holes.supplies.len(), whole.supplies.len(), "tables are walked, so a hole in a GET costs none of them");
+}
+
+#[tokio::test]
+async fn versions_and_communities_are_tried_in_turn() {
+    let (fleet, engine) = (fleet(2, [127, 31, 7, 1], Mood::Faultless).await, engine());
+    let devices = fleet.devices();
+    fleet.fault(devices[0].address, Fault::V1Only).unwrap();
+    let read_v1 = read(&engine, &access(&fleet, 0)).await.unwrap();
+    assert_eq!(read_v1.reading.snmp, SnmpVersion::V1);
+    assert!(read_v1.reading.identity.serial.is_some());
+    let started = Instant::now();
+    let again = reread(&engine, &access(&fleet, 0), &read_v1.known).await.unwrap();
+    assert!(started.elapsed() < Duration::from_millis(900), "v1 is remembered: {:?}", started.elapsed());
+    assert_eq!(again.reading.snmp, SnmpVersion::V1);
+    fleet.fault(devices[1].address, Fault::OnlyCommunity("secret".to_owned())).unwrap();
+    let credentials = ["public", "secret"].map(SnmpCredential::community).to_vec();
+    let found = read(&engine, &Access { credentials, ..access(&fleet, 1) }).await.unwrap();
+    assert_eq!((found.credential, found.reading.snmp), (1, SnmpVersion::V2c));
+}
+
+#[tokio::test]
+async fn an_unreachable_device_is_told_in_one_line() {
+    let engine = engine();
+    let silent = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let mut access = Access::new(silent.local_addr().unwrap());
+    access.timeout = Duration::from_millis(700);
+    access.credentials.push(SnmpCredential::community("other"));
+    let started = Instant::now();
+    let error = read(&engine, &access).await.unwrap_err();
+    assert!(started.elapsed() < Duration::from_millis(1_500), "the time-out bounds the whole");
+    let line = error.to_string();
+    for words in ["v2c and v1", "2 communities", "127.0.0.1", "ping", "firewall"] {
+        assert!(line.contains(words), "{line}");
+    }
+    assert!(!line.contains("other") && !line.contains("public"), "no community in a message: {line}");
+    drop(silent);
+    let started = Instant::now();
+    let error = read(&engine, &access).await.unwrap_err();
+    assert!(started.elapsed() < Duration::from_millis(1_500));
+    assert!(matches!(error, ReadError::Closed { .. } | ReadError::Silent(_)), "{error}");
+}
+
+#[tokio::test]
+async fn every_recording_reads_over_the_network_as_its_oracle() {
+    let Some(folder) = crate::recordings::recordings() else { return };
+    let pairs = crate::recordings::pairs(Path::new(&folder));
+    let files: Vec<PathBuf> = pairs.iter().map(|(_, walk)| walk.clone()).collect();
+    let base = Ipv4Addr::new(127, 31, 8, 1);
+    let config = FleetConfig { devices: Devices::Walks(files), walk_base: base, speed: 0.0, ..FleetConfig::default() };
+    let fleet = vmfp::start(config).await.unwrap();
+    let engine = engine();
+    let mut wrong = Vec::new();
+    for (place, (oracle, _)) in pairs.iter().enumerate() {
+        let reading = read(&engine, &access(&fleet, place)).await.unwrap().reading;
+        let verdict = crate::oracle::compare(oracle, &reading);
+        wrong.extend(verdict.wrong.into_iter().map(|field| format!("{}: {field}", oracle["recording"])));
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn what_is_known_survives_being_written_down() {
+    let known =
+        Known { version: Some(SnmpVersion::V1), context: Context::Answers("Jetdirect".to_owned()), ..Known::default() };
+    let text = serde_json::to_string(&known).unwrap();
+    assert_eq!(serde_json::from_str::<Known>(&text).unwrap(), known);
+    assert_eq!(serde_json::from_str::<Known>("{}").unwrap(), Known::default());
+}
