@@ -1,0 +1,169 @@
+//! Virtual devices, found and kept read.
+
+use std::net::Ipv4Addr;
+
+use vmfp::{Devices, Fault, Fleet, FleetConfig};
+use wire::{AgentPlan, Body};
+
+use crate::gateway::{Gateway, of_kind, subjects};
+
+/// A fleet that stands still at `base`.
+async fn fleet(base: [u8; 4], count: u32, speed: f64) -> Fleet {
+    let devices = Devices::Fleet { count, base: Ipv4Addr::from(base) };
+    vmfp::start(FleetConfig {
+        devices,
+        snmp_port: 0,
+        http_port: 0,
+        ipp_port: 0,
+        seed: 7,
+        speed,
+        ..FleetConfig::default()
+    })
+    .await
+    .unwrap()
+}
+
+/// Looks at the `/24` of `base`, quickly.
+fn plan(base: [u8; 4], port: u16) -> AgentPlan {
+    let [a, b, c, _] = base;
+    AgentPlan {
+        revision: 1,
+        ranges: vec![format!("{a}.{b}.{c}.1-{a}.{b}.{c}.40:{port}")],
+        status_s: 1,
+        meters_s: 60,
+        discovery_s: 3_600,
+        discovery_pps: 2_000,
+        ..AgentPlan::default()
+    }
+}
+
+#[tokio::test]
+async fn a_fleet_is_found_and_reported_without_being_told_where() {
+    let base = [127, 41, 1, 1];
+    let fleet = fleet(base, 25, 0.0).await;
+    let gateway = Gateway::start(plan(base, fleet.snmp_port())).await;
+    let agent = gateway.agent().await;
+    gateway.until("all devices are reported", |kept| subjects(kept).len() == 25 && of_kind(kept, 5) >= 25).await;
+    {
+        let kept = gateway.kept.lock();
+        let mut serials: Vec<_> = kept
+            .messages
+            .iter()
+            .filter_map(|(_, m)| match &m.body {
+                Body::Status(status) => status.identity.serial.clone(),
+                _ => None,
+            })
+            .collect();
+        let mut real: Vec<_> = fleet.devices().iter().map(|d| d.serial.clone()).collect();
+        serials.sort();
+        serials.dedup();
+        real.sort();
+        assert_eq!(serials, real);
+    }
+    gateway.until("signs of life", |kept| of_kind(kept, 64) >= 1).await;
+    let view = agent.stats().view();
+    println!("{view:?}");
+    assert_eq!((view.devices, view.unreachable, view.rejected), (25, 0, 0));
+    agent.stop().await;
+}
+
+#[tokio::test]
+async fn a_silent_device_is_told_and_asked_less_often() {
+    let base = [127, 41, 2, 1];
+    let fleet = fleet(base, 2, 0.0).await;
+    let gateway = Gateway::start(plan(base, fleet.snmp_port())).await;
+    let agent = gateway.agent().await;
+    gateway.until("both devices are reported", |kept| subjects(kept).len() == 2).await;
+    let victim = Ipv4Addr::from(base);
+    fleet.fault(victim, Fault::Silent).unwrap();
+    let unreachable = |kept: &crate::gateway::Kept| {
+        kept.messages
+            .iter()
+            .filter_map(|(_, m)| if let Body::Seen(s) = &m.body { Some(s) } else { None })
+            .any(|seen| !seen.unreachable.is_empty())
+    };
+    gateway.until("the silence is told", unreachable).await;
+    assert_eq!(agent.stats().view().unreachable, 1);
+    fleet.heal(victim).unwrap();
+    let before = gateway.kept.lock().messages.len();
+    gateway
+        .until("its return is told", |kept| {
+            kept.messages[before..].iter().any(|(_, m)| matches!(&m.body, Body::Seen(s) if s.answered.len() == 2))
+        })
+        .await;
+    assert_eq!(agent.stats().view().unreachable, 0);
+    agent.stop().await;
+}
+
+#[tokio::test]
+async fn known_devices_stay_themselves_over_a_restart() {
+    let base = [127, 41, 3, 1];
+    let fleet = fleet(base, 5, 0.0).await;
+    let gateway = Gateway::start(plan(base, fleet.snmp_port())).await;
+    let agent = gateway.agent().await;
+    gateway.until("all devices are reported", |kept| subjects(kept).len() == 5).await;
+    let before = subjects(&gateway.kept.lock());
+    let agent = agent.restart().await;
+    let messages = gateway.kept.lock().messages.len();
+    gateway
+        .until("signs of life after the restart", |kept| {
+            kept.messages[messages..].iter().any(|(_, m)| matches!(&m.body, Body::Seen(s) if !s.answered.is_empty()))
+        })
+        .await;
+    agent.stop().await;
+    let kept = gateway.kept.lock();
+    assert_eq!(subjects(&kept), before);
+    assert_eq!(of_kind(&kept, 4), 5, "nothing changed, so nothing was told twice");
+}
+
+#[tokio::test]
+async fn a_moved_device_keeps_its_name() {
+    let (old, new) = ([127, 41, 4, 1], [127, 41, 4, 21]);
+    let first = fleet(old, 1, 0.0).await;
+    let (port, serial) = (first.snmp_port(), first.devices()[0].serial.clone());
+    let gateway = Gateway::start(plan(old, port)).await;
+    let agent = gateway.agent().await;
+    gateway.until("the device is reported", |kept| subjects(kept).len() == 1).await;
+    let data = agent.stop().await;
+    first.stop().await;
+    let devices = Devices::Fleet { count: 1, base: Ipv4Addr::from(new) };
+    let config = FleetConfig {
+        devices,
+        snmp_port: port,
+        http_port: 0,
+        ipp_port: 0,
+        seed: 7,
+        speed: 0.0,
+        ..FleetConfig::default()
+    };
+    let second = vmfp::start(config).await.unwrap();
+    if second.devices()[0].serial != serial {
+        return println!("skipped: serials of virtual devices follow their address");
+    }
+    let agent = crate::gateway::Agent::start(data, None, None).await.unwrap();
+    let address = Ipv4Addr::from(new).to_string();
+    gateway
+        .until("it is reported at its new address", |kept| {
+            kept.messages.iter().any(|(_, m)| matches!(&m.body, Body::Status(s) if s.address == address))
+        })
+        .await;
+    assert_eq!(subjects(&gateway.kept.lock()).len(), 1);
+    assert_eq!(agent.stats().view().moved, 1);
+    agent.stop().await;
+    drop(second);
+}
+
+#[tokio::test]
+async fn discovery_is_polite_to_addresses_where_nobody_is() {
+    let base = [127, 41, 5, 1];
+    let fleet = fleet(base, 1, 0.0).await;
+    // Silent to everyone: every packet that reaches it is counted.
+    fleet.fault(Ipv4Addr::from(base), Fault::Silent).unwrap();
+    let gateway = Gateway::start(plan(base, fleet.snmp_port())).await;
+    let agent = gateway.agent().await;
+    gateway.until("discovery has ended", |_| agent.stats().view().discoveries >= 1).await;
+    let (asked, _) = fleet.traffic();
+    println!("packets to a silent address in one discovery: {asked}");
+    assert!(asked <= 3, "{asked} packets");
+    agent.stop().await;
+}

@@ -1,0 +1,339 @@
+//! A gateway as small as it can be: own CA, one enrolment token, checks signatures, keeps every message that it took.
+//! It can be away, say "later", lose its answers, refuse, and run on a clock of its own.
+
+use std::{
+    collections::BTreeSet,
+    net::SocketAddr,
+    sync::Arc,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use agent::{AgentConfig, AgentStats, Error, Running};
+use aws_lc_rs::{
+    digest::{SHA256, digest},
+    signature::{ED25519, UnparsedPublicKey},
+};
+use axum::{
+    Router,
+    body::Bytes,
+    extract::State,
+    http::{HeaderMap, StatusCode},
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo},
+    server::conn::auto::Builder,
+    service::TowerToHyperService,
+};
+use parking_lot::Mutex;
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use rustls::{ServerConfig, pki_types::PrivateKeyDer};
+use tempfile::TempDir;
+use tokio::{
+    net::TcpListener,
+    sync::{oneshot, watch},
+    task::{AbortHandle, JoinHandle},
+};
+use tokio_rustls::TlsAcceptor;
+use tokio_util::sync::CancellationToken;
+use wire::{
+    AgentPlan, Body, Message, MessageResult, Outcome, Reply, Report, Subject, cbor,
+    enrol::{EnrolReply, EnrolRequest, EnrolToken},
+    signature::{AGENT_HEADER, SIGNATURE_HEADER, TIME_HEADER, signing_input},
+};
+
+pub const TOKEN: &str = "one-time-secret";
+
+/// How the gateway behaves now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mood {
+    Good,
+    /// 503 with `Retry-After: 1`.
+    Busy,
+    /// Takes every message, then gives a 500: the answer is lost.
+    LosesAnswers,
+    /// 403 to everybody.
+    Revoked,
+}
+
+/// What it knows.
+#[derive(Default)]
+pub struct Kept {
+    pub token_used: bool,
+    pub key: Vec<u8>,
+    pub name: String,
+    /// Messages in the order in which they were taken, each once, with their epoch.
+    pub messages: Vec<(u64, Message)>,
+    pub seen: BTreeSet<(u64, u64)>,
+    pub duplicates: usize,
+    pub requests: usize,
+    pub bad_signatures: usize,
+    pub plan: AgentPlan,
+    /// Revision of the plan that the agent says it follows.
+    pub followed: u64,
+    /// Its clock minus ours.
+    pub offset_ms: i64,
+    /// Outcomes for the next messages instead of `Stored`.
+    pub outcomes: Vec<Outcome>,
+}
+
+pub struct Gateway {
+    pub kept: Arc<Mutex<Kept>>,
+    pub mood: Arc<Mutex<Mood>>,
+    pub changed: watch::Sender<usize>,
+    pub address: SocketAddr,
+    tls: TlsAcceptor,
+    pin: [u8; 16],
+    listener: Mutex<Option<AbortHandle>>,
+}
+
+#[derive(Clone)]
+struct Shared {
+    kept: Arc<Mutex<Kept>>,
+    mood: Arc<Mutex<Mood>>,
+    changed: watch::Sender<usize>,
+}
+
+pub const AGENT: Subject = Subject([0xa6; 16]);
+
+impl Gateway {
+    pub async fn start(plan: AgentPlan) -> Self {
+        let key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::new(Vec::<String>::new()).unwrap();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let ca = params.self_signed(&key).unwrap();
+        let pin: [u8; 16] = digest(&SHA256, ca.der()).as_ref()[..16].try_into().unwrap();
+        let ca_der = ca.der().clone();
+        let leaf_key = KeyPair::generate().unwrap();
+        let leaf = CertificateParams::new(vec!["127.0.0.1".to_owned(), "localhost".to_owned()]).unwrap();
+        let leaf = leaf.signed_by(&leaf_key, &Issuer::from_ca_cert_der(&ca_der, key).unwrap()).unwrap();
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let mut tls = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(
+                vec![leaf.der().clone(), ca_der],
+                PrivateKeyDer::try_from(leaf_key.serialize_der()).unwrap(),
+            )
+            .unwrap();
+        tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let gateway = Self {
+            kept: Arc::new(Mutex::new(Kept { plan, ..Kept::default() })),
+            mood: Arc::new(Mutex::new(Mood::Good)),
+            changed: watch::Sender::new(0),
+            address: listener.local_addr().unwrap(),
+            tls: TlsAcceptor::from(Arc::new(tls)),
+            pin,
+            listener: Mutex::new(None),
+        };
+        gateway.serve(listener);
+        gateway
+    }
+
+    fn serve(&self, listener: TcpListener) {
+        let shared = Shared { kept: self.kept.clone(), mood: self.mood.clone(), changed: self.changed.clone() };
+        let router =
+            Router::new().route("/d/v1/enrol", post(enrol)).route("/d/v1/report", post(report)).with_state(shared);
+        let tls = self.tls.clone();
+        let task = tokio::spawn(async move {
+            let mut connections = tokio::task::JoinSet::new();
+            loop {
+                let (stream, _) = listener.accept().await.unwrap();
+                let (tls, service) = (tls.clone(), TowerToHyperService::new(router.clone()));
+                connections.spawn(async move {
+                    if let Ok(stream) = tls.accept(stream).await {
+                        let builder = Builder::new(TokioExecutor::new());
+                        let _ = builder.serve_connection(TokioIo::new(stream), service).await;
+                    }
+                });
+            }
+        });
+        *self.listener.lock() = Some(task.abort_handle());
+    }
+
+    /// Goes away: nothing listens any more, open connections break.
+    pub fn go_away(&self) {
+        if let Some(task) = self.listener.lock().take() {
+            task.abort();
+        }
+    }
+
+    /// Comes back at the same address.
+    pub async fn come_back(&self) {
+        loop {
+            if let Ok(listener) = TcpListener::bind(self.address).await {
+                return self.serve(listener);
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+
+    pub fn url(&self) -> String {
+        format!("https://{}", self.address)
+    }
+
+    pub fn token(&self) -> String {
+        EnrolToken { secret: TOKEN.to_owned(), ca_pin: Some(self.pin) }.to_text()
+    }
+
+    pub fn set_mood(&self, mood: Mood) {
+        *self.mood.lock() = mood;
+    }
+
+    /// Waits until `enough` holds, at most 30 s.
+    pub async fn until(&self, what: &str, mut enough: impl FnMut(&Kept) -> bool) {
+        let mut changes = self.changed.subscribe();
+        let waiting = async {
+            while !enough(&self.kept.lock()) {
+                changes.changed().await.unwrap();
+            }
+        };
+        let outcome = tokio::time::timeout(Duration::from_secs(30), waiting).await;
+        assert!(outcome.is_ok(), "waited in vain until {what}");
+    }
+
+    /// Starts an agent that is enrolled here.
+    pub async fn agent(&self) -> Agent {
+        let data = tempfile::tempdir().unwrap();
+        Agent::start(data, Some(self.url()), Some(self.token())).await.unwrap()
+    }
+}
+
+/// A running agent.
+pub struct Agent {
+    pub data: TempDir,
+    pub running: Running,
+    stop: CancellationToken,
+    task: JoinHandle<Result<(), Error>>,
+}
+
+impl Agent {
+    pub async fn start(data: TempDir, server: Option<String>, enrol: Option<String>) -> Result<Self, Error> {
+        let config = AgentConfig { data: data.path().to_owned(), server, enrol, name: Some("test".to_owned()) };
+        let stop = CancellationToken::new();
+        let (ready, is_ready) = oneshot::channel();
+        let mut task = tokio::spawn(agent::run(config, |running| drop(ready.send(running)), stop.clone()));
+        tokio::select! {
+            Ok(running) = is_ready => Ok(Self { data, running, stop, task }),
+            ended = &mut task => Err(ended.unwrap().unwrap_err()),
+        }
+    }
+
+    pub fn stats(&self) -> &AgentStats {
+        &self.running.stats
+    }
+
+    /// Stops it and gives its folder back for another start.
+    pub async fn stop(self) -> TempDir {
+        self.stop.cancel();
+        let ended = tokio::time::timeout(Duration::from_secs(10), self.task).await;
+        ended.expect("stops within 10 s").unwrap().unwrap();
+        self.data
+    }
+
+    pub async fn restart(self) -> Self {
+        let data = self.stop().await;
+        Self::start(data, None, None).await.unwrap()
+    }
+}
+
+pub fn now_ms() -> i64 {
+    i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis()).unwrap()
+}
+
+async fn enrol(State(shared): State<Shared>, body: Bytes) -> Response {
+    let request: EnrolRequest = cbor::decode(&body).unwrap();
+    let mut kept = shared.kept.lock();
+    if kept.token_used || request.token != TOKEN {
+        return StatusCode::FORBIDDEN.into_response();
+    }
+    kept.token_used = true;
+    kept.key = request.public_key;
+    kept.name = request.name;
+    let reply = EnrolReply { agent: AGENT, organisation: "Test".to_owned(), plan: kept.plan.clone() };
+    cbor::encode(&reply).into_response()
+}
+
+async fn report(State(shared): State<Shared>, headers: HeaderMap, body: Bytes) -> Response {
+    let mood = *shared.mood.lock();
+    let answer = take(&mut shared.kept.lock(), mood, &headers, &body);
+    shared.changed.send_modify(|n| *n += 1);
+    answer
+}
+
+fn take(kept: &mut Kept, mood: Mood, headers: &HeaderMap, body: &[u8]) -> Response {
+    kept.requests += 1;
+    let server_ms = now_ms() + kept.offset_ms;
+    let stamp = [(TIME_HEADER, server_ms.to_string())];
+    match mood {
+        Mood::Busy => return (StatusCode::SERVICE_UNAVAILABLE, [("retry-after", "1")]).into_response(),
+        Mood::Revoked => return (StatusCode::FORBIDDEN, stamp).into_response(),
+        _ => {}
+    }
+    if !is_signed(&kept.key, headers, body, server_ms) {
+        kept.bad_signatures += 1;
+        return (StatusCode::FORBIDDEN, stamp).into_response();
+    }
+    let packed = headers.get("content-encoding").is_some_and(|v| v == "zstd");
+    let content = if packed { zstd::decode_all(body).unwrap() } else { body.to_vec() };
+    let report: Report = cbor::decode(&content).unwrap();
+    kept.followed = report.plan_revision;
+    let mut results = Vec::new();
+    for message in report.messages {
+        let (subject, epoch, seq) = (message.subject, report.epoch, message.seq);
+        let outcome = if kept.outcomes.is_empty() { Outcome::Stored } else { kept.outcomes.remove(0) };
+        let outcome = match outcome {
+            Outcome::Stored if !kept.seen.insert((epoch, seq)) => {
+                kept.duplicates += 1;
+                Outcome::Duplicate
+            }
+            Outcome::Stored => {
+                kept.messages.push((epoch, message));
+                Outcome::Stored
+            }
+            other => other,
+        };
+        results.push(MessageResult { subject, epoch, seq, outcome, detail: None });
+    }
+    if mood == Mood::LosesAnswers {
+        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+    }
+    let plan = (report.plan_revision != kept.plan.revision).then(|| kept.plan.clone());
+    let reply = Reply { version: 1, server_ms, results, not_before_ms: None, plan };
+    (stamp, cbor::encode(&reply)).into_response()
+}
+
+fn is_signed(key: &[u8], headers: &HeaderMap, body: &[u8], server_ms: i64) -> bool {
+    let text = |name: &str| headers.get(name).and_then(|v| v.to_str().ok()).unwrap_or_default();
+    let time: i64 = text(TIME_HEADER).parse().unwrap_or_default();
+    let hash: [u8; 32] = digest(&SHA256, body).as_ref().try_into().unwrap();
+    let signature = URL_SAFE_NO_PAD.decode(text(SIGNATURE_HEADER)).unwrap_or_default();
+    let input = signing_input("POST", "/d/v1/report", time, &hash);
+    text(AGENT_HEADER) == AGENT.to_text()
+        && (time - server_ms).abs() <= 300_000
+        && UnparsedPublicKey::new(&ED25519, key).verify(&input, &signature).is_ok()
+}
+
+/// A door of a person's server that names `gateway`.
+pub async fn web_door(gateway: &str) -> String {
+    let answer = format!(r#"{{"gateway":"{gateway}"}}"#);
+    let router = Router::new().route("/.well-known/platen", get(move || async move { answer.clone() }));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    url
+}
+
+/// How many messages of a kind.
+pub fn of_kind(kept: &Kept, kind: u64) -> usize {
+    kept.messages.iter().filter(|(_, m)| m.body.kind() == kind).count()
+}
+
+/// Subjects of the status messages.
+pub fn subjects(kept: &Kept) -> BTreeSet<Subject> {
+    kept.messages.iter().filter(|(_, m)| matches!(m.body, Body::Status(_))).filter_map(|(_, m)| m.subject).collect()
+}
