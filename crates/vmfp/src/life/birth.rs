@@ -4,7 +4,7 @@
 use super::{Alerts, Calendar, Cause, InputLife, Life, OutputLife, Phase, Severity, SupplyLife};
 use crate::clock::Instant;
 use crate::config::Mood;
-use crate::profile::{Consumption, Meters, Profile, SupplyType};
+use crate::profile::{Consumption, InputPlan, Meters, Profile, SupplyType};
 use crate::random::Random;
 
 /// What is special about the place where the device stands.
@@ -18,6 +18,25 @@ pub(crate) struct Habits {
     pub colour: f64,
     /// Share left at which people think of a new cartridge.
     pub exchange_at: f64,
+}
+
+impl Habits {
+    fn draw(profile: &Profile, pages_a_day: f64, random: &mut Random) -> Self {
+        let plan = &profile.life;
+        Self {
+            jobs_a_day: pages_a_day / plan.job_pages.max(1.0),
+            coverage: random.between(plan.coverage.0, plan.coverage.1),
+            colour: (plan.colour * random.between(0.5, 1.5)).min(0.98),
+            exchange_at: random.between(0.005, 0.06),
+        }
+    }
+}
+
+impl InputLife {
+    fn past(plan: &InputPlan, random: &mut Random) -> Self {
+        let level = if plan.manual() { 0.0 } else { f64::from(plan.sheets) * random.between(0.2, 1.0) };
+        Self { level: level as u16, refill: Instant::NEVER }
+    }
 }
 
 /// What a device is chosen to show at the beginning of a lively fleet.
@@ -60,22 +79,13 @@ impl Life {
         let mut random = Random::stream(seed, u64::from(place) * 2 + 1);
         let plan = &profile.life;
         let pages_a_day = random.magnitude(plan.pages_per_day.0, plan.pages_per_day.1);
-        let habits = Habits {
-            jobs_a_day: pages_a_day / plan.job_pages.max(1.0),
-            coverage: random.between(plan.coverage.0, plan.coverage.1),
-            colour: (plan.colour * random.between(0.5, 1.5)).min(0.98),
-            exchange_at: random.between(0.005, 0.06),
-        };
+        let habits = Habits::draw(profile, pages_a_day, &mut random);
         let age = random.between(plan.age_days.0, plan.age_days.1);
         let lived = age * plan.rhythm.days_per_day() * pages_a_day * random.between(0.85, 1.1);
         let meters = past_meters(profile, &habits, lived, &mut random);
         let supplies =
             profile.supplies.iter().map(|_| SupplyLife { left: 1.0, generation: 0, replace: Instant::NEVER });
-        let inputs = profile.inputs.iter().map(|input| {
-            let level = if input.manual() { 0.0 } else { f64::from(input.sheets) * random.between(0.2, 1.0) };
-            InputLife { level: level as u16, refill: Instant::NEVER }
-        });
-        let inputs = inputs.collect();
+        let inputs = profile.inputs.iter().map(|input| InputLife::past(input, &mut random)).collect();
         let booted = Instant::from_millis(-(random.between(0.2, 45.0) * 86_400_000.0) as i64);
         let mut life = Self {
             habits,

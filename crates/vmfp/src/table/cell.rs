@@ -79,21 +79,11 @@ impl Cell {
             Self::ConfigChanges => Value::Counter32(life.config_changes),
             Self::AllEvents => Value::Counter32(life.alerts.all_events),
             Self::CriticalEvents => Value::Counter32(life.alerts.critical_events),
-            Self::Cover(cover, interlock) => {
-                let open = life.open_cover() == Some(*cover);
-                Value::Integer(if *interlock { 5 } else { 3 } + i32::from(!open))
+            Self::Cover(..) | Self::InputStatus(_) | Self::OutputStatus(_) | Self::MarkerStatus => {
+                Value::Integer(self.part_status(view))
             }
             Self::InputLevel(input) => Value::Integer(input_level(view, usize::from(*input))),
-            Self::InputStatus(input) => {
-                let here =
-                    |cause| matches!(cause, Cause::InputLow(n) | Cause::InputEmpty { input: n, .. } if n == *input);
-                Value::Integer(unit_status(view, here))
-            }
             Self::OutputRoom(output) => Value::Integer(output_room(view, usize::from(*output))),
-            Self::OutputStatus(output) => {
-                let here = |cause| matches!(cause, Cause::OutputFull(n) | Cause::OutputNearFull(n) if n == *output);
-                Value::Integer(unit_status(view, here))
-            }
             Self::SupplyLevel(supply) => Value::Integer(supply_level(view, usize::from(*supply))),
             Self::NearLevel(supply) => Value::Integer(near_level(view, usize::from(*supply))),
             Self::SupplyText(supply, text) => {
@@ -101,15 +91,34 @@ impl Cell {
                 let serial = view.who.cartridge_serial(slot, life.supplies[slot].generation);
                 string(view.profile, &text.replace("{serial}", &serial))
             }
-            Self::MarkerStatus => {
-                let here = |cause| matches!(cause, Cause::SupplyLow(_) | Cause::SupplyEmpty(_) | Cause::Service);
-                Value::Integer(unit_status(view, here))
-            }
             Self::Console(line) => string(view.profile, &console(view, *line)),
             Self::Light(light, on) => Value::Integer(light_time(view, *light, *on)),
             Self::Traffic(a_second) => {
                 let seconds = view.now.since(life.booted) / 1000;
                 Value::Counter32((seconds as u32).wrapping_mul(*a_second))
+            }
+        }
+    }
+}
+
+impl Cell {
+    /// Status of a cover (PrtCoverStatusTC) or of a tray, a bin, the marker (PrtSubUnitStatusTC).
+    fn part_status(&self, view: &View<'_>) -> i32 {
+        match self {
+            Self::Cover(cover, interlock) => {
+                let open = view.life.open_cover() == Some(*cover);
+                i32::from(!open) + if *interlock { 5 } else { 3 }
+            }
+            Self::InputStatus(input) => unit_status(
+                view,
+                |cause| matches!(cause, Cause::InputLow(n) | Cause::InputEmpty { input: n, .. } if n == *input),
+            ),
+            Self::OutputStatus(output) => unit_status(
+                view,
+                |cause| matches!(cause, Cause::OutputFull(n) | Cause::OutputNearFull(n) if n == *output),
+            ),
+            _ => {
+                unit_status(view, |cause| matches!(cause, Cause::SupplyLow(_) | Cause::SupplyEmpty(_) | Cause::Service))
             }
         }
     }

@@ -145,3 +145,24 @@ fn resident_kib() -> usize {
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or("0");
     line.split_whitespace().next().and_then(|number| number.parse().ok()).unwrap_or(0)
 }
+
+#[tokio::test]
+async fn over_a_month_a_fleet_mostly_works() {
+    let devices = Devices::Fleet { count: 200, base: vmfp::BASE };
+    let fleet = vmfp::start(FleetConfig { devices, speed: 0.0, ..FleetConfig::default() }).await.unwrap();
+    let addresses: Vec<Ipv4Addr> = fleet.devices().iter().map(|device| device.address).collect();
+    let (mut seen, mut looks) = (std::collections::BTreeMap::<String, u32>::new(), 0);
+    for _ in 0..(30 * 6) {
+        fleet.skip(Duration::from_secs(4 * 3600 + 7 * 60));
+        for address in &addresses {
+            *seen.entry(format!("{:?}", fleet.truth(*address).unwrap().state)).or_default() += 1;
+            looks += 1;
+        }
+    }
+    println!("{seen:?} of {looks}");
+    let share = |state: &str| f64::from(*seen.get(state).unwrap_or(&0)) / f64::from(looks);
+    assert!(share("Stopped") > 0.001 && share("Stopped") < 0.2, "{seen:?}");
+    assert!(share("Off") > 0.0005 && share("Off") < 0.05, "{seen:?}");
+    assert!(share("Processing") > 0.002, "{seen:?}");
+    assert!(share("Asleep") > 0.3, "{seen:?}");
+}
