@@ -207,28 +207,15 @@ fn signed(contents: &[u8]) -> Option<i64> {
 }
 
 /// Contents of an unsigned application type of at most 64 bits. A set sign bit without a leading zero is the
-/// usual mistake of agents: 4 and 8 bytes are taken as they stand, shorter ones are sign-extended to 32 bits as
-/// net-snmp does.
+/// usual mistake of agents, so the bytes are taken as they stand (as net-snmp does); only a 32-bit number that was
+/// sign-extended to five to eight bytes loses those of the sign.
 #[inline]
 fn unsigned(contents: &[u8]) -> Option<u64> {
-    let mut contents = contents;
-    while let [0, rest @ ..] = contents {
-        if rest.is_empty() {
-            return Some(0);
-        }
-        contents = rest;
-        if contents.len() < 8 {
-            return Some(bits(contents));
-        }
-    }
-    match contents.len() {
-        1..4 if contents[0] & 0x80 != 0 => Some(u64::from(signed(contents)? as u32)),
-        // A 32-bit number sign-extended to five to eight bytes.
-        5..=8 if contents[0] == 0xff && signed(contents)? >= i64::from(i32::MIN) => {
-            Some(u64::from(signed(contents)? as u32))
-        }
-        1..=8 => Some(bits(contents)),
-        _ => None,
+    let number = wide(contents)?;
+    let extended = contents.len() > 4 && contents.len() <= 8 && contents[0] == 0xff;
+    match signed(contents) {
+        Some(negative) if extended && negative >= i64::from(i32::MIN) => Some(u64::from(negative as u32)),
+        _ => Some(number),
     }
 }
 
@@ -267,7 +254,7 @@ fn value(tag: u8, contents: &[u8]) -> Result<ValueRef<'_>, &'static str> {
     })
 }
 
-/// A Counter64: as many as eight bytes behind any leading zeros, taken as they stand.
+/// As many as eight bytes behind any leading zeros, taken as they stand.
 #[inline]
 fn wide(contents: &[u8]) -> Option<u64> {
     let zeros = contents.iter().take_while(|byte| **byte == 0).count();
@@ -299,7 +286,7 @@ mod tests {
         let cases: [(&[u8], ValueRef<'_>); 12] = [
             (&[0x41, 4, 0xff, 0xff, 0xff, 0xfe], ValueRef::Counter32(0xffff_fffe)),
             (&[0x41, 5, 0, 0xff, 0xff, 0xff, 0xfe], ValueRef::Counter32(0xffff_fffe)),
-            (&[0x41, 1, 0xff], ValueRef::Counter32(0xffff_ffff)),
+            (&[0x41, 1, 0xff], ValueRef::Counter32(255)),
             (&[0x41, 2, 0x00, 0xff], ValueRef::Counter32(255)),
             (&[0x41, 5, 0x01, 0, 0, 0, 0], ValueRef::Counter64(1 << 32)),
             (&[0x41, 8, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff], ValueRef::Counter32(u32::MAX)),

@@ -4,6 +4,7 @@ mod trap_v1;
 mod varbinds;
 
 pub use trap_v1::TrapV1;
+pub(crate) use trap_v1::write_trap_v1;
 pub use varbinds::{VarBindRef, VarBinds};
 
 use crate::ber::{Malformed, Reader, Tail, Writer, tag};

@@ -1,6 +1,6 @@
 //! Discovery: which addresses of a range speak SNMP, and with which credential.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
@@ -11,14 +11,9 @@ use tokio::sync::mpsc;
 use crate::oid::Oid;
 use crate::target::{Security, Version};
 
-/// Addresses from `first` to `last`, both included.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Ipv4Range {
-    /// First address.
-    pub first: Ipv4Addr,
-    /// Last address.
-    pub last: Ipv4Addr,
-}
+mod range;
+
+pub use range::{Ipv4Range, ParseRangeError};
 
 /// What to look for and how politely.
 #[derive(Clone, Debug)]
