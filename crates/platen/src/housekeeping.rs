@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use platen_core::{Platform, agents, alerts, retention};
+use platen_core::{Platform, agents, devices, retention};
 use tokio_util::sync::CancellationToken;
 
 const EACH_MINUTE: Duration = Duration::from_secs(60);
@@ -18,8 +18,8 @@ pub async fn keep(platform: Platform, stop: CancellationToken) {
             () = tokio::time::sleep(EACH_MINUTE) => {}
         }
         minutes = minutes.wrapping_add(1);
-        tell("agents", agents::reconcile(&platform).await);
-        tell("silence", alerts::reconcile(&platform).await);
+        tell("agents", agents::run(&platform).await);
+        tell("silence", devices::reconcile(&platform).await);
         if minutes % RETENTION == 1 {
             tell("retention", retention::run(&platform).await);
         }

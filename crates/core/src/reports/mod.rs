@@ -8,5 +8,7 @@ mod sql;
 pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
+mod verify;
 
 pub use service::accept;
+pub use verify::{Counted, verify};

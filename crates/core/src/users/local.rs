@@ -1,10 +1,11 @@
 //! What whoever runs a program on the machine of the data may do: accounts, passwords and tokens without a browser.
 //! The right comes from the data folder and its key; that is why a shorter password is the operator's choice here.
 
-use store::{View, params};
+use store::View;
 
 use super::service::{self, Row};
-use super::{FirstUser, NewToken, Token, User, find_by_email, rules, setup, tokens};
+use super::{FirstUser, NewToken, Token, User, find_by_email, password_change, rules, setup, tokens};
+use crate::audit::{self, Change};
 use crate::ctx::{Actor, Ctx, Role};
 use crate::error::{Error, Result};
 use crate::ids::OrgId;
@@ -66,7 +67,8 @@ pub async fn reset_local(platform: &Platform, email: &str, password: &Secret) ->
     let ctx = Ctx { home: user.org, ..platform.system(REASON) };
     let verifier = platform.passwords().hash(ctx.ids(), password).await?;
     let mut tx = ctx.db().write(&View::All(REASON)).await?;
-    service::replace_password(&mut tx, &ctx, user.id, &verifier, false, None).await?;
+    password_change::replace_password(&mut tx, &ctx, user.id, &verifier, false, None).await?;
+    audit::record(&mut tx, &ctx, Change::new(user.org, "password-reset", "user", user.id)).await?;
     tx.commit().await?;
     Ok(())
 }

@@ -52,7 +52,7 @@ pub async fn reset_password(ctx: &Ctx, user: UserId) -> Result<Secret> {
     Ok(password)
 }
 
-async fn replace_password(
+pub(super) async fn replace_password(
     tx: &mut Tx,
     ctx: &Ctx,
     user: UserId,

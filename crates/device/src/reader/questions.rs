@@ -32,6 +32,9 @@ pub(super) enum Tables {
     Markers,
 }
 
+/// What tells who a device is.
+pub(super) const IDENTITY: &[Tables] = &[Tables::Host];
+
 /// What a full reading asks, in pairs that are under way together.
 pub(super) const FULL: &[Tables] = &[Tables::Host, Tables::Supplies, Tables::Paper, Tables::Alerts];
 

@@ -46,36 +46,18 @@ impl<'a> Session<'a> {
         let ways = ways(access, known)?;
         // Each way gets two packets, so that one lost packet does not hide a device, within the time for all.
         let patience = (access.timeout / (2 * ways.len() as u32 + 1)).clamp(Duration::from_millis(150), PATIENCE);
-        let mut refusal = None;
         let opening = questions::opening();
+        let mut refusal = None;
         for way in &ways {
             let security = in_context(&way.security, access.context.as_deref());
             let target = Target::new(access.address, security).patience(patience, 1);
-            let request = engine.get(&target, &opening);
-            match tokio::time::timeout_at(deadline, request).await {
+            match tokio::time::timeout_at(deadline, engine.get(&target, &opening)).await {
                 Ok(Ok(rows)) => {
-                    let target = target.patience(PATIENCE.min(access.timeout / 2), 1);
-                    let known = known.clone();
-                    let mut session = Self {
-                        engine,
-                        access,
-                        target,
-                        credential: way.credential,
-                        deadline,
-                        known,
-                        said: rows.into_iter().collect(),
-                        makers: Makers::default(),
-                        quirks: Vec::new(),
-                    };
-                    session.makers = Makers::find(&session.said, Catalogue::current());
-                    return Ok(session);
+                    let said = rows.into_iter().collect();
+                    return Ok(Self::begin(engine, access, (target, way.credential), deadline, said, known.clone()));
                 }
                 Ok(Err(Error::Timeout { .. })) => {}
-                Ok(Err(Error::Unreachable { target })) => return Err(ReadError::Closed { address: target }),
-                Ok(Err(source @ (Error::Busy { .. } | Error::Stopped { .. } | Error::Socket { .. }))) => {
-                    return Err(ReadError::Engine(Box::new(source)));
-                }
-                Ok(Err(source)) => refusal = Some(source),
+                Ok(Err(source)) => refusal = Some(final_failure(source)?),
                 Err(_) => break,
             }
         }
@@ -84,6 +66,20 @@ impl<'a> Session<'a> {
             Some(source) => ReadError::Refused { tried, source: Box::new(source) },
             None => ReadError::Silent(tried),
         })
+    }
+
+    /// A visit whose way in is found.
+    fn begin(
+        engine: &'a Engine,
+        access: &'a Access,
+        (target, credential): (Target, usize),
+        deadline: Instant,
+        said: Snapshot,
+        known: Known,
+    ) -> Self {
+        let makers = Makers::find(&said, Catalogue::current());
+        let target = target.patience(PATIENCE.min(access.timeout / 2), 1);
+        Self { engine, access, target, credential, deadline, said, makers, quirks: Vec::new(), known }
     }
 
     /// Asks standard tables, two groups under way at a time.
@@ -259,12 +255,9 @@ impl<'a> Session<'a> {
         match tokio::time::timeout(access.timeout, engine.get(&target, objects)).await {
             Ok(Ok(rows)) => Ok(rows.into_iter().collect()),
             Ok(Err(Error::Timeout { .. })) | Err(_) => Err(silent()),
-            Ok(Err(Error::Unreachable { target })) => Err(ReadError::Closed { address: target }),
-            Ok(Err(source @ (Error::Busy { .. } | Error::Stopped { .. } | Error::Socket { .. }))) => {
-                Err(ReadError::Engine(Box::new(source)))
-            }
             Ok(Err(source)) => {
-                Err(ReadError::Refused { tried: tried(access, &ways, started.elapsed()), source: Box::new(source) })
+                let source = Box::new(final_failure(source)?);
+                Err(ReadError::Refused { tried: tried(access, &ways, started.elapsed()), source })
             }
         }
     }
@@ -310,5 +303,14 @@ impl Answer {
         if walk.incomplete {
             self.failed = Some(self.failed.unwrap_or(false));
         }
+    }
+}
+
+/// Failures that no other way in would mend are the answer; the rest are handed back.
+fn final_failure(error: Error) -> Result<Error, ReadError> {
+    match error {
+        Error::Unreachable { target } => Err(ReadError::Closed { address: target }),
+        Error::Busy { .. } | Error::Stopped { .. } | Error::Socket { .. } => Err(ReadError::Engine(Box::new(error))),
+        other => Ok(other),
     }
 }

@@ -43,6 +43,20 @@ pub(super) fn ways(access: &Access, known: &Known) -> Result<Vec<Way>, ReadError
     }
 }
 
+/// What a sweep tries, in order, each with the place of its credential: a community in v2c and then in v1, a user in v3.
+///
+/// # Errors
+/// For a credential that cannot be used, with its place and what it lacks.
+pub fn ways_in(credentials: &[SnmpCredential]) -> Result<Vec<(usize, Arc<Security>)>, ReadError> {
+    let mut ways = Vec::new();
+    for (place, credential) in credentials.iter().enumerate() {
+        for version in [SnmpVersion::V2c, SnmpVersion::V1, SnmpVersion::V3] {
+            ways.extend(security(credential, version, place)?.map(|security| (place, Arc::new(security))));
+        }
+    }
+    Ok(ways)
+}
+
 fn security(credential: &SnmpCredential, version: SnmpVersion, place: usize) -> Result<Option<Security>, ReadError> {
     Ok(match (credential, version) {
         (SnmpCredential::Community { community }, SnmpVersion::V2c) => Some(Security::v2c(community.as_bytes())),

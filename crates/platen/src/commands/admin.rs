@@ -3,13 +3,12 @@
 use std::io::Read;
 
 use anyhow::{Context, Result, bail};
-use platen_core::orgs::NewOrg;
-use platen_core::users::{self, FirstUser, NewUser};
-use platen_core::{Platform, Secret};
+use platen_core::users::{self, LOCAL_PASSWORD, LocalUser, MIN_PASSWORD, NewToken};
+use platen_core::{Platform, Role, Secret};
 use serde::Serialize;
 
 use crate::cli::{AdminCommand, RoleArg};
-use crate::exit::Exit;
+use crate::exit::{Exit, UsageError};
 use crate::printer::Printer;
 use crate::site;
 
@@ -32,8 +31,10 @@ pub async fn run(command: AdminCommand, printer: Printer) -> Result<Exit> {
         AdminCommand::CreateUser { data, database, email, name, role, password_stdin: _ } => {
             let platform = site::open_default(&data, database.as_deref()).await?;
             let name = name.unwrap_or_else(|| email.split('@').next().unwrap_or(&email).to_owned());
-            let id = create_user(&platform, &email, &name, role_name(role), password()?).await?;
-            let created = Created { id, email: &email, role: role_name(role) };
+            let role = self::role(role);
+            let new = LocalUser { email: email.clone(), name, role, password: password()?, organisation: "Platen".to_owned() };
+            let id = create_user(&platform, new, printer).await?;
+            let created = Created { id, email: &email, role: role.as_str() };
             if printer.is_json() {
                 printer.document(&created)?;
             } else {
@@ -54,41 +55,36 @@ pub async fn run(command: AdminCommand, printer: Printer) -> Result<Exit> {
     Ok(Exit::Success)
 }
 
-/// The first account comes with its organisation; later ones join it.
-pub async fn create_user(platform: &Platform, email: &str, name: &str, role: &str, password: Secret) -> Result<String> {
-    if users::setup_needed(platform).await? {
-        if role != "admin" {
-            bail!("the first account has to be an admin; say --role admin");
-        }
-        let organisation = NewOrg { name: "Platen".to_owned(), ..NewOrg::default() };
-        let first = FirstUser { organisation, email: email.to_owned(), name: name.to_owned(), password };
-        return Ok(users::setup_local(platform, &first).await?.id.to_string());
+/// Makes an account; warns when only its place, not its length, protects it.
+async fn create_user(platform: &Platform, new: LocalUser, printer: Printer) -> Result<String> {
+    if new.password.expose().chars().count() < MIN_PASSWORD {
+        printer.note(&format!(
+            "a password this short ({LOCAL_PASSWORD} to {MIN_PASSWORD} characters) is guessed sooner; a few unrelated words are best"
+        ));
     }
-    let new = NewUser {
-        email: email.to_owned(),
-        name: name.to_owned(),
-        role: role.to_owned(),
-        password: Some(password),
-        org: None,
-        locale: None,
-    };
-    let ctx = users::local_admin(platform).await?;
-    let (user, _) = users::create_user(&ctx, &new).await.with_context(|| format!("cannot make the account {email}"))?;
+    let email = new.email.clone();
+    let user = users::create_local(platform, new).await.with_context(|| format!("cannot make the account {email}"))?;
     Ok(user.id.to_string())
 }
 
-/// A token with the rights of an account, bounded by the scopes.
+/// A token with the rights of an account, bounded by the widest of the scopes.
 pub async fn create_token(platform: &Platform, email: &str, name: &str, scopes: &[String]) -> Result<(String, String)> {
-    let ctx = users::local_ctx(platform, email).await.with_context(|| format!("no account has the address {email}"))?;
-    let (token, secret) = users::create_token(&ctx, name, scopes).await?;
+    let known = ["read", "write", "admin"];
+    if let Some(unknown) = scopes.iter().find(|scope| !known.contains(&scope.as_str())) {
+        return Err(UsageError(format!("no scope is named `{unknown}`; there are read, write and admin")).into());
+    }
+    let widest = known.iter().rev().find(|word| scopes.iter().any(|scope| scope == *word)).unwrap_or(&"read");
+    let new = NewToken { name: name.to_owned(), scope: (*widest).to_owned(), expires_days: None };
+    let (secret, token) =
+        users::token_local(platform, email, &new).await.with_context(|| format!("cannot make a token for {email}"))?;
     Ok((token.id.to_string(), secret.expose().to_owned()))
 }
 
-fn role_name(role: RoleArg) -> &'static str {
+fn role(role: RoleArg) -> Role {
     match role {
-        RoleArg::Admin => "admin",
-        RoleArg::Manager => "manager",
-        RoleArg::User => "user",
+        RoleArg::Admin => Role::Admin,
+        RoleArg::Manager => Role::Manager,
+        RoleArg::User => Role::User,
     }
 }
 

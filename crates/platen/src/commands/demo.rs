@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use platen_core::orgs::{self, NewOrg};
-use platen_core::users::{self, FirstUser};
-use platen_core::{AgentId, Ctx, Ids, OrgId, Platform, Secret, agents};
+use platen_core::users::{self, LocalUser};
+use platen_core::{AgentId, Ctx, Ids, OrgId, Platform, Role, Secret, agents};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use wire::AgentPlan;
@@ -91,14 +91,14 @@ async fn tell(
 async fn account(platform: &Platform) -> Result<DemoAdmin> {
     let password = format!("demo-{}", random_word());
     if users::setup_needed(platform).await? {
-        let organisation = NewOrg { name: "Nordwind Office".to_owned(), ..NewOrg::default() };
-        let first = FirstUser {
-            organisation,
+        let first = LocalUser {
             email: EMAIL.to_owned(),
             name: "Demo".to_owned(),
+            role: Role::Admin,
             password: Secret::new(password.clone()),
+            organisation: "Nordwind Office".to_owned(),
         };
-        users::setup_local(platform, &first).await?;
+        users::create_local(platform, first).await?;
     } else {
         users::reset_local(platform, EMAIL, &Secret::new(password.clone())).await?;
     }
@@ -116,11 +116,11 @@ async fn start_agents(
     port: u16,
     stop: &CancellationToken,
 ) -> Result<Vec<JoinHandle<()>>> {
-    let ctx = users::local_ctx(platform, EMAIL).await?;
+    let ctx = users::ctx_local(platform, EMAIL).await?;
     let mut started = Vec::new();
     for (customer, range) in customers(args.devices) {
         let org = customer_org(&ctx, customer).await?;
-        let ctx = users::local_ctx(platform, EMAIL).await?;
+        let ctx = users::ctx_local(platform, EMAIL).await?;
         let data = folder.join("agents").join(slug(customer));
         let invitation = if data.exists() { None } else { Some(agents::invite(&ctx, org).await?) };
         site::make_folder(&data)?;
@@ -142,7 +142,7 @@ async fn start_agents(
         let running = running.await.context("an agent of the demo did not start; -v says why")?;
         let id = AgentId(uuid::Uuid::from_bytes(running.agent.0));
         let revision = agents::plan(&ctx, id).await?.revision;
-        agents::set_plan(&ctx, id, plan(&range, port, args.devices, revision), None).await?;
+        agents::set_plan(&ctx, id, plan(&range, port, args.devices, revision)).await?;
     }
     Ok(started)
 }
@@ -162,14 +162,14 @@ fn customers(devices: u32) -> Vec<(&'static str, String)> {
 
 async fn customer_org(ctx: &Ctx, name: &str) -> Result<OrgId> {
     let tree = orgs::tree(ctx).await?;
-    if let Some(org) = tree.iter().find(|org| org.name == name) {
+    if let Some(org) = tree.iter().find(|org| org.name.as_deref() == Some(name)) {
         return Ok(org.id);
     }
     let parent = ctx.home;
     let new = NewOrg {
         name: name.to_owned(),
         parent: Some(parent),
-        kind: Some(orgs::OrgKind::Customer),
+        kind: "customer".to_owned(),
         ..NewOrg::default()
     };
     Ok(orgs::create(ctx, &new).await?.id)

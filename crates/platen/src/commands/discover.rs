@@ -48,11 +48,12 @@ struct Summary {
 /// Sweeps the ranges and identifies what answers.
 pub async fn run(args: DiscoverArgs, printer: Printer) -> Result<Exit> {
     let credentials = credentials(&args.snmp, false);
+    let ways = device::ways_in(&credentials).map_err(|error| UsageError(error.to_string()))?;
     let config = SweepConfig {
         targets: ranges(&args.ranges)?,
         exclude: Vec::new(),
         port: args.snmp.port,
-        securities: device::securities(&credentials).map_err(|error| UsageError(error.to_string()))?,
+        securities: ways.iter().map(|(_, security)| Arc::clone(security)).collect(),
         rate_pps: args.rate,
         retries: args.retries,
         timeout: seconds(args.timeout, "--timeout")?,
@@ -67,7 +68,11 @@ pub async fn run(args: DiscoverArgs, printer: Printer) -> Result<Exit> {
     loop {
         tokio::select! {
             found = receive.recv(), if identifying.len() < IDENTIFY_AT_ONCE => match found {
-                Some(found) => drop(identifying.spawn(identify(engine.clone(), found, credentials.clone()))),
+                Some(found) => {
+                    let place = ways.get(found.credential).map_or(0, |way| way.0);
+                    let credential = credentials.get(place).cloned();
+                    identifying.spawn(identify(engine.clone(), found, place, credential));
+                }
                 None => break,
             },
             Some(line) = identifying.join_next() => printers += print(printer, line?)?,
@@ -108,12 +113,12 @@ fn show_progress(sent: &Arc<AtomicU64>, printer: Printer) -> tokio::task::JoinHa
 }
 
 /// What a found address is. A device that answers no more questions is still listed, by what its first answer said.
-async fn identify(engine: snmp::Engine, found: Found, credentials: Vec<SnmpCredential>) -> (Line, bool) {
+async fn identify(engine: snmp::Engine, found: Found, place: usize, way: Option<SnmpCredential>) -> (Line, bool) {
     let object = found.sys_object_id.as_ref().map(ToString::to_string);
     let description = found.sys_descr.as_ref().map(|text| String::from_utf8_lossy(text).trim().to_owned());
     let guess = device::identify(found.sys_object_id.as_ref(), found.sys_descr.as_deref());
     let access = device::Access {
-        credentials: credentials.get(found.credential).cloned().into_iter().collect(),
+        credentials: way.into_iter().collect(),
         timeout: std::time::Duration::from_secs(5),
         ..device::Access::new(found.address)
     };
@@ -123,7 +128,7 @@ async fn identify(engine: snmp::Engine, found: Found, credentials: Vec<SnmpCrede
     let line = Line {
         address: found.address.ip().to_string(),
         snmp: version_name(found.version),
-        credential: found.credential,
+        credential: place,
         sys_object_id: object,
         description: identity.description.or(description),
         vendor: identity.vendor.or(guess.vendor),
@@ -142,7 +147,8 @@ fn version_name(version: snmp::Version) -> &'static str {
 }
 
 fn ranges(texts: &[String]) -> Result<Vec<Ipv4Range>> {
-    let wrong =
-        |text: &String| UsageError(format!("`{text}` is no range; give 10.4.0.21, 10.4.0.0/20 or 10.4.0.1-10.4.0.99"));
-    texts.iter().map(|text| text.parse().map_err(|_| wrong(text).into())).collect()
+    texts
+        .iter()
+        .map(|text| text.parse().map_err(|error: snmp::sweep::ParseRangeError| UsageError(error.to_string()).into()))
+        .collect()
 }

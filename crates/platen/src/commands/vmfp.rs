@@ -20,6 +20,7 @@ pub async fn run(args: VmfpArgs, printer: Printer) -> Result<Exit> {
         http_port: args.http_port,
         seed: args.seed,
         speed: args.speed,
+        walk_base: args.base,
         ..vmfp::FleetConfig::default()
     };
     let fleet = vmfp::start(config).await.context("the virtual devices do not start")?;
@@ -41,7 +42,7 @@ pub async fn run(args: VmfpArgs, printer: Printer) -> Result<Exit> {
 fn devices(args: &VmfpArgs) -> Result<vmfp::Devices> {
     Ok(match (&args.profile, args.walk.is_empty(), args.fleet) {
         (Some(name), ..) => vmfp::Devices::Profile { name: name.clone(), count: 1, base: args.base },
-        (None, false, _) => vmfp::Devices::Walks { files: args.walk.clone(), base: args.base },
+        (None, false, _) => vmfp::Devices::Walks(args.walk.clone()),
         (None, true, Some(0)) => return Err(UsageError("--fleet 0 is no fleet".to_owned()).into()),
         (None, true, count) => vmfp::Devices::Fleet { count: count.unwrap_or(25), base: args.base },
     })
