@@ -1,1 +1,36 @@
 //! Doors for people and programs: JSON API, pages, SSE, metrics, health.
+//! Tour: `router` (table of contents) -> a capability's `pages` and `api` -> `shell` (what every page has),
+//! `viewer` and `caller` (who asks), `draw` (SVG made here), `words` (all that people read), `assets`.
+
+mod account;
+mod agents;
+mod alerts;
+mod api;
+mod app;
+mod assets;
+mod audit;
+mod caller;
+mod devices;
+mod door;
+mod draw;
+mod events;
+mod fields;
+mod health;
+mod listing;
+mod meters;
+mod metrics;
+mod openapi;
+mod orgs;
+mod problem;
+mod router;
+mod security;
+mod session;
+mod shell;
+mod trouble;
+mod users;
+mod viewer;
+mod words;
+
+pub use app::WebConfig;
+pub use door::{WebDoor, serve};
+pub use openapi::document as openapi_document;

@@ -1,0 +1,345 @@
+//! `/alerts`.
+
+use std::time::Duration;
+
+use askama::Template;
+use axum::{
+    body::Body,
+    extract::{Path, State},
+    http::HeaderMap,
+};
+use platen_core::{
+    Filter, Micros, Page, PageQuery,
+    alerts::{self, AlertId, AlertQuery, AlertRow},
+    filter::Operand,
+};
+
+use super::api::AlertView;
+use crate::{
+    app::App,
+    devices::download,
+    fields::{Fields, Posted},
+    listing,
+    shell::{Section, Shell, Shown, go, show},
+    viewer::Viewer,
+    words::{Mark, age_long, alert_mark, capital, clears_when, group_words, grouped, next_step},
+};
+
+/// Alerts of a page.
+const LIMIT: u32 = 50;
+
+/// An alert as the sheet of its device shows it.
+pub(crate) struct AlertBrief {
+    pub(crate) id: String,
+    pub(crate) mark: Mark,
+    pub(crate) title: String,
+    pub(crate) said: String,
+    pub(crate) acknowledged: bool,
+    pub(crate) owner: String,
+}
+
+/// What an alert is called: its plain words, large first letter.
+fn title(alert: &AlertRow) -> String {
+    capital(&alert.title)
+}
+
+/// The brief form of an alert.
+pub(crate) fn brief(alert: &AlertRow, now: Micros) -> AlertBrief {
+    let mut said = format!("Open for {}.", age_long(now, alert.raised_at));
+    if let Some(text) = &alert.text {
+        said.push_str(&format!(" The device says “{text}”."));
+    }
+    if let Some(owner) = &alert.owner {
+        said.push_str(&format!(" Owner: {owner}."));
+    }
+    said.push_str(&format!(" {} Clears when: {}", next_step(&alert.reason), clears_when(&alert.reason)));
+    AlertBrief {
+        id: alert.id.to_string(),
+        mark: Mark { word: "", ..alert_mark(&alert.severity, &alert.reason) },
+        title: title(alert),
+        said,
+        acknowledged: alert.state != "open",
+        owner: alert.owner.clone().unwrap_or_else(|| alert.state.clone()),
+    }
+}
+
+struct AlertLine {
+    id: String,
+    href: String,
+    open: bool,
+    mark: Mark,
+    title: String,
+    device: String,
+    device_name: String,
+    model: String,
+    age: String,
+    owner: String,
+    can_take: bool,
+    can_snooze: bool,
+    next: &'static str,
+    last: String,
+    why: String,
+    said: String,
+    clears: &'static str,
+}
+
+struct Tab {
+    href: String,
+    label: &'static str,
+    n: Option<String>,
+    current: bool,
+}
+
+struct OptionView {
+    value: &'static str,
+    label: &'static str,
+    n: String,
+    checked: bool,
+}
+
+#[derive(Template)]
+#[template(path = "alerts/list.html")]
+struct AlertsPage {
+    shell: Shell,
+    summary: String,
+    facets_set: String,
+    kept: Vec<(String, String)>,
+    severities: Vec<OptionView>,
+    owners: Vec<OptionView>,
+    tabs: Vec<Tab>,
+    rows: Vec<AlertLine>,
+    age_head: &'static str,
+    last_head: &'static str,
+    none: &'static str,
+    shown: String,
+    limit: u32,
+    first: Option<String>,
+    next: Option<String>,
+    csv: String,
+}
+
+fn eq(field: &str, value: &str) -> Filter {
+    Filter::Eq(field.to_owned(), Operand::Text(value.to_owned()))
+}
+
+/// What the address asks for.
+fn query(fields: &Fields, me: &str) -> AlertQuery {
+    let tab = fields.get("state").unwrap_or("open");
+    let mut all = Vec::new();
+    match tab {
+        "snoozed" => all.push(eq("state", "snoozed")),
+        "closed" => {}
+        _ => all.push(Filter::Ne("state".to_owned(), Operand::Text("snoozed".to_owned()))),
+    }
+    let severities: Vec<Filter> = fields.all("severity").into_iter().map(|s| eq("severity", s)).collect();
+    let owners: Vec<Filter> = fields
+        .all("owner")
+        .into_iter()
+        .map(|owner| match owner {
+            "nobody" => Filter::Eq("owner".to_owned(), Operand::Null),
+            "me" => eq("owner", me),
+            _ => Filter::And(vec![
+                Filter::Not(Box::new(Filter::Eq("owner".to_owned(), Operand::Null))),
+                Filter::Ne("owner".to_owned(), Operand::Text(me.to_owned())),
+            ]),
+        })
+        .collect();
+    for mut any in [severities, owners] {
+        match any.len() {
+            0 => {}
+            1 => all.append(&mut any),
+            _ => all.push(Filter::Or(any)),
+        }
+    }
+    let filter = if all.len() > 1 { Some(Filter::And(all)) } else { all.pop() };
+    let page = PageQuery { limit: Some(LIMIT), after: fields.get("after").map(str::to_owned), count: true };
+    AlertQuery { filter, open: Some(tab != "closed"), device: None, page }
+}
+
+/// `GET /alerts`.
+pub(crate) async fn list(State(app): State<App>, viewer: Viewer, fields: Fields) -> Shown {
+    let shell = Shell::of(&app, &viewer, "Alerts", Section::Alerts).await?;
+    let me = shell.user.clone();
+    let page = alerts::list(&viewer.ctx, &query(&fields, &me)).await?;
+    let counts = alerts::counts(&viewer.ctx).await?;
+    let closed = fields.get("state") == Some("closed");
+    let opened = fields.get("open").map(str::to_owned);
+    let (now, zone) = (viewer.ctx.now, shell.zone());
+    let n = page.count.unwrap_or(0);
+    let tab = |key: &'static str, label, n: Option<u64>| {
+        let value = if key == "open" { "" } else { key };
+        let current = fields.get("state").unwrap_or("open") == key;
+        Tab {
+            href: format!("/alerts{}", fields.query_with("state", value, &["after", "open"])),
+            label,
+            n: n.map(grouped),
+            current,
+        }
+    };
+    let set = fields.all("severity").len() + fields.all("owner").len();
+    let rows: Vec<AlertLine> = page
+        .items
+        .iter()
+        .map(|a| {
+            let id = a.id.to_string();
+            let unfolded = opened.as_deref() == Some(id.as_str());
+            let target = if unfolded { String::new() } else { id };
+            let href = format!("/alerts{}#a-{}", fields.query_with("open", &target, &[]), a.id);
+            line(a, href, unfolded, now, shell.manager, &zone)
+        })
+        .collect();
+    show(&AlertsPage {
+        summary: match counts.open + counts.acknowledged {
+            0 => "Nothing stands open.".to_owned(),
+            1 => "<b>1 cause</b> stands open.".to_owned(),
+            causes => {
+                format!("<b>{} causes</b> stand open, {} without an owner.", grouped(causes), grouped(counts.open))
+            }
+        },
+        facets_set: if set == 0 { "none set".to_owned() } else { format!("{set} set") },
+        kept: fields.get("state").map(|state| vec![("state".to_owned(), state.to_owned())]).unwrap_or_default(),
+        severities: options(
+            &fields,
+            "severity",
+            &[
+                ("critical", "Stopped", Some(counts.critical)),
+                ("warning", "Attention", Some(counts.warning)),
+                ("other", "Notice", None),
+            ],
+        ),
+        owners: options(
+            &fields,
+            "owner",
+            &[("nobody", "Nobody yet", Some(counts.open)), ("me", "Me", None), ("others", "Others", None)],
+        ),
+        tabs: vec![
+            tab("open", "Open", Some(counts.open + counts.acknowledged)),
+            tab("snoozed", "Snoozed", Some(counts.snoozed)),
+            tab("closed", "Over", None),
+        ],
+        age_head: if closed { "Was" } else { "Age" },
+        last_head: if closed { "Over since" } else { "Quiet for" },
+        none: match (closed, set) {
+            (_, 1..) => "Nothing fits these facets.",
+            (true, _) => "Nothing is over yet.",
+            _ => "Nothing stands here. Good.",
+        },
+        shown: if rows.len() as u64 == n {
+            format!("All {} shown, {}", grouped(n), if closed { "newest first" } else { "worst first" })
+        } else {
+            format!("{} of {}", rows.len(), grouped(n))
+        },
+        rows,
+        limit: LIMIT,
+        first: fields.get("after").map(|_| format!("/alerts{}", fields.query_without(&["after"]))),
+        next: page.next.map(|next| format!("/alerts{}", fields.query_with("after", &next, &["open"]))),
+        csv: format!("/alerts.csv{}", fields.query_without(&["after", "open"])),
+        shell,
+    })
+}
+
+fn options(fields: &Fields, name: &str, all: &[(&'static str, &'static str, Option<u64>)]) -> Vec<OptionView> {
+    let chosen = fields.all(name);
+    let option = |(value, label, n): &(&'static str, &'static str, Option<u64>)| OptionView {
+        value,
+        label,
+        n: n.map(grouped).unwrap_or_default(),
+        checked: chosen.contains(value),
+    };
+    all.iter().map(option).collect()
+}
+
+fn line(a: &AlertRow, href: String, open: bool, now: Micros, manager: bool, zone: &crate::words::Zone) -> AlertLine {
+    let stands = a.cleared_at.is_none();
+    let where_ = if a.group.is_empty() { String::new() } else { format!(" in {}", group_words(&a.group)) };
+    let part = if a.part.is_empty() { String::new() } else { format!(", row {}", a.part) };
+    let flaps = if a.flaps > 0 {
+        format!(" It went and came back {} times.", grouped(u64::try_from(a.flaps).unwrap_or(0)))
+    } else {
+        String::new()
+    };
+    let until = a.snoozed_until.filter(|_| a.state == "snoozed").map(|at| format!("until {}", zone.moment(at)));
+    AlertLine {
+        id: a.id.to_string(),
+        href,
+        open,
+        mark: alert_mark(&a.severity, &a.reason),
+        title: title(a),
+        device: a.device.to_string(),
+        device_name: a.device_name.clone(),
+        model: a.device_model.clone(),
+        age: age_long(a.cleared_at.unwrap_or(now), a.raised_at),
+        owner: a.owner.clone().unwrap_or_else(|| "nobody".to_owned()),
+        can_take: stands && manager && a.state == "open",
+        can_snooze: stands && manager && a.state != "snoozed",
+        next: if stands { next_step(&a.reason) } else { "" },
+        last: a.cleared_at.map(|at| zone.moment(at)).or(until).unwrap_or_default(),
+        why: format!(
+            "Told by {} {}{where_}{part}.{flaps}",
+            if a.source == "platen" { "Platen" } else { "the device" },
+            zone.moment(a.raised_at)
+        ),
+        said: match (&a.text, a.code) {
+            (Some(text), Some(code)) => format!("“{text}”, code {code}"),
+            (Some(text), None) => format!("“{text}”"),
+            (None, Some(code)) => format!("code {code}, without words"),
+            (None, None) => format!("{} without words", a.reason),
+        },
+        clears: clears_when(&a.reason),
+    }
+}
+
+/// `POST /alerts/{id}/acknowledge`.
+pub(crate) async fn acknowledge(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    posted: Posted,
+) -> Shown {
+    alerts::acknowledge(&posted.viewer.whole, AlertId::parse(&id)?, None, None).await?;
+    Ok(go(&app, &headers, posted.fields.text("next"), "acknowledged"))
+}
+
+/// `POST /alerts/{id}/snooze`.
+pub(crate) async fn snooze(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    posted: Posted,
+) -> Shown {
+    let hours = match posted.fields.text("for") {
+        "1h" => 1,
+        "8h" => 8,
+        "7d" => 168,
+        _ => 24,
+    };
+    let ctx = &posted.viewer.whole;
+    let until = ctx.now + Duration::from_secs(hours * 3_600);
+    alerts::snooze(ctx, AlertId::parse(&id)?, until, None, None).await?;
+    Ok(go(&app, &headers, posted.fields.text("next"), "snoozed"))
+}
+
+/// `GET /alerts.csv`: the whole list that the address describes.
+pub(crate) async fn csv(viewer: Viewer, fields: Fields) -> Shown {
+    let mut query = query(&fields, viewer.whole.actor.name());
+    query.page = PageQuery { limit: Some(500), after: None, count: false };
+    let first = alerts::list(&viewer.ctx, &query).await?;
+    let ctx = viewer.ctx.clone();
+    let pages = futures_util::stream::unfold(Some((first, true)), move |state| {
+        let (ctx, mut query) = (ctx.clone(), query.clone());
+        async move {
+            let (page, head): (Page<AlertRow>, bool) = state?;
+            let rows: Vec<AlertView> = page.items.into_iter().map(AlertView::from).collect();
+            let text = listing::csv_of(&rows, head).map_err(|problem| std::io::Error::other(problem.detail));
+            let next = match page.next {
+                None => None,
+                Some(after) => {
+                    query.page.after = Some(after);
+                    alerts::list(&ctx, &query).await.ok().map(|page| (page, false))
+                }
+            };
+            Some((text, next))
+        }
+    });
+    Ok(download("alerts.csv", Body::from_stream(pages)))
+}

@@ -1,0 +1,177 @@
+//! `/meters`: what was used in a month, to bill from.
+
+use askama::Template;
+use axum::{body::Body, extract::State};
+use platen_core::{
+    Page, PageQuery,
+    devices::{DeviceQuery, SortBy},
+    meters::{self, BillingQuery, BillingRow},
+};
+
+use super::api::{BillingView, month_of};
+use crate::{
+    app::App,
+    devices::download,
+    fields::Fields,
+    listing,
+    shell::{Section, Shell, Shown, show},
+    viewer::Viewer,
+    words::{capital, count, grouped},
+};
+
+/// Devices of a page.
+const LIMIT: u32 = 50;
+/// Months offered.
+const MONTHS: usize = 13;
+
+struct MonthLink {
+    href: String,
+    label: String,
+    current: bool,
+}
+
+struct BillLine {
+    first: bool,
+    device: String,
+    name: String,
+    serial: String,
+    counter: String,
+    opening: String,
+    closing: String,
+    used: String,
+    read: String,
+}
+
+#[derive(Template)]
+#[template(path = "meters/billing.html")]
+struct BillingPage {
+    shell: Shell,
+    summary: String,
+    month_words: String,
+    months: Vec<MonthLink>,
+    end_head: &'static str,
+    rows: Vec<BillLine>,
+    csv: String,
+    shown: String,
+    first: Option<String>,
+    next: Option<String>,
+}
+
+fn query(fields: &Fields, limit: u32, after: Option<String>) -> platen_core::Result<BillingQuery> {
+    let month = fields.get("month").map(month_of).transpose()?;
+    let page = PageQuery { limit: Some(limit), after, count: true };
+    Ok(BillingQuery { devices: DeviceQuery { sort: SortBy::Name, page, ..DeviceQuery::default() }, month })
+}
+
+/// `GET /meters`.
+pub(crate) async fn billing(State(app): State<App>, viewer: Viewer, fields: Fields) -> Shown {
+    let shell = Shell::of(&app, &viewer, "Meters", Section::Meters).await?;
+    let zone = shell.zone();
+    let asked = query(&fields, LIMIT, fields.get("after").map(str::to_owned))?;
+    let page = meters::billing_rows(&viewer.ctx, &asked).await?;
+    let today = zone.zoned(viewer.ctx.now).date();
+    let present = i64::from(today.year()) * 100 + i64::from(today.month());
+    let chosen = asked.month.unwrap_or(present);
+    let months: Vec<MonthLink> = (0..MONTHS)
+        .filter_map(|back| {
+            today.first_of_month().checked_sub(jiff::Span::new().months(i64::try_from(back).unwrap_or(0))).ok()
+        })
+        .map(|date| {
+            let key = i64::from(date.year()) * 100 + i64::from(date.month());
+            let value = if key == present { String::new() } else { date.strftime("%Y-%m").to_string() };
+            MonthLink {
+                href: format!("/meters{}", fields.query_with("month", &value, &["after"])),
+                label: date.strftime("%B %Y").to_string(),
+                current: key == chosen,
+            }
+        })
+        .collect();
+    let month_words = months.iter().find(|m| m.current).map_or_else(|| chosen.to_string(), |m| m.label.clone());
+    let devices = page.count.unwrap_or(0);
+    let mut last = None;
+    let rows: Vec<BillLine> = page
+        .items
+        .iter()
+        .map(|row| {
+            let first = last.replace(row.device) != Some(row.device);
+            line(row, first, &zone)
+        })
+        .collect();
+    let billed = rows.iter().filter(|row| row.first).count();
+    show(&BillingPage {
+        summary: format!("What each counter of <b>{}</b> did in {month_words}.", count(devices, "device", "devices")),
+        end_head: if chosen == present { "Now" } else { "At the end" },
+        shown: if page.next.is_none() && fields.get("after").is_none() {
+            format!("All {} shown, by name", count(billed as u64, "device", "devices"))
+        } else {
+            format!("{billed} of {} devices, by name", grouped(devices))
+        },
+        months,
+        month_words,
+        rows,
+        csv: format!("/meters.csv{}", fields.query_without(&["after"])),
+        first: fields.get("after").map(|_| format!("/meters{}", fields.query_without(&["after"]))),
+        next: page.next.map(|next| format!("/meters{}", fields.query_with("after", &next, &[]))),
+        shell,
+    })
+}
+
+fn line(row: &BillingRow, first: bool, zone: &crate::words::Zone) -> BillLine {
+    let figure = |n: Option<i64>| n.map_or_else(|| "–".to_owned(), |n| grouped(u64::try_from(n).unwrap_or(0)));
+    let breaks = if row.breaks > 0 { ", count began anew" } else { "" };
+    BillLine {
+        first,
+        device: row.device.to_string(),
+        name: row.name.clone(),
+        serial: row.serial.clone().unwrap_or_default(),
+        counter: format!("{}{breaks}", counter(row)),
+        opening: figure(row.opening),
+        closing: figure(row.closing),
+        used: figure(row.usage),
+        read: row.closing_at.map(|at| zone.moment(at)).unwrap_or_default(),
+    }
+}
+
+/// The counter's words, as on the sheet.
+fn counter(row: &BillingRow) -> String {
+    let color = match row.color.as_str() {
+        "all" => "",
+        "mono" => ", black",
+        "full" => ", full colour",
+        "single" => ", single colour",
+        "two" => ", two colours",
+        _ => ", colour not known",
+    };
+    let size = match row.size.as_str() {
+        "small" => ", small",
+        "large" => ", large",
+        _ => "",
+    };
+    let sides = if row.sides == "two" { ", two-sided" } else { "" };
+    let unit = if row.unit == "impressions" { String::new() } else { format!(" ({})", row.unit) };
+    capital(&format!("{}{color}{size}{sides}{unit}", row.function))
+}
+
+/// `GET /meters.csv`.
+pub(crate) async fn csv(viewer: Viewer, fields: Fields) -> Shown {
+    let first = meters::billing_rows(&viewer.ctx, &query(&fields, 200, None)?).await?;
+    let ctx = viewer.ctx.clone();
+    let name = format!("meters-{}.csv", fields.get("month").unwrap_or("now"));
+    let pages = futures_util::stream::unfold(Some((first, true)), move |state| {
+        let (ctx, fields) = (ctx.clone(), fields.clone());
+        async move {
+            let (page, head): (Page<BillingRow>, bool) = state?;
+            let rows: Vec<BillingView> = page.items.into_iter().map(BillingView::from).collect();
+            let text = listing::csv_of(&rows, head).map_err(|problem| std::io::Error::other(problem.detail));
+            let next = match page.next {
+                None => None,
+                Some(after) => {
+                    let asked = query(&fields, 200, Some(after)).ok()?;
+                    meters::billing_rows(&ctx, &asked).await.ok().map(|page| (page, false))
+                }
+            };
+            Some((text, next))
+        }
+    });
+    Ok(download(&name.replace(['"', '\r', '\n'], ""), Body::from_stream(pages)))
+}

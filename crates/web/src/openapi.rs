@@ -1,0 +1,86 @@
+//! The document of the API, made from the handlers.
+
+use axum::{
+    http::header,
+    response::{IntoResponse, Response},
+};
+use utoipa::{
+    Modify, OpenApi,
+    openapi::{
+        self,
+        security::{Http, HttpAuthScheme, SecurityScheme},
+    },
+};
+
+use crate::{account, agents, alerts, audit, devices, events, meters, orgs, users};
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Platen",
+        description = "Fleets of printers: devices, meters, supplies, alerts. Lists are paged by key; errors follow RFC 9457; \
+                       changes need If-Match with the ETag that was seen; a POST may be repeated under one Idempotency-Key."
+    ),
+    paths(
+        account::get_session, account::change_password,
+        devices::list_devices, devices::get_device_facets, devices::get_device, devices::update_device, devices::retire_device,
+        devices::get_device_meters, devices::get_device_supplies, devices::get_device_history,
+        meters::list_meters,
+        alerts::list_alerts, alerts::acknowledge_alert,
+        agents::list_agents, agents::get_agent, agents::update_agent, agents::revoke_agent, agents::invite_agent,
+        agents::get_agent_plan, agents::set_agent_plan,
+        orgs::list_organisations, orgs::get_organisation, orgs::create_organisation, orgs::update_organisation,
+        users::list_users, users::get_user, users::create_user, users::update_user, users::reset_user_password,
+        account::list_tokens, account::create_token, account::revoke_token_api,
+        account::list_filters, account::create_filter, account::update_filter, account::delete_filter,
+        audit::list_audit,
+        events::stream_events,
+    ),
+    modifiers(&Security)
+)]
+struct Document;
+
+struct Security;
+
+impl Modify for Security {
+    fn modify(&self, document: &mut openapi::OpenApi) {
+        let components = document.components.get_or_insert_default();
+        components.add_security_scheme("token", SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)));
+        components.add_security_scheme("token_as_password", SecurityScheme::Http(Http::new(HttpAuthScheme::Basic)));
+        let need = |name: &str| openapi::SecurityRequirement::new(name, Vec::<String>::new());
+        document.security = Some(vec![need("token"), need("token_as_password")]);
+        "1".clone_into(&mut document.info.version);
+        document.info.license = None;
+    }
+}
+
+/// The document, as served and as committed.
+#[must_use]
+pub fn document() -> openapi::OpenApi {
+    Document::openapi()
+}
+
+/// `GET /api/openapi.json`.
+pub(crate) async fn serve() -> Response {
+    match document().to_pretty_json() {
+        Ok(text) => ([(header::CONTENT_TYPE, "application/json")], text).into_response(),
+        Err(error) => {
+            tracing::error!(%error, "the API document could not be written");
+            axum::http::StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn openapi_document_is_the_committed_one() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../openapi/platen-v1.json");
+        let now = super::document().to_pretty_json().unwrap() + "\n";
+        if std::env::var_os("UPDATE").is_some() {
+            std::fs::write(path, &now).unwrap();
+        }
+        let committed = std::fs::read_to_string(path).unwrap_or_default();
+        assert!(now == committed, "the API changed: look at the difference, then run `cargo xtask openapi`");
+    }
+}

@@ -1,0 +1,213 @@
+//! Table of contents: every address of the web door. A page names the operations of the API that do the same.
+
+#[cfg(test)]
+use std::collections::BTreeSet;
+use std::time::Instant;
+
+use axum::{
+    Router,
+    extract::{DefaultBodyLimit, Request, State},
+    http::{Method, StatusCode, header},
+    middleware::{self, Next},
+    response::{Redirect, Response},
+    routing::{MethodRouter, any, delete, get, patch, post},
+};
+use tower_http::{catch_panic::CatchPanicLayer, compression::CompressionLayer};
+
+use crate::{
+    account, agents, alerts, api,
+    app::{App, cookie},
+    assets, audit, devices, events, health, meters, orgs, security,
+    session::{self, NOTE, add_cookie, set_cookie},
+    shell, trouble, users,
+};
+
+/// Largest form or JSON body, bytes.
+const MOST_BODY: usize = 256 * 1024;
+
+/// Pages, and what in the API does the same.
+struct Pages {
+    router: Router<App>,
+    pairs: Vec<(&'static str, &'static [&'static str])>,
+}
+
+impl Pages {
+    fn page(mut self, path: &'static str, methods: MethodRouter<App>, api: &'static [&'static str]) -> Self {
+        self.router = self.router.route(path, methods);
+        self.pairs.push((path, api));
+        self
+    }
+}
+
+#[rustfmt::skip]
+fn pages() -> Pages {
+    Pages { router: Router::new(), pairs: Vec::new() }
+        .page("/devices", get(devices::list), &["list_devices", "get_device_facets"])
+        .page("/devices.csv", get(devices::csv), &["list_devices"])
+        .page("/devices/{id}", get(devices::sheet).post(devices::edit), &["get_device", "get_device_meters", "get_device_supplies", "get_device_history", "update_device"])
+        .page("/devices/{id}/retire", post(devices::retire), &["retire_device"])
+        .page("/filters", post(devices::save_filter_page), &["create_filter", "list_filters"])
+        .page("/filters/{id}/delete", post(devices::delete_filter_page), &["delete_filter"])
+        .page("/search", get(devices::search), &["list_devices"])
+        .page("/search/suggest", get(devices::suggest), &["list_devices"])
+        .page("/alerts", get(alerts::list), &["list_alerts"])
+        .page("/alerts.csv", get(alerts::csv), &["list_alerts"])
+        .page("/alerts/{id}/acknowledge", post(alerts::acknowledge), &["acknowledge_alert"])
+        .page("/alerts/{id}/snooze", post(alerts::snooze), &["acknowledge_alert"])
+        .page("/meters", get(meters::billing), &["list_meters"])
+        .page("/meters.csv", get(meters::csv), &["list_meters"])
+        .page("/agents", get(agents::list), &["list_agents"])
+        .page("/agents/invite", get(agents::invite), &["invite_agent"])
+        .page("/agents/invitations", post(agents::make_invitation), &["invite_agent"])
+        .page("/agents/{id}", get(agents::sheet).post(agents::rename), &["get_agent", "update_agent"])
+        .page("/agents/{id}/plan", post(agents::set_plan), &["get_agent_plan", "set_agent_plan"])
+        .page("/agents/{id}/revoke", post(agents::revoke), &["revoke_agent"])
+        .page("/organisations", get(orgs::tree).post(orgs::create), &["list_organisations", "create_organisation"])
+        .page("/organisations/{id}", get(orgs::sheet).post(orgs::update), &["get_organisation", "update_organisation"])
+        .page("/users", get(users::list).post(users::create), &["list_users", "create_user"])
+        .page("/users/{id}", get(users::sheet).post(users::rename), &["get_user", "update_user"])
+        .page("/users/{id}/role", post(users::role), &["update_user"])
+        .page("/users/{id}/state", post(users::state), &["update_user"])
+        .page("/users/{id}/password", post(users::reset), &["reset_user_password"])
+        .page("/audit", get(audit::list), &["list_audit"])
+        .page("/account", get(account::account), &["get_session", "list_tokens"])
+        .page("/account/password", post(account::password), &["change_password"])
+        .page("/account/tokens", post(account::make_token), &["create_token"])
+        .page("/account/tokens/{id}/revoke", post(account::revoke_token), &["revoke_token"])
+        .page("/events", get(events::page_events), &["stream_events"])
+        // Of the browser alone: cookies and words, nothing that is stored.
+        .page("/account/theme", post(account::theme), &[])
+        .page("/focus", post(session::focus), &[])
+        .page("/sign-in", get(session::sign_in_form).post(session::sign_in), &[])
+        .page("/sign-out", post(session::sign_out), &[])
+        .page("/setup", get(session::setup_form).post(session::setup), &[])
+        .page("/help", get(shell::help), &[])
+}
+
+#[rustfmt::skip]
+fn api_routes() -> Router<App> {
+    Router::new()
+        .route("/api/v1/session", get(account::get_session))
+        .route("/api/v1/session/password", post(account::change_password))
+        .route("/api/v1/devices", get(devices::list_devices))
+        .route("/api/v1/devices/facets", get(devices::get_device_facets))
+        .route("/api/v1/devices/{id}", get(devices::get_device).patch(devices::update_device).delete(devices::retire_device))
+        .route("/api/v1/devices/{id}/meters", get(devices::get_device_meters))
+        .route("/api/v1/devices/{id}/supplies", get(devices::get_device_supplies))
+        .route("/api/v1/devices/{id}/history", get(devices::get_device_history))
+        .route("/api/v1/meters", get(meters::list_meters))
+        .route("/api/v1/alerts", get(alerts::list_alerts))
+        .route("/api/v1/alerts/{id}/acknowledge", post(alerts::acknowledge_alert))
+        .route("/api/v1/agents", get(agents::list_agents))
+        .route("/api/v1/agents/invitations", post(agents::invite_agent))
+        .route("/api/v1/agents/{id}", get(agents::get_agent).patch(agents::update_agent))
+        .route("/api/v1/agents/{id}/revoke", post(agents::revoke_agent))
+        .route("/api/v1/agents/{id}/plan", get(agents::get_agent_plan).put(agents::set_agent_plan))
+        .route("/api/v1/organisations", get(orgs::list_organisations).post(orgs::create_organisation))
+        .route("/api/v1/organisations/{id}", get(orgs::get_organisation).patch(orgs::update_organisation))
+        .route("/api/v1/users", get(users::list_users).post(users::create_user))
+        .route("/api/v1/users/{id}", get(users::get_user).patch(users::update_user))
+        .route("/api/v1/users/{id}/password", post(users::reset_user_password))
+        .route("/api/v1/tokens", get(account::list_tokens).post(account::create_token))
+        .route("/api/v1/tokens/{id}", delete(account::revoke_token_api))
+        .route("/api/v1/filters", get(account::list_filters).post(account::create_filter))
+        .route("/api/v1/filters/{id}", patch(account::update_filter).delete(account::delete_filter))
+        .route("/api/v1/audit", get(audit::list_audit))
+        .route("/api/v1/events", get(events::stream_events))
+        .route("/api/openapi.json", get(crate::openapi::serve))
+        .route("/api/{*rest}", any(api::missing))
+        .method_not_allowed_fallback(api::method)
+}
+
+/// All of the web door.
+pub(crate) fn web(app: App) -> Router {
+    let pages = pages()
+        .router
+        .route("/", get(|| async { Redirect::to("/devices") }))
+        .fallback(|| async { trouble::Trouble::not_found() })
+        .layer(middleware::from_fn_with_state(app.clone(), forget_note))
+        .layer(middleware::from_fn(trouble::dress));
+    let machines = Router::new()
+        .route("/health/live", get(health::live))
+        .route("/health/ready", get(health::ready))
+        .route("/metrics", get(health::metrics_here))
+        .route("/.well-known/platen", get(health::well_known))
+        .route("/assets/{name}", get(assets::serve))
+        .route("/favicon.ico", get(assets::icon));
+    finish(pages.merge(api_routes()).merge(machines), app)
+}
+
+/// The admin listener: metrics and health only.
+pub(crate) fn admin(app: App) -> Router {
+    let router = Router::new()
+        .route("/metrics", get(health::metrics_text))
+        .route("/health/live", get(health::live))
+        .route("/health/ready", get(health::ready));
+    finish(router, app)
+}
+
+fn finish(router: Router<App>, app: App) -> Router {
+    router
+        .layer(DefaultBodyLimit::max(MOST_BODY))
+        .layer(middleware::from_fn_with_state(app.clone(), security::guard))
+        .layer(CatchPanicLayer::custom(|_| {
+            tracing::error!("a handler panicked");
+            axum::response::IntoResponse::into_response(StatusCode::INTERNAL_SERVER_ERROR)
+        }))
+        .layer(CompressionLayer::new().gzip(true))
+        .layer(middleware::from_fn_with_state(app.clone(), measure))
+        .with_state(app)
+}
+
+/// A note was shown once: its cookie goes.
+async fn forget_note(State(app): State<App>, request: Request, next: Next) -> Response {
+    let headers = request.headers().clone();
+    let shown =
+        request.method() == Method::GET && cookie(&headers, NOTE).is_some() && !headers.contains_key("platen-live");
+    let mut response = next.run(request).await;
+    let page = response.headers().get(header::CONTENT_TYPE).is_some_and(|v| v.as_bytes().starts_with(b"text/html"));
+    if shown && page {
+        add_cookie(response.headers_mut(), set_cookie(&app, &headers, NOTE, None, None));
+    }
+    response
+}
+
+async fn measure(State(app): State<App>, request: Request, next: Next) -> Response {
+    let (path, method, begun) = (request.uri().path().to_owned(), request.method().clone(), Instant::now());
+    let response = next.run(request).await;
+    let took = begun.elapsed();
+    app.metrics.count(&path, response.status().as_u16(), took);
+    tracing::debug!(%method, path, status = response.status().as_u16(), duration_ms = took.as_secs_f64() * 1e3, "answered");
+    response
+}
+
+/// Operations of the API that some page does.
+#[cfg(test)]
+fn done_by_pages() -> BTreeSet<&'static str> {
+    pages().pairs.iter().flat_map(|(_, api)| api.iter().copied()).collect()
+}
+
+/// Pages that name no operation of the API.
+#[cfg(test)]
+fn pages_alone() -> Vec<&'static str> {
+    pages().pairs.iter().filter(|(_, api)| api.is_empty()).map(|(path, _)| *path).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whatever_a_page_does_the_api_does() {
+        let document = serde_json::to_value(crate::openapi::document()).unwrap();
+        let mut operations = BTreeSet::new();
+        for path in document["paths"].as_object().unwrap().values() {
+            operations.extend(
+                path.as_object().unwrap().values().filter_map(|op| op["operationId"].as_str().map(str::to_owned)),
+            );
+        }
+        let missing: Vec<_> = done_by_pages().into_iter().filter(|id| !operations.contains(*id)).collect();
+        assert!(missing.is_empty(), "pages do what the API cannot: {missing:?}");
+        assert_eq!(pages_alone(), ["/account/theme", "/focus", "/sign-in", "/sign-out", "/setup", "/help"]);
+    }
+}

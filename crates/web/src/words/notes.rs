@@ -1,0 +1,24 @@
+//! One line that says what the last form did; a redirect carries its key in a cookie for one page.
+
+/// The words for a key; unknown keys say nothing, so that a cookie cannot put words on a page.
+pub(crate) fn note(key: &str) -> Option<&'static str> {
+    Some(match key {
+        "saved" => "Saved.",
+        "acknowledged" => "Acknowledged; it stays listed until the device clears it.",
+        "snoozed" => "Snoozed.",
+        "revoked" => "Revoked. Nothing it sends is accepted from now on.",
+        "plan" => "Plan saved. The agent follows it from its next call.",
+        "created" => "Created.",
+        "disabled" => "Disabled; open sessions have ended.",
+        "enabled" => "Enabled.",
+        "password" => "Password changed; other sessions have ended.",
+        "token-revoked" => "Token revoked.",
+        "filter-saved" => "Filter saved.",
+        "filter-deleted" => "Filter deleted.",
+        "retired" => "Retired. Its history is kept.",
+        "restored" => "In use again.",
+        "welcome" => "Welcome. Your session lasts while you use it.",
+        "stale" => "Somebody else changed this meanwhile. The page shows the newest state; look and try again.",
+        _ => return None,
+    })
+}
