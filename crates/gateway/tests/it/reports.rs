@@ -45,7 +45,8 @@ async fn both_twins_and_zstd_are_understood() {
 async fn the_plan_is_told_when_it_is_new_and_only_then() {
     let door = Door::open().await;
     let agent = door.enrol(&door.root).await;
-    let wanted = AgentPlan { ranges: vec!["10.0.0.0/24".to_owned()], ..AgentPlan::default() };
+    let first = platen_core::agents::plan(&door.root, agent.id.into()).await.unwrap();
+    let wanted = AgentPlan { ranges: vec!["10.0.0.0/24".to_owned()], ..first };
     let plan = platen_core::agents::set_plan(&door.root, agent.id.into(), wanted).await.unwrap();
     let answer = door.request(&agent, "GET", "/d/v1/plan", Vec::new()).send().await.unwrap();
     let told: AgentPlan = cbor::decode(&answer.bytes().await.unwrap()).unwrap();
