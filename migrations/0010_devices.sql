@@ -8,7 +8,7 @@ create table devices (
   agent text,
   vendor text not null,
   model text,
-  serial text,
+  serial_no text,
   serial_fold text,
   name text,
   hostname text,

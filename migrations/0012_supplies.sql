@@ -9,7 +9,7 @@ create table supplies (
   color text,
   class text not null,
   part_number text,
-  serial text,
+  serial_no text,
   level_kind text not null,
   level_value double precision,
   level_steps bigint,

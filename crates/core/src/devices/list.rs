@@ -27,7 +27,7 @@ pub const FIELDS: &[Field] = &[
     Field::new("name", "d.label", FieldKind::Text),
     Field::new("vendor", "d.vendor", FieldKind::Text),
     Field::new("model", "d.model", FieldKind::Text),
-    Field::new("serial", "d.serial", FieldKind::Text),
+    Field::new("serial", "d.serial_no", FieldKind::Text),
     Field::new("address", "d.address", FieldKind::Text),
     Field::new("mac", "d.mac", FieldKind::Text),
     Field::new("place", "d.place", FieldKind::Text),
@@ -140,7 +140,7 @@ impl DeviceQuery {
 }
 
 const COLUMNS: &str =
-    "d.id, d.tenant, d.word, d.why, d.label, d.vendor, d.model, d.serial, d.address, d.mac, d.place, d.supplies,
+    "d.id, d.tenant, d.word, d.why, d.label, d.vendor, d.model, d.serial_no, d.address, d.mac, d.place, d.supplies,
     d.pages_month, d.pages_life, p.seen_at, d.agent, d.comm, d.state, d.reasons, d.version";
 const TABLES: &str = "devices d join device_presence p on p.tenant = d.tenant and p.device = d.id";
 

@@ -17,7 +17,7 @@ pub(crate) use in64;
 
 macro_rules! known {
     () => {
-        "d.id, d.version, d.lifecycle, d.agent, d.vendor, d.model, d.serial, d.serial_fold, d.name,
+        "d.id, d.version, d.lifecycle, d.agent, d.vendor, d.model, d.serial_no, d.serial_fold, d.name,
          d.hostname, d.own_name, d.address, d.mac, d.location, d.own_location, d.asset_no, d.contact,
          d.label, d.place, d.firmware, d.comm, d.comm_at, d.state, d.reasons, d.console, d.state_at,
          d.status_at, d.word, d.why, d.supplies, d.pages_life, d.identity_hash, d.supplies_hash,
@@ -60,7 +60,7 @@ store::sql! {
           and d.lifecycle <> 'retired'
           and d.comm <> 'reporting'");
     pub(super) INSERT = "insert into devices (
-          tenant, id, version, lifecycle, agent, vendor, model, serial, serial_fold, name, hostname,
+          tenant, id, version, lifecycle, agent, vendor, model, serial_no, serial_fold, name, hostname,
           own_name, address, port, mac, snmp, sys_object_id, description, location, own_location, contact,
           asset_no, label, place, firmware, comm, comm_at, state, reasons, console, state_at, status_at,
           word, rank, why, supplies, pages_life, pages_month, pages_month_key, sort_name, sort_model,
@@ -70,7 +70,7 @@ store::sql! {
           $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37, $38, $39, $40, $41,
           $42, $43, $44, $45, $46, $47, $48, $49, $50)";
     pub(super) UPDATE_IDENTITY = "update devices
-        set agent = $3, vendor = $4, model = $5, serial = $6, serial_fold = $7, name = $8, hostname = $9,
+        set agent = $3, vendor = $4, model = $5, serial_no = $6, serial_fold = $7, name = $8, hostname = $9,
           address = $10, port = $11, mac = $12, snmp = $13, sys_object_id = $14, description = $15,
           location = $16, contact = $17, label = $18, place = $19, firmware = $20, sort_name = $21,
           sort_model = $22, sort_place = $23, sort_serial = $24, sort_address = $25, identity_hash = $26
@@ -158,7 +158,7 @@ store::sql! {
           version = version + 1
         where tenant = $1
           and id = $2";
-    pub(super) SHEET = "select d.id, d.tenant, d.word, d.why, d.label, d.vendor, d.model, d.serial, d.address, d.mac, d.place,
+    pub(super) SHEET = "select d.id, d.tenant, d.word, d.why, d.label, d.vendor, d.model, d.serial_no, d.address, d.mac, d.place,
           d.supplies, d.pages_month, d.pages_life, p.seen_at, d.agent, d.comm, d.state, d.reasons, d.version,
           d.lifecycle, d.own_name, d.own_location, d.asset_no, d.name, d.location, d.hostname, d.contact, d.description,
           d.sys_object_id, d.snmp, d.port, d.console, d.state_at, d.status_at, d.comm_at, d.first_at, a.name as agent_name,

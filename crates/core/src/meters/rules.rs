@@ -107,15 +107,12 @@ pub fn step(track: &Track, at: i64, value: i64) -> Step {
     if let Some(before) = resumed(track, elapsed, value) {
         return Step::Segment { reason: Reason::Resumed, opening: before, delta: value - before };
     }
-    if delta <= plausible(elapsed) {
-        return Step::Grown(delta);
+    // Time passing makes a jump no likelier: what agrees with a value that could not be true is another counter.
+    let agrees = |(other, then): (i64, i64)| at > then && value >= other && value - other <= plausible(at - then);
+    if track.suspect.is_some_and(agrees) {
+        return Step::Segment { reason: Reason::BoardSwap, opening: value, delta: 0 };
     }
-    match track.suspect {
-        Some((other, then)) if at > then && value >= other && value - other <= plausible(at - then) => {
-            Step::Segment { reason: Reason::BoardSwap, opening: value, delta: 0 }
-        }
-        _ => Step::Suspect,
-    }
+    if delta <= plausible(elapsed) { Step::Grown(delta) } else { Step::Suspect }
 }
 
 /// Nothing was counted since a reset, and now the old count goes on.

@@ -3,12 +3,12 @@
 use crate::devices::in64;
 
 store::sql! {
-    pub(super) LOAD = concat!("select device, idx, description, kind, color, class, part_number, serial, level_kind, level_value,
+    pub(super) LOAD = concat!("select device, idx, description, kind, color, class, part_number, serial_no, level_kind, level_value,
           level_steps, raw_unit, raw_max, raw_level, level_at, fitted_at, fitted_pages
         from supplies
         where tenant = $1
           and device in (", in64!(), ")");
-    pub(super) UPSERT = "insert into supplies (tenant, device, idx, description, kind, color, class, part_number, serial,
+    pub(super) UPSERT = "insert into supplies (tenant, device, idx, description, kind, color, class, part_number, serial_no,
           level_kind, level_value, level_steps, raw_unit, raw_max, raw_level, level_at, fitted_at, fitted_pages, read_at)
         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)
         on conflict (tenant, device, idx) do update
@@ -17,7 +17,7 @@ store::sql! {
           color = excluded.color,
           class = excluded.class,
           part_number = excluded.part_number,
-          serial = excluded.serial,
+          serial_no = excluded.serial_no,
           level_kind = excluded.level_kind,
           level_value = excluded.level_value,
           level_steps = excluded.level_steps,
@@ -40,7 +40,7 @@ store::sql! {
           after_value, lived_pages, fitted_at, evidence)
         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
         on conflict (tenant, device, idx, at) do nothing";
-    pub(super) CURRENT = "select s.idx, s.description, s.kind, s.color, s.class, s.part_number, s.serial, s.level_kind, s.level_value,
+    pub(super) CURRENT = "select s.idx, s.description, s.kind, s.color, s.class, s.part_number, s.serial_no, s.level_kind, s.level_value,
           s.level_steps, s.raw_unit, s.raw_max, s.raw_level, s.level_at, s.fitted_at, s.fitted_pages, d.status_at
         from supplies s
         join devices d on d.tenant = s.tenant and d.id = s.device

@@ -1,1 +1,84 @@
+//! Supplies through reports, on both engines.
 
+use wire::Level;
+
+use super::*;
+use crate::Micros;
+use crate::devices::{DeviceId, DeviceQuery};
+use crate::reports::testing::{Site, status, toner, total};
+
+async fn say(site: &mut Site, level: Level, serial: Option<&str>) -> DeviceId {
+    let body = status("SERIAL1", |body| {
+        body.supplies = vec![toner(1, "yellow", level), toner(2, "black", Level::Unknown)];
+        body.supplies[0].serial = serial.map(str::to_owned);
+    });
+    site.status(1, body).await;
+    crate::devices::list(&site.person().await, &DeviceQuery::default()).await.unwrap().items[0].id
+}
+
+async fn all(site: &Site, device: DeviceId) -> SupplyHistory {
+    history(&site.person().await, device, Micros(0), Micros(i64::MAX)).await.unwrap()
+}
+
+#[tokio::test]
+async fn levels_are_kept_on_change_and_a_new_cartridge_is_recognised() {
+    for mut site in Site::each().await {
+        let mut device = say(&mut site, Level::Percent { value: 40.0 }, None).await;
+        site.counters(1, vec![total(10_000)]).await;
+        for value in [30.0, 30.0, 5.0, 100.0, 90.0] {
+            site.wait(3_600);
+            device = say(&mut site, Level::Percent { value }, None).await;
+        }
+        let past = all(&site, device).await;
+        let yellow: Vec<_> = past.levels.iter().filter(|level| level.index == "1.1").collect();
+        assert_eq!(
+            yellow.iter().filter_map(|point| point.level.percent()).collect::<Vec<_>>(),
+            [40.0, 30.0, 5.0, 100.0, 90.0]
+        );
+        assert_eq!((past.replacements.len(), past.replacements[0].evidence.as_str()), (1, "jump"));
+        assert_eq!((past.replacements[0].before, past.replacements[0].after), (Some(5.0), Some(100.0)));
+        site.wait(60);
+        say(&mut site, Level::Percent { value: 88.0 }, Some("c1")).await;
+        site.wait(60);
+        say(&mut site, Level::Percent { value: 88.0 }, Some("c2")).await;
+        let past = all(&site, device).await;
+        assert_eq!((past.replacements.len(), past.replacements[0].evidence.as_str()), (2, "serial"));
+        assert_eq!(past.replacements[0].old_serial.as_deref(), Some("c1"));
+    }
+}
+
+#[tokio::test]
+async fn days_left_are_told_only_where_the_past_allows() {
+    for mut site in Site::each().await {
+        let mut device = say(&mut site, Level::Percent { value: 100.0 }, None).await;
+        for day in 1..=10 {
+            site.wait(86_400);
+            device = say(&mut site, Level::Percent { value: 100.0 - 5.0 * f64::from(day) }, None).await;
+            let now = current(&site.person().await, device).await.unwrap();
+            assert_eq!(now[0].forecast.is_some(), day >= 3, "day {day}");
+            assert_eq!((now[1].forecast, now[1].level), (None, Level::Unknown));
+        }
+        let yellow = &current(&site.person().await, device).await.unwrap()[0];
+        let forecast = yellow.forecast.unwrap();
+        assert!((forecast.days - 10.0).abs() < 0.1, "{forecast:?}");
+        let row = &crate::devices::list(&site.person().await, &DeviceQuery::default()).await.unwrap().items[0];
+        assert_eq!(row.supplies.iter().map(|supply| supply.letter).collect::<String>(), "YK");
+    }
+}
+
+#[tokio::test]
+async fn a_slot_that_is_no_longer_told_goes_and_unstated_levels_stay_without_a_number() {
+    for mut site in Site::each().await {
+        for level in [Level::SomeRemaining, Level::Unrestricted, Level::Staged { value: 1, steps: 3 }, Level::Unknown] {
+            site.wait(60);
+            let device = say(&mut site, level, None).await;
+            assert_eq!(current(&site.person().await, device).await.unwrap()[0].level, level);
+        }
+        site.wait(60);
+        let body = status("SERIAL1", |body| body.supplies = vec![toner(2, "black", Level::Unknown)]);
+        site.status(1, body).await;
+        let id = crate::devices::list(&site.person().await, &DeviceQuery::default()).await.unwrap().items[0].id;
+        assert_eq!(current(&site.person().await, id).await.unwrap().len(), 1);
+        assert!(all(&site, id).await.levels.iter().all(|point| point.level.percent().is_none()));
+    }
+}
