@@ -28,7 +28,7 @@ use crate::value::{ValueRef, VarBind};
 use crate::walk::{Walk, WalkLimits};
 
 /// How an engine is set up.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct EngineConfig {
     /// Number of sockets, each served by a task of its own; 0: one a core, at most 4.
     pub shards: usize,
@@ -83,11 +83,11 @@ impl Engine {
     /// Opens the sockets and starts their tasks on the current tokio runtime.
     pub fn start(config: EngineConfig) -> io::Result<Self> {
         let pacer = config.rate_pps.map(|rate| Arc::new(Pacer::new(rate, Instant::now())));
-        Self::start_paced(&config, pacer)
+        Self::start_paced(&config, pacer.as_ref())
     }
 
     /// As [`Engine::start`], under a budget shared with others.
-    pub(crate) fn start_paced(config: &EngineConfig, pacer: Option<Arc<Pacer>>) -> io::Result<Self> {
+    pub(crate) fn start_paced(config: &EngineConfig, pacer: Option<&Arc<Pacer>>) -> io::Result<Self> {
         if tokio::runtime::Handle::try_current().is_err() {
             return Err(io::Error::other("the SNMP engine needs a tokio runtime to start on"));
         }
@@ -97,7 +97,7 @@ impl Engine {
         };
         let open = |bind| {
             let core = Core::new(config.max_in_flight, config.per_device, config.lax_source);
-            Shard::open(bind, core, pacer.clone())
+            Shard::open(bind, core, pacer.cloned())
         };
         let shards = (0..count).map(|_| open(config.bind)).collect::<io::Result<Vec<_>>>()?;
         let v6 = (config.bind.is_ipv4() && config.bind.ip().is_unspecified())

@@ -1,5 +1,6 @@
 //! A token bucket so small that no second, wherever it begins, sees more than one per cent above the rate.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
@@ -10,6 +11,7 @@ pub(crate) struct Pacer {
     rate: f64,
     burst: f64,
     state: Mutex<(f64, Instant)>,
+    taken: AtomicU64,
 }
 
 impl Pacer {
@@ -17,7 +19,7 @@ impl Pacer {
     pub(crate) fn new(rate: u32, now: Instant) -> Self {
         let rate = f64::from(rate.max(1));
         // Half a packet more than one keeps the rate up when timers come late.
-        Self { rate, burst: (rate / 100.0).max(1.5), state: Mutex::new((1.0, now)) }
+        Self { rate, burst: (rate / 100.0).max(1.5), state: Mutex::new((1.0, now)), taken: AtomicU64::new(0) }
     }
 
     /// Takes up to `wanted` tokens; returns how many.
@@ -28,6 +30,7 @@ impl Pacer {
         state.1 = state.1.max(now);
         let taken = (state.0 as usize).min(wanted);
         state.0 -= taken as f64;
+        self.taken.fetch_add(taken as u64, Ordering::Relaxed);
         taken
     }
 
@@ -35,6 +38,12 @@ impl Pacer {
     pub(crate) fn put_back(&self, count: usize) {
         let mut state = self.state.lock();
         state.0 = (state.0 + count as f64).min(self.burst);
+        self.taken.fetch_sub(count as u64, Ordering::Relaxed);
+    }
+
+    /// Packets sent under this budget.
+    pub(crate) fn total(&self) -> u64 {
+        self.taken.load(Ordering::Relaxed)
     }
 
     /// Time until the next token, from `now`.

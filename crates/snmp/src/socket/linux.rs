@@ -83,7 +83,7 @@ pub(super) fn receive(socket: &UdpSocket, inbox: &mut Inbox) -> io::Result<()> {
     for place in 0..count {
         let Some(from) = names[place].get() else { continue };
         let message = &messages[place];
-        let control = &controls[place].bytes[..(message.msg_hdr.msg_controllen as usize).min(128)];
+        let control = &controls[place].bytes[..message.msg_hdr.msg_controllen.min(128)];
         let to = find(control, libc::IPPROTO_IP, libc::IP_PKTINFO).and_then(destination);
         let len = (message.msg_len as usize).min(inbox.room);
         if inbox.count != place {
@@ -142,7 +142,7 @@ pub(super) fn refusals(socket: &UdpSocket, found: &mut Vec<Refused>) {
         if result < 0 {
             return;
         }
-        let control = &control.bytes[..(message.msg_controllen as usize).min(128)];
+        let control = &control.bytes[..message.msg_controllen.min(128)];
         let error = find(control, libc::IPPROTO_IP, libc::IP_RECVERR)
             .or_else(|| find(control, libc::IPPROTO_IPV6, libc::IPV6_RECVERR));
         if let (Some(target), Some(true)) = (name.get(), error.map(is_final)) {

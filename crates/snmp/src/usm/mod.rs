@@ -4,6 +4,9 @@ mod user;
 
 pub use user::{AuthProtocol, KeyExtension, PrivProtocol, UsmUser};
 
+/// Security parameters of a message to an engine not known yet: everything empty.
+pub(crate) const DISCOVERY: &[u8] = &[0x30, 14, 4, 0, 2, 1, 0, 2, 1, 0, 4, 0, 4, 0, 4, 0];
+
 /// Why an authenticated exchange failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
