@@ -48,16 +48,17 @@ pub async fn begin(ctx: &Ctx, key: &str, request: &[u8]) -> Result<Begin> {
     let until = (ctx.now + ABANDONED).0;
     let taken = idempotency::take(&mut tx, &ctx.home.to_string(), &key, &hash, ctx.now.0, until).await?;
     let running = || Error::conflict("a request with this Idempotency-Key is still running; ask again in a moment");
+    if taken == Repeat::First {
+        // An empty reply marks "running" for those who come before the end.
+        idempotency::keep(&mut tx, &ctx.home.to_string(), &key, &[]).await?;
+    }
+    // Also without a change: what was read may be of a transaction that is not on the disk yet.
+    tx.commit().await?;
     match taken {
         Repeat::Mismatch => Err(Error::conflict("this Idempotency-Key was used for another request")),
         Repeat::Again(reply) if reply.is_empty() => Err(running()),
         Repeat::Again(reply) => Ok(Begin::Again(reply)),
-        Repeat::First => {
-            // An empty reply marks "running" for those who come before the end.
-            idempotency::keep(&mut tx, &ctx.home.to_string(), &key, &[]).await?;
-            tx.commit().await?;
-            Ok(Begin::Work(Key(key, hash)))
-        }
+        Repeat::First => Ok(Begin::Work(Key(key, hash))),
     }
 }
 

@@ -39,3 +39,7 @@ pub use platform::{Clock, Ids, Platform, PlatformConfig};
 pub use scope::Scope;
 pub use secrets::Secret;
 pub use time::Micros;
+
+/// The store, for programs and tests that open a [`Platform`] and name no other crate of ours.
+#[doc(hidden)]
+pub use store;

@@ -6,6 +6,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
+use store::View;
 use uuid::Uuid;
 
 use crate::ctx::{Actor, Ctx, Role};
@@ -15,6 +16,11 @@ use crate::scope::Scope;
 use crate::secrets::Sealer;
 use crate::time::Micros;
 use crate::users::PasswordGate;
+
+store::sql! {
+    READY = "insert into installation (id) values (1)
+        on conflict (id) do update set id = 1";
+}
 
 /// The wall clock.
 pub trait Clock: Send + Sync {
@@ -88,6 +94,18 @@ impl Platform {
             now: self.now(),
             request: String::new(),
         }
+    }
+
+    /// Whether this process can do its work: the tables are up to date, the database takes a write, the blobs too.
+    ///
+    /// # Errors
+    /// `Unavailable` or `Internal`, saying what is wrong.
+    pub async fn ready(&self) -> Result<()> {
+        let mut tx = self.0.db.write(&View::All("whether the database takes a write")).await?;
+        tx.execute(&READY, &[]).await?;
+        tx.commit().await?;
+        self.0.blobs.put(b"platen is ready\n".to_vec()).await?;
+        Ok(())
     }
 
     /// The database.

@@ -80,7 +80,10 @@ pub async fn enrol(platform: &Platform, request: &EnrolRequest) -> Result<EnrolR
     let row = tx.query_opt(&sql::TOKEN, &params![&hash]).await?.ok_or_else(worthless)?;
     let (org, expires_at, used_by): (OrgId, Micros, Option<AgentId>) = (row.get(0)?, row.get(1)?, row.get(2)?);
     if let Some(agent) = used_by {
-        return repeat(platform, &mut tx, org, agent, key, expires_at > now).await?.ok_or_else(worthless);
+        let reply = repeat(platform, &mut tx, org, agent, key, expires_at > now).await?.ok_or_else(worthless)?;
+        // The first answer may not be on the disk yet.
+        tx.commit().await?;
+        return Ok(reply);
     }
     let id = AgentId::new(platform.ids());
     if tx.execute(&sql::USE_TOKEN, &params![org, &hash, now, id]).await? == 0 {

@@ -131,46 +131,55 @@ pub(super) fn masked(mut plan: AgentPlan) -> AgentPlan {
     plan
 }
 
-/// Puts back the secrets that came back as [`MASK`]: those of the same place, or of the only one of that name.
+/// Puts back the secrets that came back as [`MASK`]: those of the same place, or of the only one of that name; or of
+/// credential `N` (counted from 0) of the plan that was seen, for `********@N`.
 pub(super) fn unmasked(mut new: AgentPlan, old: &AgentPlan) -> Result<AgentPlan> {
     for (at, credential) in new.credentials.iter_mut().enumerate() {
-        let same = |old: &SnmpCredential| match (&*credential, old) {
-            (SnmpCredential::Community { .. }, SnmpCredential::Community { .. }) => true,
-            (SnmpCredential::Usm { user, .. }, SnmpCredential::Usm { user: known, .. }) => user == known,
-            _ => false,
-        };
-        let kept = match old.credentials.get(at).filter(|old| same(old)) {
-            Some(kept) => Some(kept),
-            None => {
-                let mut alike = old.credentials.iter().filter(|old| same(old));
-                alike.next().filter(|_| alike.next().is_none())
-            }
-        }
-        .cloned();
         let lost = || {
             let message = format!("credential {}: write its secret again, it is not known which one is meant", at + 1);
             Error::invalid("credentials", message)
         };
-        match (credential, kept) {
-            (SnmpCredential::Community { community }, kept) if community == MASK => match kept {
-                Some(SnmpCredential::Community { community: known }) => *community = known,
+        let alike = like(credential, &old.credentials, at);
+        let meant = |mark: &str| match mark.strip_prefix(MASK) {
+            Some("") => alike.map(Some),
+            Some(place) => place.strip_prefix('@').and_then(|n| n.parse().ok()).map(|n: usize| old.credentials.get(n)),
+            None => None,
+        };
+        match credential {
+            SnmpCredential::Community { community } => match meant(community) {
+                Some(Some(SnmpCredential::Community { community: known })) => known.clone_into(community),
+                None if !community.starts_with(MASK) => {}
                 _ => return Err(lost()),
             },
-            (SnmpCredential::Usm { auth_pass, privacy_pass, .. }, kept) => {
-                let (known_auth, known_privacy) = match kept {
-                    Some(SnmpCredential::Usm { auth_pass, privacy_pass, .. }) => (auth_pass, privacy_pass),
-                    _ => (None, None),
+            SnmpCredential::Usm { auth_pass, privacy_pass, .. } => {
+                let known = |known: &SnmpCredential, privacy: bool| match known {
+                    SnmpCredential::Usm { privacy_pass, .. } if privacy => privacy_pass.clone(),
+                    SnmpCredential::Usm { auth_pass, .. } => auth_pass.clone(),
+                    SnmpCredential::Community { .. } => None,
                 };
-                for (pass, known) in [(auth_pass, known_auth), (privacy_pass, known_privacy)] {
-                    if pass.as_deref() == Some(MASK) {
-                        *pass = Some(known.ok_or_else(lost)?);
-                    }
+                for (pass, privacy) in [(auth_pass, false), (privacy_pass, true)] {
+                    let Some(mark) = pass.as_deref().filter(|pass| pass.starts_with(MASK)) else { continue };
+                    let kept = meant(mark).flatten().and_then(|kept| known(kept, privacy));
+                    *pass = Some(kept.ok_or_else(lost)?);
                 }
             }
-            _ => {}
         }
     }
     Ok(new)
+}
+
+/// The old credential of the same place if it is of the same name, else the only one of that name.
+fn like<'a>(new: &SnmpCredential, old: &'a [SnmpCredential], at: usize) -> Option<&'a SnmpCredential> {
+    let same = |old: &&SnmpCredential| match (new, old) {
+        (SnmpCredential::Community { .. }, SnmpCredential::Community { .. }) => true,
+        (SnmpCredential::Usm { user, .. }, SnmpCredential::Usm { user: known, .. }) => user == known,
+        _ => false,
+    };
+    if let Some(kept) = old.get(at).filter(same) {
+        return Some(kept);
+    }
+    let mut alike = old.iter().filter(same);
+    alike.next().filter(|_| alike.next().is_none())
 }
 
 #[cfg(test)]
@@ -221,6 +230,29 @@ mod tests {
         assert_eq!(unmasked(turned.clone(), &plan).unwrap().credentials[2], usm("bob", "passphrase-2"));
         turned.credentials[2] = usm("carl", MASK);
         assert_eq!(unmasked(turned, &plan).unwrap_err().field.as_deref(), Some("credentials"));
+    }
+
+    #[test]
+    fn a_secret_is_kept_by_the_place_it_was_seen_at() {
+        let plan = AgentPlan {
+            credentials: ["one", "two", "three"].map(SnmpCredential::community).to_vec(),
+            ..AgentPlan::default()
+        };
+        let kept = |marks: &[&str]| {
+            let credentials = marks.iter().map(|mark| SnmpCredential::community(mark)).collect();
+            unmasked(AgentPlan { credentials, ..AgentPlan::default() }, &plan).map(|plan| plan.credentials)
+        };
+        assert_eq!(kept(&["********@1", "********@2"]).unwrap(), plan.credentials[1..]);
+        assert_eq!(kept(&["********@2", "new"]).unwrap()[1], SnmpCredential::community("new"));
+        assert!(kept(&["********@3"]).is_err() && kept(&["********@x"]).is_err() && kept(&["********1"]).is_err());
+        let user = SnmpCredential::Usm {
+            user: "ann".to_owned(),
+            auth: None,
+            auth_pass: Some("********@0".to_owned()),
+            privacy: None,
+            privacy_pass: None,
+        };
+        assert!(unmasked(AgentPlan { credentials: vec![user], ..AgentPlan::default() }, &plan).is_err());
     }
 
     #[test]

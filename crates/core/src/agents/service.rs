@@ -134,7 +134,7 @@ pub async fn revoke(ctx: &Ctx, agent: AgentId) -> Result<()> {
     let org = tenant(ctx, &mut tx, agent).await?;
     let old = find(&mut tx, org, agent).await?;
     if old.state == AgentState::Revoked {
-        return Ok(());
+        return Ok(tx.commit().await?);
     }
     tx.execute(&sql::REVOKE, &params![org, agent]).await?;
     let data = json!({ "agent": agent });
