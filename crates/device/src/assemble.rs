@@ -49,8 +49,15 @@ pub(crate) fn assemble_with(said: &Snapshot, origin: Origin, makers: &Makers) ->
     let supplies = supplies::read(said, charset, &habits, &mut quirks);
     let covers = paper::covers(said, charset);
     let alerts = alerts::read(said, charset, Around { supplies: &supplies, boot_ms: origin.boot_ms });
-    let evidence =
-        Evidence { printer, order: octet_order(makers.iter()), supplies: &supplies, covers: &covers, alerts: &alerts };
+    let told = status::told(said, makers.iter());
+    let evidence = Evidence {
+        printer,
+        order: octet_order(makers.iter()),
+        supplies: &supplies,
+        covers: &covers,
+        alerts: &alerts,
+        told: &told,
+    };
     let status = status::read(said, host::console(said, printer, charset), evidence, &mut quirks);
     quirks.sort();
     quirks.dedup();

@@ -1,6 +1,6 @@
 //! The catalogue of reasons: prtAlertCode and the bits of hrPrinterDetectedErrorState to IPP keywords.
 
-use wire::Supply;
+use wire::{AlertSeverity, Supply};
 
 /// What of the device an alert speaks of (PrtAlertGroupTC).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -243,6 +243,16 @@ pub enum Gravity {
     Warning,
     /// Cannot go on without a person.
     Error,
+}
+
+impl From<AlertSeverity> for Gravity {
+    fn from(severity: AlertSeverity) -> Self {
+        match severity {
+            AlertSeverity::Critical => Self::Error,
+            AlertSeverity::Warning => Self::Warning,
+            AlertSeverity::Other => Self::Report,
+        }
+    }
 }
 
 impl Gravity {

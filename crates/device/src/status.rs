@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use snmp::Value;
 use wire::{Alert, AlertSeverity, Cover, State, Status, Supply};
 
-use crate::profile::ErrorState;
+use crate::profile::{Condition, ErrorState, Profile};
 use crate::reasons::{ERROR_BITS, Gravity};
 use crate::snapshot::{Snapshot, number};
 use crate::standard::{host, oid, supplies};
@@ -28,6 +28,8 @@ pub struct Evidence<'a> {
     pub covers: &'a [Cover],
     /// Alerts of the same reading.
     pub alerts: &'a [Alert],
+    /// Conditions that private objects tell: reason and how grave.
+    pub told: &'a [(String, Gravity)],
 }
 
 /// Judges the status.
@@ -41,6 +43,15 @@ pub fn read(said: &Snapshot, console: Option<String>, evidence: Evidence<'_>, qu
         reasons: reasons(device, &bits, &evidence),
         console,
     }
+}
+
+/// Conditions that hold by a vendor's private columns.
+pub fn told<'a>(said: &Snapshot, profiles: impl Iterator<Item = &'a Profile>) -> Vec<(String, Gravity)> {
+    let conditions = profiles.flat_map(|profile| &profile.conditions);
+    let holds = |condition: &&Condition| {
+        said.column(&condition.column.0).any(|(_, value)| number(value) == Some(condition.value))
+    };
+    conditions.filter(holds).map(|condition| (condition.reason.clone(), condition.severity.into())).collect()
 }
 
 /// Places of the set bits. Devices send no octet, one, two or more of them, or an INTEGER.
@@ -111,14 +122,13 @@ fn reasons(device: Option<i64>, bits: &[usize], evidence: &Evidence<'_>) -> Vec<
         found.entry(word).and_modify(|known| *known = gravity.max(*known)).or_insert(gravity);
     };
     for alert in evidence.alerts.iter().filter(|alert| alert.reason != "configuration-change") {
-        let gravity = match alert.severity {
-            AlertSeverity::Critical => Gravity::Error,
-            AlertSeverity::Warning => Gravity::Warning,
-            AlertSeverity::Other => Gravity::Report,
-        };
+        let gravity = alert.severity.into();
         if !matches!(alert.code, Some(4 | 6 | 19 | 20 | 23 | 24 | 502 | 507)) {
             add(known_word(&alert.reason), gravity);
         }
+    }
+    for (reason, gravity) in evidence.told {
+        add(reason, *gravity);
     }
     let down = device == Some(5);
     for bit in bits {
@@ -168,7 +178,8 @@ mod tests {
         if let Some(octets) = octets {
             said.insert(oid::HR_PRINTER_ERROR_STATE.child(1), Value::OctetString(Bytes::copy_from_slice(octets)));
         }
-        let evidence = Evidence { printer: 1, order: ErrorState::Standard, supplies: &[], covers: &[], alerts: &[] };
+        let evidence =
+            Evidence { printer: 1, order: ErrorState::Standard, supplies: &[], covers: &[], alerts: &[], told: &[] };
         read(&said, None, evidence, &mut Vec::new())
     }
 
@@ -217,8 +228,14 @@ mod tests {
         };
         let mut said = Snapshot::new();
         said.insert(oid::HR_PRINTER_ERROR_STATE.child(1), Value::OctetString(Bytes::from_static(&[0x40])));
-        let evidence =
-            Evidence { printer: 1, order: ErrorState::Standard, supplies: &[], covers: &[], alerts: &[alert] };
+        let evidence = Evidence {
+            printer: 1,
+            order: ErrorState::Standard,
+            supplies: &[],
+            covers: &[],
+            alerts: &[alert],
+            told: &[],
+        };
         let status = read(&said, Some("Load paper".to_owned()), evidence, &mut Vec::new());
         assert_eq!(status.reasons, ["media-empty-error"]);
         assert_eq!(status.state, State::Stopped);
@@ -229,5 +246,17 @@ mod tests {
         assert_eq!(console_state("Sleep mode on"), State::Asleep);
         assert_eq!(console_state("Bereit"), State::Idle);
         assert_eq!(console_state("待機"), State::Unknown);
+    }
+
+    #[test]
+    fn level_sentinels_of_private_columns_become_reasons() {
+        let profile: Profile = toml::from_str(
+            "vendor = \"acme\"\n[[conditions]]\ncolumn = \"1.3.6.1.4.1.99999.5\"\nvalue = -100\nreason = \"toner-low\"\nseverity = \"warning\"",
+        )
+        .unwrap();
+        let mut said = Snapshot::new();
+        said.insert("1.3.6.1.4.1.99999.5.2".parse().unwrap(), Value::Integer(-100));
+        assert_eq!(told(&said, [&profile].into_iter()), [("toner-low".to_owned(), Gravity::Warning)]);
+        assert_eq!(told(&Snapshot::new(), [&profile].into_iter()), []);
     }
 }

@@ -67,6 +67,12 @@ fn judge(profile: &Profile) -> Vec<Finding> {
             say("staged", "give the raw values of at least two steps, from empty to full");
         }
     }
+    let keyword = |text: &str| text.bytes().all(|b| b.is_ascii_lowercase() || b == b'-');
+    for condition in &profile.conditions {
+        if !keyword(&condition.reason) || condition.reason.is_empty() {
+            say("conditions.reason", "write an IPP keyword without suffix, such as `toner-low`");
+        }
+    }
     for table in &profile.counter_tables {
         judge_table(table, &mut say);
     }

@@ -58,6 +58,9 @@ pub struct Profile {
     /// Levels in coarse steps.
     #[serde(default)]
     pub staged: Vec<StagedLevels>,
+    /// Private objects that tell a condition.
+    #[serde(default)]
+    pub conditions: Vec<Condition>,
     /// Supplies: where part and serial numbers stand in descriptions.
     #[serde(default)]
     pub supplies: SupplyRules,
@@ -174,6 +177,20 @@ pub struct FirmwareRule {
     /// sysDescr: the version stands behind this, up to a comma, semicolon or blank.
     #[serde(default)]
     pub after: Option<String>,
+}
+
+/// A value in a private column that means a reason, such as Ricoh's -100 for toner near its end.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Condition {
+    /// The column.
+    pub column: Dotted,
+    /// The value that means it.
+    pub value: i64,
+    /// IPP keyword.
+    pub reason: String,
+    /// How grave it is.
+    pub severity: wire::AlertSeverity,
 }
 
 /// How descriptions of supplies are taken apart.

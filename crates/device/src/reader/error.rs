@@ -11,12 +11,9 @@ pub enum ReadError {
     /// Nothing answered at all.
     #[error("{0}: check that SNMP is enabled on the printer, that the community or user is right, that no firewall blocks UDP {port}, and that `ping {ip}` answers", port = .0.address.port(), ip = .0.address.ip())]
     Silent(Tried),
-    /// The machine answered that nothing listens on the port.
-    #[error("{address} is there, but nothing listens on UDP port {port}: enable SNMP on the printer, or give its port", port = address.port())]
-    Closed {
-        /// Whom was asked.
-        address: SocketAddr,
-    },
+    /// The network or the machine said at once that nothing listens there.
+    #[error("{0}, the network says that it is unreachable: check the address, that SNMP is enabled on the printer, that no firewall blocks UDP {port}, and that `ping {ip}` answers", port = .0.address.port(), ip = .0.address.ip())]
+    Closed(Tried),
     /// It answered, and refused every way in.
     #[error("{tried}, the last answer was: {source}")]
     Refused {

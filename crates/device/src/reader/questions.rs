@@ -111,14 +111,21 @@ pub(super) fn own_objects(profile: &Profile, depth: Depth) -> Vec<Oid> {
     objects
 }
 
-/// Columns of a profile's counter tables.
+/// Columns of a profile's counter tables and conditions.
 pub(super) fn own_columns(profile: &Profile, depth: Depth) -> Columns {
+    let mut columns = Columns::new();
+    if depth != Depth::Counters {
+        columns.extend(profile.conditions.iter().map(|condition| condition.column.0.clone()));
+    }
     if depth == Depth::Identity {
-        return Vec::new();
+        columns.dedup();
+        return columns;
     }
     let tables = profile.counter_tables.iter();
-    tables
+    let counters = tables
         .flat_map(|table| [Some(&table.value), table.code.as_ref(), table.label.as_ref()].into_iter().flatten())
-        .map(|column| column.0.clone())
-        .collect()
+        .map(|column| column.0.clone());
+    columns.extend(counters);
+    columns.dedup();
+    columns
 }

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use wire::SnmpVersion;
 
 use super::access::{Access, Context, Known};
-use super::error::ReadError;
+use super::error::{ReadError, Tried};
 use super::questions::{self, Columns, Depth, Tables};
 use super::ways::{in_context, tried, ways};
 use crate::assemble::Origin;
@@ -48,7 +48,7 @@ impl<'a> Session<'a> {
         let patience = (access.timeout / (2 * ways.len() as u32 + 1)).clamp(Duration::from_millis(150), PATIENCE);
         let opening = questions::opening();
         let mut refusal = None;
-        for way in &ways {
+        for (place, way) in ways.iter().enumerate() {
             let security = in_context(&way.security, access.context.as_deref());
             let target = Target::new(access.address, security).patience(patience, 1);
             match tokio::time::timeout_at(deadline, engine.get(&target, &opening)).await {
@@ -57,7 +57,10 @@ impl<'a> Session<'a> {
                     return Ok(Self::begin(engine, access, (target, way.credential), deadline, said, known.clone()));
                 }
                 Ok(Err(Error::Timeout { .. })) => {}
-                Ok(Err(source)) => refusal = Some(final_failure(source)?),
+                Ok(Err(source)) => {
+                    let tried = || tried(access, &ways[..=place], started.elapsed());
+                    refusal = Some(final_failure(source, tried)?);
+                }
                 Err(_) => break,
             }
         }
@@ -256,8 +259,9 @@ impl<'a> Session<'a> {
             Ok(Ok(rows)) => Ok(rows.into_iter().collect()),
             Ok(Err(Error::Timeout { .. })) | Err(_) => Err(silent()),
             Ok(Err(source)) => {
-                let source = Box::new(final_failure(source)?);
-                Err(ReadError::Refused { tried: tried(access, &ways, started.elapsed()), source })
+                let tried = || tried(access, &ways, started.elapsed());
+                let source = Box::new(final_failure(source, tried)?);
+                Err(ReadError::Refused { tried: tried(), source })
             }
         }
     }
@@ -307,9 +311,9 @@ impl Answer {
 }
 
 /// Failures that no other way in would mend are the answer; the rest are handed back.
-fn final_failure(error: Error) -> Result<Error, ReadError> {
+fn final_failure(error: Error, tried: impl Fn() -> Tried) -> Result<Error, ReadError> {
     match error {
-        Error::Unreachable { target } => Err(ReadError::Closed { address: target }),
+        Error::Unreachable { .. } => Err(ReadError::Closed(tried())),
         Error::Busy { .. } | Error::Stopped { .. } | Error::Socket { .. } => Err(ReadError::Engine(Box::new(error))),
         other => Ok(other),
     }

@@ -104,8 +104,12 @@ pub(super) fn tried(access: &Access, ways: &[Way], spent: Duration) -> Tried {
             versions.push(version);
         }
     }
-    let communities = access.credentials.iter().filter(|one| matches!(one, SnmpCredential::Community { .. })).count();
-    let users = access.credentials.len() - communities;
+    let mut places: Vec<usize> = ways.iter().map(|way| way.credential).collect();
+    places.sort_unstable();
+    places.dedup();
+    let community = |place: &&usize| matches!(access.credentials.get(**place), Some(SnmpCredential::Community { .. }));
+    let communities = places.iter().filter(community).count();
+    let users = places.len() - communities;
     Tried { address: access.address, versions, communities, users, spent }
 }
 
