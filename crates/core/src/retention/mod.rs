@@ -11,6 +11,7 @@ mod jobs;
 mod rules;
 mod service;
 mod sql;
+mod targets;
 #[cfg(test)]
 mod tests;
 
@@ -176,12 +177,3 @@ pub struct Proof {
     /// When it went.
     pub made_at: Micros,
 }
-
-inventory::submit! { Target::at(Class::Event, "events", "at").monthly() }
-inventory::submit! { Target::months(Class::Audit, "audit_payloads") }
-inventory::submit! { Target::months(Class::Audit, "audit_records") }
-inventory::submit! { Target::months(Class::Audit, "audit_checkpoints") }
-inventory::submit! { Target::at(Class::Short, "sessions", "idle_until") }
-inventory::submit! { Target::at(Class::Short, "enrolment_tokens", "expires_at") }
-inventory::submit! { Target::at(Class::Short, "login_budgets", "last_at").shared() }
-inventory::submit! { Target::at(Class::Short, "idempotency_keys", "until_at") }

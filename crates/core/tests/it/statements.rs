@@ -18,3 +18,83 @@ async fn opening_twice_changes_nothing() {
         assert_eq!(applied.new, Vec::<&str>::new());
     }
 }
+
+#[tokio::test]
+async fn a_fresh_platform_is_ready() {
+    for test in TestPlatform::each().await {
+        test.platform.ready().await.unwrap();
+        test.platform.ready().await.unwrap();
+    }
+}
+
+/// Statements that look across organisations on purpose, with the reason. All run under `View::All` with a reason of
+/// its own, or hand what they find to the scope before anybody sees it.
+const ACROSS: &[(&str, &str)] = &[
+    ("agents::sql::KEY", "whose agent signs is known only after this"),
+    ("agents::sql::SILENT", "reconciler over all agents"),
+    ("agents::sql::TENANT", "the scope is asked with the tenant that it finds"),
+    ("agents::sql::TOKEN", "whose invitation it is is known only after this"),
+    ("alerts::sql::ALERT_TENANT", "the scope is asked with the tenant that it finds"),
+    ("alerts::sql::SNOOZE_OVER", "reconciler over all incidents"),
+    ("devices::sql::MONTHS", "reconciler over all organisations"),
+    ("devices::sql::UNHEARD", "reconciler over all devices"),
+    ("orgs::sql::ANY", "whether there is a root at all"),
+    ("orgs::sql::LAST_CHILD", "paths are given out over all siblings"),
+    ("orgs::sql::SIBLING", "short names are unique among siblings"),
+    ("orgs::sql::TREE", "class licence: the tree is thinned out before it is shown"),
+    ("reports::verify::AHEAD", "doctor, over all streams"),
+    ("reports::verify::COUNTS", "doctor, over all streams"),
+    ("retention::sql::ALL_RULES", "retention over all organisations"),
+    ("retention::sql::TENANTS", "retention over all organisations"),
+    ("scope::GRANTED", "makes the scope"),
+    ("users::sql::BEARER", "whose token it is is known only after this"),
+    ("users::sql::BY_EMAIL", "whose account it is is known only after this"),
+    ("users::sql::SESSION", "whose session it is is known only after this"),
+];
+
+/// Names of the tables with a tenant, read from the migrations.
+fn tenant_tables() -> Vec<String> {
+    let mut tables = Vec::new();
+    for migration in platen_core::migrations() {
+        for part in migration.sql.split("create table ").skip(1) {
+            let (name, rest) = part.split_once('(').unwrap();
+            let body = rest.split(");").next().unwrap();
+            if body.contains("tenant text") {
+                tables.push(name.trim().to_owned());
+            }
+        }
+    }
+    tables
+}
+
+/// Whether a statement binds the tenant: by a condition, in a key, or among the columns that it inserts.
+fn binds_tenant(text: &str) -> bool {
+    let conditions = ["tenant = $", "tenant in (", "tenant = excluded"];
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let inserted = text.starts_with("insert") && (text.contains("(tenant") || text.contains("( tenant"));
+    inserted || conditions.iter().any(|condition| text.contains(condition))
+}
+
+#[test]
+fn every_statement_on_a_tenants_table_binds_the_tenant_or_is_listed() {
+    let tables = tenant_tables();
+    assert!(tables.len() > 20, "{tables:?}");
+    let names_one = |text: &str| {
+        text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).any(|word| tables.iter().any(|table| table == word))
+    };
+    let mut free = Vec::new();
+    for sql in store::registered() {
+        let text = sql.text(store::EngineKind::Postgres);
+        let ours = sql.name().starts_with("platen_core::") && !sql.name().contains("::tests::");
+        if ours && names_one(text) && !binds_tenant(text) {
+            free.push(sql.name().trim_start_matches("platen_core::").to_owned());
+        }
+    }
+    for (name, reason) in ACROSS {
+        println!("across organisations: {name}: {reason}");
+    }
+    let unlisted: Vec<_> = free.iter().filter(|name| ACROSS.iter().all(|(known, _)| known != name)).collect();
+    assert!(unlisted.is_empty(), "bind the tenant, or list it with a reason: {unlisted:?}");
+    let stale: Vec<_> = ACROSS.iter().filter(|(known, _)| !free.iter().any(|name| name == known)).collect();
+    assert!(stale.is_empty(), "listed, and no longer so: {stale:?}");
+}
