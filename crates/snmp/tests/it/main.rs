@@ -8,4 +8,6 @@ mod courtesy;
 mod netsnmp;
 mod partial_replies;
 mod recordings;
+mod sweep;
+mod trap;
 mod walk_safety;
