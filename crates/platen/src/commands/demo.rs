@@ -40,7 +40,9 @@ pub async fn run(args: DemoArgs, printer: Printer) -> Result<Exit> {
     };
     let platform = site::open(&config.data, &config.database, &config.blobs).await?;
     let stop = shutdown::on_signal();
-    let doors = Doors::open(platform.clone(), &config, true, stop.clone()).await?;
+    // The server outlives its agents, so that they can deliver what they have.
+    let close = CancellationToken::new();
+    let doors = Doors::open(platform.clone(), &config, true, close.clone()).await?;
     let port = free_port()?;
     let fleet = vmfp::start(vmfp::FleetConfig {
         devices: vmfp::Devices::Fleet { count: args.devices, base: BASE },
@@ -59,6 +61,7 @@ pub async fn run(args: DemoArgs, printer: Printer) -> Result<Exit> {
         drop(agent.await);
     }
     fleet.stop().await;
+    close.cancel();
     doors.closed().await;
     Ok(Exit::Success)
 }
