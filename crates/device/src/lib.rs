@@ -19,8 +19,8 @@ mod time;
 pub use assemble::{Origin, assemble};
 pub use identity::{Guess, Makers, identify};
 pub use reader::{
-    Access, Context, Known, Read, ReadError, StatusRead, Tried, Vitals, read, read_identity, read_meters, read_status,
-    reread, vitals, ways_in,
+    Access, Context, Known, Read, ReadError, StatusRead, Tried, Vitals, introduce, read, read_identity, read_meters,
+    read_status, reread, vitals, ways_in,
 };
 pub use snapshot::{Row, Snapshot};
 pub use snmprec::{RecordingError, load_recording, parse_recording};

@@ -115,6 +115,22 @@ pub struct Guess {
     pub is_printer: bool,
 }
 
+impl Guess {
+    /// What the objects that were heard tell.
+    pub(crate) fn of(said: &Snapshot, makers: &Makers) -> Self {
+        let catalogue = Catalogue::current();
+        let identity = read(said, Charset::default(), makers);
+        let object = said.get(&oid::SYS_OBJECT_ID).and_then(|value| value.as_oid());
+        let arc = object.and_then(|object| catalogue.by_arc(object));
+        let named = makers.brand.as_ref().is_some_and(|brand| brand.printers_only && object.is_none());
+        let is_printer = arc.is_some_and(|profile| profile.printers_only)
+            || named
+            || said.has(&oid::GENERAL_SERIAL_NUMBER)
+            || speaks_of_printing(&identity);
+        Self { vendor: identity.vendor, model: identity.model, serial: identity.serial, is_printer }
+    }
+}
+
 /// Judges a device by what one packet brings.
 pub fn identify(object: Option<&Oid>, descr: Option<&[u8]>) -> Guess {
     let mut said = Snapshot::new();
@@ -124,13 +140,7 @@ pub fn identify(object: Option<&Oid>, descr: Option<&[u8]>) -> Guess {
     if let Some(descr) = descr {
         said.insert(oid::SYS_DESCR.clone(), snmp::Value::OctetString(bytes::Bytes::copy_from_slice(descr)));
     }
-    let catalogue = Catalogue::current();
-    let makers = Makers::find(&said, catalogue);
-    let identity = read(&said, Charset::default(), &makers);
-    let arc = object.and_then(|object| catalogue.by_arc(object));
-    let named = makers.brand.as_ref().is_some_and(|brand| brand.printers_only && object.is_none());
-    let is_printer = arc.is_some_and(|profile| profile.printers_only) || named || speaks_of_printing(&identity);
-    Guess { vendor: identity.vendor, model: identity.model, serial: identity.serial, is_printer }
+    Guess::of(&said, &Makers::find(&said, Catalogue::current()))
 }
 
 fn speaks_of_printing(identity: &Identity) -> bool {

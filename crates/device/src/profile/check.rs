@@ -57,6 +57,15 @@ fn judge(profile: &Profile) -> Vec<Finding> {
     if profile.model.only_after && profile.model.after.is_empty() {
         say("model.only_after", "needs `after`");
     }
+    judge_rows(profile, &mut say);
+    for table in &profile.counter_tables {
+        judge_table(table, &mut say);
+    }
+    findings
+}
+
+/// The lists of small rules.
+fn judge_rows(profile: &Profile, say: &mut impl FnMut(&str, &str)) {
     for rule in &profile.firmware {
         if rule.oid.is_some() == rule.after.is_some() {
             say("firmware", &format!("`{}` needs either `oid` or `after`", rule.name));
@@ -73,10 +82,6 @@ fn judge(profile: &Profile) -> Vec<Finding> {
             say("conditions.reason", "write an IPP keyword without suffix, such as `toner-low`");
         }
     }
-    for table in &profile.counter_tables {
-        judge_table(table, &mut say);
-    }
-    findings
 }
 
 fn judge_table(table: &CounterTable, say: &mut impl FnMut(&str, &str)) {

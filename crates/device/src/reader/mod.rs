@@ -9,7 +9,7 @@ mod ways;
 
 pub use access::{Access, Context, Known};
 pub use error::{ReadError, Tried};
-pub use poll::{StatusRead, Vitals, read_meters, read_status, vitals};
+pub use poll::{StatusRead, Vitals, introduce, read_meters, read_status, vitals};
 
 pub use ways::ways_in;
 

@@ -11,6 +11,7 @@ use super::error::ReadError;
 use super::questions::{Depth, Tables};
 use super::session::Session;
 use crate::assemble::assemble_with;
+use crate::identity::Guess;
 use crate::meters;
 use crate::standard::{host, oid};
 
@@ -94,6 +95,15 @@ pub async fn vitals(engine: &Engine, access: &Access, known: &Known) -> Result<V
         life_count: number(3).and_then(|count| u64::try_from(count).ok()),
         uptime: number(4).and_then(|ticks| u64::try_from(ticks).ok()),
     })
+}
+
+/// Who a device is, in two or three requests: enough for the line of a discovery.
+pub async fn introduce(engine: &Engine, access: &Access, known: &Known) -> Result<Guess, ReadError> {
+    let mut session = Session::open(engine, access, known).await?;
+    session.ask_objects(&[oid::HR_DEVICE_DESCR.child(1), oid::GENERAL_SERIAL_NUMBER.child(1)]).await;
+    session.ask_vendor(Depth::Identity).await;
+    let (said, makers, ..) = session.close();
+    Ok(Guess::of(&said, &makers))
 }
 
 /// Everything but the meters.

@@ -47,10 +47,11 @@ impl<'a> Session<'a> {
         // Each way gets two packets, so that one lost packet does not hide a device, within the time for all.
         let patience = (access.timeout / (2 * ways.len() as u32 + 1)).clamp(Duration::from_millis(150), PATIENCE);
         let opening = questions::opening();
-        let mut refusal = None;
+        let (mut refusal, mut tries) = (None, 0);
         for (place, way) in ways.iter().enumerate() {
             let security = in_context(&way.security, access.context.as_deref());
             let target = Target::new(access.address, security).patience(patience, 1);
+            tries = place + 1;
             match tokio::time::timeout_at(deadline, engine.get(&target, &opening)).await {
                 Ok(Ok(rows)) => {
                     let said = rows.into_iter().collect();
@@ -58,13 +59,13 @@ impl<'a> Session<'a> {
                 }
                 Ok(Err(Error::Timeout { .. })) => {}
                 Ok(Err(source)) => {
-                    let tried = || tried(access, &ways[..=place], started.elapsed());
+                    let tried = || tried(access, &ways[..tries], started.elapsed());
                     refusal = Some(final_failure(source, tried)?);
                 }
                 Err(_) => break,
             }
         }
-        let tried = tried(access, &ways, started.elapsed());
+        let tried = tried(access, &ways[..tries], started.elapsed());
         Err(match refusal {
             Some(source) => ReadError::Refused { tried, source: Box::new(source) },
             None => ReadError::Silent(tried),
@@ -98,6 +99,13 @@ impl<'a> Session<'a> {
             self.keep(first);
             self.keep(second);
         }
+        self.makers = Makers::find(&self.said, Catalogue::current());
+    }
+
+    /// Asks single objects.
+    pub(super) async fn ask_objects(&mut self, objects: &[Oid]) {
+        let answer = self.get_all(objects).await;
+        self.keep(answer);
         self.makers = Makers::find(&self.said, Catalogue::current());
     }
 

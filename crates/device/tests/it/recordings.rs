@@ -102,3 +102,35 @@ fn damaged_recordings_never_panic_and_stay_honest() {
     }
     println!("{read} damaged recordings read");
 }
+
+#[test]
+fn object_identifiers_of_known_printers_lead_to_their_vendor() {
+    let Some(folder) = recordings() else { return };
+    let Ok(table) = std::fs::read_to_string(folder.join("sysobjectids.tsv")) else {
+        println!("skipped: sysobjectids.tsv not found (set PLATEN_SHARED)");
+        return;
+    };
+    let (mut known, mut wrong) = (0, Vec::new());
+    for line in table.lines().skip(1) {
+        let mut columns = line.split('\t');
+        let (oid, vendor) = (columns.next().unwrap(), columns.next().unwrap());
+        // Whole arcs of makers of other things, and makers of print servers alone.
+        if oid.split('.').count() < 8 || matches!(vendor, "Axis" | "Wyse") {
+            continue;
+        }
+        let slug = match vendor {
+            "Hewlett-Packard" => "hp",
+            "Konica" => "konica-minolta",
+            "Fuji-Xerox" => "fujifilm",
+            "Zebra Technologies" => "zebra",
+            other => &other.to_lowercase(),
+        };
+        let guess = device::identify(oid.parse().ok().as_ref(), None);
+        match guess.vendor.as_deref() == Some(slug) && guess.is_printer {
+            true => known += 1,
+            false => wrong.push(format!("{oid} {vendor}: {guess:?}")),
+        }
+    }
+    println!("{known} of {} known by their arc", known + wrong.len());
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}

@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use device::{Access, Context, Known, ReadError, read, read_meters, read_status, reread, vitals};
+use device::{Access, Context, Known, ReadError, introduce, read, read_meters, read_status, reread, vitals};
 use snmp::{Engine, EngineConfig};
 use vmfp::{Devices, Fault, Fleet, FleetConfig, Mood};
 use wire::plan::SnmpCredential;
@@ -82,19 +82,38 @@ async fn a_fleet_of_every_vendor_reads_as_it_is() {
             let counts = [u64::from(truth.life_count), u64::from(truth.sheets)];
             compare("count", counts.contains(&all).to_string(), "true".to_owned());
         }
-        let state = reading.status.state;
         let expected = match truth.state {
-            vmfp::TrueState::Idle => State::Idle,
-            vmfp::TrueState::Processing => State::Processing,
-            vmfp::TrueState::WarmingUp => State::WarmingUp,
             vmfp::TrueState::Asleep if tacit => State::Idle,
-            vmfp::TrueState::Asleep => State::Asleep,
-            vmfp::TrueState::Stopped => State::Stopped,
-            vmfp::TrueState::Off => State::Offline,
+            other => state_of(other),
         };
-        compare("state", format!("{state:?}"), format!("{expected:?}"));
+        compare("state", format!("{:?}", reading.status.state), format!("{expected:?}"));
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+fn state_of(state: vmfp::TrueState) -> State {
+    match state {
+        vmfp::TrueState::Idle => State::Idle,
+        vmfp::TrueState::Processing => State::Processing,
+        vmfp::TrueState::WarmingUp => State::WarmingUp,
+        vmfp::TrueState::Asleep => State::Asleep,
+        vmfp::TrueState::Stopped => State::Stopped,
+        vmfp::TrueState::Off => State::Offline,
+    }
+}
+
+#[tokio::test]
+async fn a_device_introduces_itself_in_few_requests() {
+    let (fleet, engine) = (fleet(25, [127, 31, 11, 1], Mood::Faultless).await, engine());
+    for (place, info) in fleet.devices().iter().enumerate() {
+        let (truth, before) = (fleet.truth(info.address).unwrap(), fleet.traffic().0);
+        let guess = introduce(&engine, &access(&fleet, place), &Known::default()).await.unwrap();
+        assert!(guess.is_printer);
+        assert_eq!(guess.vendor.as_deref(), Some(truth.vendor.as_str()));
+        assert_eq!(guess.serial.as_deref(), Some(truth.serial.as_str()), "{}", truth.model);
+        assert!(truth.model.ends_with(guess.model.as_deref().unwrap()), "{guess:?}");
+        assert!(fleet.traffic().0 - before <= 4, "{}: {}", truth.model, fleet.traffic().0 - before);
+    }
 }
 
 #[tokio::test]
