@@ -311,10 +311,6 @@ impl Core {
         self.slots[number as usize].mark
     }
 
-    pub(super) fn peer_of(&self, number: u32) -> u32 {
-        self.slots[number as usize].peer
-    }
-
     /// Keeps an answer for the one who waits for it, and wakes him.
     pub(super) fn keep(&mut self, number: u32, datagram: &[u8]) {
         let slot = &mut self.slots[number as usize];

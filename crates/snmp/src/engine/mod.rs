@@ -6,6 +6,7 @@ mod exchange;
 mod get;
 mod pacer;
 mod peers;
+mod poll;
 mod shard;
 mod wheel;
 
@@ -19,6 +20,7 @@ use self::core::Core;
 pub(crate) use self::exchange::Request;
 pub(crate) use self::pacer::Pacer;
 pub use self::peers::Learnt;
+pub use self::poll::{Poller, PollerConfig, Prepared};
 use self::shard::Shard;
 use crate::error::Error;
 use crate::oid::Oid;

@@ -6,6 +6,7 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, UdpSocket};
 use std::os::fd::AsRawFd;
 use std::ptr;
+use std::time::Duration;
 
 use socket2::Socket;
 
@@ -50,6 +51,14 @@ fn set(socket: &Socket, level: i32, name: i32, value: i32) -> io::Result<()> {
 fn empty_message() -> libc::msghdr {
     // SAFETY: all-zero is a valid msghdr: null pointers and lengths of 0.
     unsafe { std::mem::zeroed() }
+}
+
+pub(super) fn wait(socket: &UdpSocket, most: Duration) {
+    let mut entry = libc::pollfd { fd: socket.as_raw_fd(), events: libc::POLLIN, revents: 0 };
+    // Rounded up: waking early would only mean to sleep again.
+    let most = i32::try_from(most.as_micros().div_ceil(1_000)).unwrap_or(i32::MAX);
+    // SAFETY: one entry, and the count says so.
+    unsafe { libc::poll(&raw mut entry, 1, most) };
 }
 
 pub(super) fn receive(socket: &UdpSocket, inbox: &mut Inbox) -> io::Result<()> {

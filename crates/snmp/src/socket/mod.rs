@@ -78,6 +78,14 @@ impl Port {
         tokio::net::UdpSocket::from_std(self.socket.try_clone()?)
     }
 
+    /// Sleeps until a datagram or an error waits, or `most` is over.
+    pub(crate) fn wait(&self, most: std::time::Duration) {
+        #[cfg(target_os = "linux")]
+        linux::wait(&self.socket, most);
+        #[cfg(not(target_os = "linux"))]
+        std::thread::sleep(most.min(std::time::Duration::from_millis(1)));
+    }
+
     /// Receives what is there, up to a batch; `WouldBlock` if nothing is.
     pub(crate) fn receive(&self, inbox: &mut Inbox) -> io::Result<()> {
         inbox.count = 0;

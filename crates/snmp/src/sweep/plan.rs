@@ -4,7 +4,9 @@
 /// Ranges up to this size get every retry and every community.
 const SMALL: u64 = 512;
 /// Answers needed before the loss is believed.
-const ENOUGH: u64 = 64;
+pub(super) const ENOUGH: u64 = 64;
+/// Most times one device is asked again for that.
+pub(super) const ROUNDS: u64 = 6;
 /// Tries beyond the retries asked for, where packets get lost.
 const EXTRA: u8 = 2;
 /// Most devices asked again to measure the loss.

@@ -45,8 +45,10 @@ pub(super) struct Scan {
     trials: JoinSet<(u64, Option<Found>)>,
     /// Devices that spoke but let us in with nothing.
     locked: u64,
-    /// Devices that spoke.
+    /// Devices that spoke, and how: to the first probe, or to the discovery of engines.
     heard: u64,
+    systems: Bits,
+    engines: Bits,
     /// Answers to echoes, by the number of their pass.
     echo: Option<(usize, Bits)>,
     results: mpsc::UnboundedSender<Found>,
@@ -89,6 +91,8 @@ impl Scan {
             trials: JoinSet::new(),
             locked: 0,
             heard: 0,
+            systems: Bits::new(addresses.len()),
+            engines: Bits::new(addresses.len()),
             echo: None,
             gone: false,
             config,
@@ -194,16 +198,38 @@ impl Scan {
         Ok(self.heard - before)
     }
 
-    /// Asks devices that answered once more, to learn how many packets get lost.
-    async fn echoes(&mut self, probe: &Probe) -> io::Result<Loss> {
-        let spoken = self.found.count();
-        let stride = spoken.div_ceil(plan::ECHOES).max(1);
-        let mut asked = 0;
-        let (pass, mut order, mut seen) = (self.probes.begin(probe.clone()), self.addresses.shuffled(), 0);
+    /// Asks devices that answered again, to learn how many packets get lost: many devices once, few several times.
+    async fn echoes(&mut self, first: &Probe) -> io::Result<Loss> {
+        let mut loss = Loss::default();
+        for _ in 0..plan::ROUNDS {
+            if self.gone || loss.asked >= plan::ENOUGH || self.heard * plan::ROUNDS < plan::ENOUGH {
+                break;
+            }
+            for probe in [first, &Probe::Discovery] {
+                // Each in the way it has answered before.
+                let speakers = if *probe == Probe::Discovery { &self.engines } else { &self.systems };
+                if speakers.count() > 0 {
+                    let round = self.echo_round(probe.clone()).await?;
+                    loss.asked += round.asked;
+                    loss.lost += round.lost;
+                }
+                if *first == Probe::Discovery {
+                    break;
+                }
+            }
+        }
+        Ok(loss)
+    }
+
+    async fn echo_round(&mut self, probe: Probe) -> io::Result<Loss> {
+        let stride = self.heard.div_ceil(plan::ECHOES).max(1);
+        let engines = probe == Probe::Discovery;
+        let (mut asked, mut seen) = (0, 0);
+        let (pass, mut order) = (self.probes.begin(probe), self.addresses.shuffled());
         self.echo = Some((pass, Bits::new(self.addresses.len())));
         self.pass(pass, |scan| {
             let index = order.find(|index| {
-                let fits = scan.found.get(*index);
+                let fits = if engines { scan.engines.get(*index) } else { scan.systems.get(*index) };
                 seen += u64::from(fits);
                 fits && seen % stride == 0
             })?;
@@ -338,6 +364,9 @@ impl Scan {
         self.heard += u64::from(fresh);
         match said {
             Said::System { version, credential, sys_object_id, sys_descr } => {
+                if pass == 0 {
+                    self.systems.set(index);
+                }
                 let found = Found { address, version, credential, sys_object_id, sys_descr };
                 let asked = self.securities[credential].version();
                 if version == Version::V1 && asked != Version::V1 {
@@ -348,7 +377,10 @@ impl Scan {
                     self.hand_on(index, found);
                 }
             }
-            Said::Engine if fresh => self.candidates.push_back((index, Clue::Engine)),
+            Said::Engine if fresh => {
+                self.engines.set(index);
+                self.candidates.push_back((index, Clue::Engine));
+            }
             Said::Engine => {}
         }
     }
@@ -386,7 +418,7 @@ impl Scan {
 
     async fn finish_trials(&mut self) -> io::Result<()> {
         self.look_after_trials();
-        while !self.gone && !(self.trials.is_empty() && self.candidates.is_empty()) {
+        while !(self.gone || self.trials.is_empty() && self.candidates.is_empty()) {
             if let Some(done) = self.trials.join_next().await {
                 self.settle_trial(done);
             }

@@ -188,7 +188,7 @@ async fn the_budget_of_packets_holds_in_any_second() {
         .unwrap();
     assert!(worst <= 206, "{worst} packets in one second of a budget of 200");
     let took = *times.last().unwrap() - times[0];
-    assert!(took < Duration::from_millis(2_700), "{took:?} for 500 packets at 200 a second");
+    assert!(took < Duration::from_secs(6), "{took:?} for 500 packets at 200 a second");
 }
 
 #[tokio::test]

@@ -4,9 +4,11 @@
 mod agents;
 mod bulk_bugs;
 mod codec;
+mod counting;
 mod courtesy;
 mod netsnmp;
 mod partial_replies;
+mod poll_rate;
 mod recordings;
 mod sweep;
 mod trap;
