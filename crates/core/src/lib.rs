@@ -29,11 +29,11 @@ pub mod supplies;
 pub mod users;
 
 pub use ctx::{Actor, Ctx, Role};
+pub use devices::DeviceId;
 pub use error::{Error, Kind, Result};
 pub use filter::{Filter, fold};
 pub use ids::{AgentId, FilterId, OrgId, TokenId, UserId};
 pub use migrations::migrations;
-pub use devices::DeviceId;
 pub use page::{Page, PageQuery};
 pub use platform::{Clock, Ids, Platform, PlatformConfig};
 pub use scope::Scope;

@@ -72,7 +72,10 @@ async fn act(test: &TestPlatform) -> (String, Vec<String>) {
         version: "1".to_owned(),
     };
     let agent = agents::enrol(&test.platform, &request).await.unwrap().agent.into();
-    said.push_str(&format!("{:?}", agents::enrol(&test.platform, &EnrolRequest { public_key: vec![8; 32], ..request }).await));
+    said.push_str(&format!(
+        "{:?}",
+        agents::enrol(&test.platform, &EnrolRequest { public_key: vec![8; 32], ..request }).await
+    ));
     let mut plan = agents::plan(&root, agent).await.unwrap();
     plan.credentials = vec![SnmpCredential::Usm {
         user: "ann".to_owned(),

@@ -80,7 +80,8 @@ fn every_statement_on_a_tenants_table_binds_the_tenant_or_is_listed() {
     let tables = tenant_tables();
     assert!(tables.len() > 20, "{tables:?}");
     let names_one = |text: &str| {
-        text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).any(|word| tables.iter().any(|table| table == word))
+        text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'))
+            .any(|word| tables.iter().any(|table| table == word))
     };
     let mut free = Vec::new();
     for sql in store::registered() {

@@ -3,7 +3,9 @@
 use platen_core::orgs::{self, NewOrg, OrgPatch};
 use platen_core::testing::TestPlatform;
 use platen_core::users::{self, NewFilter, NewToken, NewUser, UserPatch, UserState};
-use platen_core::{AgentId, Ctx, Error, FilterId, Kind, OrgId, PageQuery, Role, TokenId, UserId, agents, audit, events};
+use platen_core::{
+    AgentId, Ctx, Error, FilterId, Kind, OrgId, PageQuery, Role, TokenId, UserId, agents, audit, events,
+};
 use uuid::Uuid;
 use wire::AgentPlan;
 use wire::enrol::EnrolRequest;
@@ -44,8 +46,12 @@ async fn tenant(test: &TestPlatform, root: &Ctx, name: &str, seed: u8) -> Tenant
 
 /// All that one may ask about what another has, with the answer to each.
 async fn ask(ctx: &Ctx, of: &Tenant) -> Vec<(&'static str, Error)> {
-    let filter =
-        NewFilter { list: "devices".to_owned(), name: "x".to_owned(), filter: "total gt 1".to_owned(), shared_role: None };
+    let filter = NewFilter {
+        list: "devices".to_owned(),
+        name: "x".to_owned(),
+        filter: "total gt 1".to_owned(),
+        shared_role: None,
+    };
     let user = NewUser {
         email: "spy@example.net".to_owned(),
         name: "Spy".to_owned(),
