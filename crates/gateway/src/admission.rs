@@ -23,7 +23,7 @@ pub(crate) struct Admission {
     working: Arc<Semaphore>,
     waiting: Arc<Semaphore>,
     per_sender: usize,
-    senders: Arc<Mutex<HashMap<Subject, usize>>>,
+    senders: Senders,
     pace: Mutex<Pace>,
 }
 
@@ -36,22 +36,30 @@ struct Pace {
     promised_until: Instant,
 }
 
+/// Requests under way of each sender that has any.
+type Senders = Arc<Mutex<HashMap<Subject, usize>>>;
+
+/// One request of a sender; counted until it is dropped.
+#[derive(Debug)]
+struct Claim {
+    sender: Subject,
+    senders: Senders,
+}
+
 /// Leave to work; given back when dropped.
 #[derive(Debug)]
 pub(crate) struct Turn {
     _working: OwnedSemaphorePermit,
-    sender: Option<(Subject, Arc<Mutex<HashMap<Subject, usize>>>)>,
+    _sender: Option<Claim>,
 }
 
-impl Drop for Turn {
+impl Drop for Claim {
     fn drop(&mut self) {
-        if let Some((sender, senders)) = self.sender.take() {
-            let mut senders = senders.lock();
-            if let Some(count) = senders.get_mut(&sender) {
-                *count -= 1;
-                if *count == 0 {
-                    senders.remove(&sender);
-                }
+        let mut senders = self.senders.lock();
+        if let Some(count) = senders.get_mut(&self.sender) {
+            *count -= 1;
+            if *count == 0 {
+                senders.remove(&self.sender);
             }
         }
     }
@@ -76,10 +84,10 @@ impl Admission {
         let working = self.working.clone().acquire_owned().await;
         let working = working.map_err(|_| Refusal::Busy { wait: SOONEST })?;
         self.pace.lock().leave(Instant::now());
-        Ok(Turn { _working: working, sender })
+        Ok(Turn { _working: working, _sender: sender })
     }
 
-    fn claim(&self, sender: Subject) -> Result<(Subject, Arc<Mutex<HashMap<Subject, usize>>>), Refusal> {
+    fn claim(&self, sender: Subject) -> Result<Claim, Refusal> {
         let mut senders = self.senders.lock();
         let count = senders.entry(sender).or_insert(0);
         if *count >= self.per_sender {
@@ -87,7 +95,7 @@ impl Admission {
         }
         *count += 1;
         drop(senders);
-        Ok((sender, self.senders.clone()))
+        Ok(Claim { sender, senders: self.senders.clone() })
     }
 
     /// The next free moment.

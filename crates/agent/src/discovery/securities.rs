@@ -1,20 +1,17 @@
-//! The plan's credentials as the sweep tries them, each with its place in the plan.
+//! The plan's credentials as the sweep tries them.
 
 use std::{fmt::Display, str::FromStr, sync::Arc};
 
 use snmp::{Security, UsmUser};
 use wire::plan::SnmpCredential;
 
-/// Ways in, in the order of trial: a community in v2c, then in v1; then the next credential.
+/// Ways in, in the order of trial; the sweep itself asks in v1 where v2c stays without an answer.
 /// One that cannot be used is left out and told.
 pub(crate) fn securities(credentials: &[SnmpCredential]) -> Vec<Arc<Security>> {
     let mut ways = Vec::new();
     for (place, credential) in credentials.iter().enumerate() {
         match credential {
-            SnmpCredential::Community { community } => {
-                ways.push(Arc::new(Security::v2c(community.as_str())));
-                ways.push(Arc::new(Security::v1(community.as_str())));
-            }
+            SnmpCredential::Community { community } => ways.push(Arc::new(Security::v2c(community.as_str()))),
             SnmpCredential::Usm { user, auth, auth_pass, privacy, privacy_pass } => {
                 match usm(user, (auth, auth_pass), (privacy, privacy_pass)) {
                     Ok(user) => ways.push(Arc::new(Security::v3(Arc::new(user)))),

@@ -9,6 +9,7 @@ use wire::{AgentPlan, Subject};
 
 use super::{
     fleet::{Fleet, Tracked},
+    identity::is_same,
     intake::{Intake, Taken, hash_of},
     seen::Seen,
     slots::{Look, hash64},
@@ -122,6 +123,10 @@ impl Looker {
     async fn changed(&self, device: &Tracked, access: &Access, vitals_hash: u64) -> Result<()> {
         let taken_ms = wall_ms();
         match device::read_status(&self.engine, access, &device.known).await {
+            // Another unit stands here now: that is a matter of more than its condition.
+            Ok(read) if !is_same(&device.row, &read.body.identity) => {
+                return self.full(device, access.address, vitals_hash).await;
+            }
             Ok(read) => {
                 if !self.intake.status(device, read, vitals_hash, taken_ms).await? {
                     self.seen.answered(device.row.subject);
@@ -168,7 +173,7 @@ impl Looker {
         let Some(device) = self.fleet.get(subject) else { return false };
         let access = self.access(address, LOOK_TIME);
         match device::reread(&self.engine, &access, &device.known).await {
-            Ok(read) => super::identity::is_same(&device.row, &read.reading.identity),
+            Ok(read) => is_same(&device.row, &read.reading.identity),
             Err(_) => false,
         }
     }

@@ -5,6 +5,8 @@ pub(crate) mod devices;
 pub(crate) mod identity;
 pub(crate) mod outbox;
 pub(crate) mod pressure;
+#[cfg(test)]
+mod tests;
 
 use std::{os::unix::fs::OpenOptionsExt, path::Path};
 

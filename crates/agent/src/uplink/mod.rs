@@ -25,8 +25,10 @@ use client::{Client, Failure};
 const GATHER: Duration = Duration::from_millis(50);
 /// The queue is looked at this often even if nobody calls.
 const LOOK: Duration = Duration::from_secs(30);
-/// Time for a last delivery when the agent stops.
-const FAREWELL: Duration = Duration::from_secs(5);
+/// Time for a request under way when the agent stops.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// Time for a last delivery after that.
+const FAREWELL: Duration = Duration::from_secs(4);
 
 /// The task that delivers.
 pub(crate) struct Uplink {
@@ -58,7 +60,12 @@ impl Uplink {
     pub(crate) async fn run(mut self, stop: CancellationToken) {
         let mut backoff = Backoff::default();
         while !stop.is_cancelled() {
-            let next = self.step(&mut backoff).await.unwrap_or_else(|e| {
+            let stepped = tokio::select! {
+                stepped = self.step(&mut backoff) => stepped,
+                // A request that is cut off here goes again: its messages are still in the outbox.
+                () = async { stop.cancelled().await; tokio::time::sleep(PATIENCE).await } => break,
+            };
+            let next = stepped.unwrap_or_else(|e| {
                 tracing::error!(error = %e, "the outbox cannot be read");
                 Next::Rest(Duration::from_secs(10))
             });

@@ -157,13 +157,66 @@ async fn a_moved_device_keeps_its_name() {
 async fn discovery_is_polite_to_addresses_where_nobody_is() {
     let base = [127, 41, 5, 1];
     let fleet = fleet(base, 1, 0.0).await;
-    // Silent to everyone: every packet that reaches it is counted.
+    // Nobody answers in the whole range; the one socket of the fleet counts every packet that comes to it.
     fleet.fault(Ipv4Addr::from(base), Fault::Silent).unwrap();
     let gateway = Gateway::start(plan(base, fleet.snmp_port())).await;
     let agent = gateway.agent().await;
     gateway.until("discovery has ended", |_| agent.stats().view().discoveries >= 1).await;
     let (asked, _) = fleet.traffic();
-    println!("packets to a silent address in one discovery: {asked}");
-    assert!(asked <= 3, "{asked} packets");
+    println!("packets to 40 addresses without an answer, in one discovery: {asked}");
+    assert!(asked <= 3 * 40, "{asked} packets");
     agent.stop().await;
+}
+
+#[tokio::test]
+async fn two_addresses_of_one_unit_are_one_device() {
+    let (one, two) = ([127, 41, 6, 1], [127, 41, 6, 21]);
+    let (first, second) = (fleet(one, 2, 0.0).await, fleet(two, 2, 0.0).await);
+    let serials = |fleet: &Fleet| fleet.devices().iter().map(|d| d.serial.clone()).collect::<Vec<_>>();
+    assert_eq!(serials(&first), serials(&second), "the same seed makes the same units");
+    let mut plan = plan(one, first.snmp_port());
+    plan.ranges.push(format!("127.41.6.21-127.41.6.22:{}", second.snmp_port()));
+    let gateway = Gateway::start(plan).await;
+    let agent = gateway.agent().await;
+    gateway.until("discovery has ended", |_| agent.stats().view().discoveries > 0).await;
+    let view = agent.stats().view();
+    assert_eq!((view.devices, view.aliases, view.moved), (2, 2, 0), "{view:?}");
+    assert_eq!(subjects(&gateway.kept.lock()).len(), 2);
+    agent.stop().await;
+}
+
+#[tokio::test]
+async fn another_unit_at_a_known_address_is_another_device() {
+    let base = [127, 41, 7, 1];
+    let first = fleet(base, 1, 0.0).await;
+    let port = first.snmp_port();
+    let gateway = Gateway::start(plan(base, port)).await;
+    let agent = gateway.agent().await;
+    gateway.until("the device is reported", |kept| subjects(kept).len() == 1).await;
+    let data = agent.stop().await;
+    first.stop().await;
+    let devices = Devices::Fleet { count: 1, base: Ipv4Addr::from(base) };
+    let config = FleetConfig {
+        devices,
+        snmp_port: port,
+        http_port: 0,
+        ipp_port: 0,
+        seed: 8,
+        speed: 0.0,
+        ..FleetConfig::default()
+    };
+    let second = vmfp::start(config).await.unwrap();
+    let serial = second.devices()[0].serial.clone();
+    gateway.kept.lock().plan.full_s = 60;
+    gateway.kept.lock().plan.revision = 2;
+    let agent = crate::gateway::Agent::start(data, None, None).await.unwrap();
+    gateway
+        .until("the other unit is reported under another name", |kept| {
+            let told =
+                |m: &wire::Message| matches!(&m.body, Body::Status(s) if s.identity.serial.as_ref() == Some(&serial));
+            kept.messages.iter().any(|(_, m)| told(m)) && subjects(kept).len() == 2
+        })
+        .await;
+    agent.stop().await;
+    drop(second);
 }

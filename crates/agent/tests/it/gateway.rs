@@ -3,7 +3,10 @@
 
 use std::{
     collections::BTreeSet,
+    convert::Infallible,
+    future::poll_fn,
     net::SocketAddr,
+    pin::Pin,
     sync::Arc,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
@@ -13,19 +16,16 @@ use aws_lc_rs::{
     digest::{SHA256, digest},
     signature::{ED25519, UnparsedPublicKey},
 };
-use axum::{
-    Router,
-    body::Bytes,
-    extract::State,
-    http::{HeaderMap, StatusCode},
-    response::{IntoResponse, Response},
-    routing::{get, post},
-};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use hyper::{
+    HeaderMap, Request, StatusCode,
+    body::{Body as _, Incoming},
+    header::HeaderValue,
+    service::service_fn,
+};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo},
     server::conn::auto::Builder,
-    service::TowerToHyperService,
 };
 use parking_lot::Mutex;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
@@ -136,16 +136,15 @@ impl Gateway {
 
     fn serve(&self, listener: TcpListener) {
         let shared = Shared { kept: self.kept.clone(), mood: self.mood.clone(), changed: self.changed.clone() };
-        let router =
-            Router::new().route("/d/v1/enrol", post(enrol)).route("/d/v1/report", post(report)).with_state(shared);
         let tls = self.tls.clone();
         let task = tokio::spawn(async move {
             let mut connections = tokio::task::JoinSet::new();
             loop {
                 let (stream, _) = listener.accept().await.unwrap();
-                let (tls, service) = (tls.clone(), TowerToHyperService::new(router.clone()));
+                let (tls, shared) = (tls.clone(), shared.clone());
                 connections.spawn(async move {
                     if let Ok(stream) = tls.accept(stream).await {
+                        let service = service_fn(move |request| answer(shared.clone(), request));
                         let builder = Builder::new(TokioExecutor::new());
                         let _ = builder.serve_connection(TokioIo::new(stream), service).await;
                     }
@@ -245,38 +244,64 @@ pub fn now_ms() -> i64 {
     i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis()).unwrap()
 }
 
-async fn enrol(State(shared): State<Shared>, body: Bytes) -> Response {
-    let request: EnrolRequest = cbor::decode(&body).unwrap();
-    let mut kept = shared.kept.lock();
+type Response = hyper::Response<reqwest::Body>;
+
+fn plain(status: StatusCode) -> Response {
+    let mut response = Response::new(reqwest::Body::from(Vec::new()));
+    *response.status_mut() = status;
+    response
+}
+
+fn document(bytes: Vec<u8>) -> Response {
+    Response::new(reqwest::Body::from(bytes))
+}
+
+fn with(mut response: Response, name: &'static str, value: &str) -> Response {
+    response.headers_mut().insert(name, HeaderValue::from_str(value).unwrap());
+    response
+}
+
+async fn answer(shared: Shared, request: Request<Incoming>) -> Result<Response, Infallible> {
+    let (head, mut incoming) = request.into_parts();
+    let mut body = Vec::new();
+    while let Some(frame) = poll_fn(|cx| Pin::new(&mut incoming).poll_frame(cx)).await {
+        let Ok(frame) = frame else { return Ok(plain(StatusCode::BAD_REQUEST)) };
+        body.extend_from_slice(frame.data_ref().unwrap());
+    }
+    let mood = *shared.mood.lock();
+    let response = match head.uri.path() {
+        "/d/v1/enrol" => enrol(&mut shared.kept.lock(), &body),
+        "/d/v1/report" => take(&mut shared.kept.lock(), mood, &head.headers, &body),
+        _ => plain(StatusCode::NOT_FOUND),
+    };
+    shared.changed.send_modify(|n| *n += 1);
+    Ok(response)
+}
+
+fn enrol(kept: &mut Kept, body: &[u8]) -> Response {
+    let request: EnrolRequest = cbor::decode(body).unwrap();
     if kept.token_used || request.token != TOKEN {
-        return StatusCode::FORBIDDEN.into_response();
+        return plain(StatusCode::FORBIDDEN);
     }
     kept.token_used = true;
     kept.key = request.public_key;
     kept.name = request.name;
     let reply = EnrolReply { agent: AGENT, organisation: "Test".to_owned(), plan: kept.plan.clone() };
-    cbor::encode(&reply).into_response()
-}
-
-async fn report(State(shared): State<Shared>, headers: HeaderMap, body: Bytes) -> Response {
-    let mood = *shared.mood.lock();
-    let answer = take(&mut shared.kept.lock(), mood, &headers, &body);
-    shared.changed.send_modify(|n| *n += 1);
-    answer
+    document(cbor::encode(&reply))
 }
 
 fn take(kept: &mut Kept, mood: Mood, headers: &HeaderMap, body: &[u8]) -> Response {
     kept.requests += 1;
     let server_ms = now_ms() + kept.offset_ms;
-    let stamp = [(TIME_HEADER, server_ms.to_string())];
+    let stamped = |response| with(response, TIME_HEADER, &server_ms.to_string());
     match mood {
-        Mood::Busy => return (StatusCode::SERVICE_UNAVAILABLE, [("retry-after", "1")]).into_response(),
-        Mood::Revoked => return (StatusCode::FORBIDDEN, stamp).into_response(),
+        Mood::Busy => return with(plain(StatusCode::SERVICE_UNAVAILABLE), "retry-after", "1"),
+        Mood::Revoked => return stamped(plain(StatusCode::FORBIDDEN)),
         _ => {}
     }
     if !is_signed(&kept.key, headers, body, server_ms) {
         kept.bad_signatures += 1;
-        return (StatusCode::FORBIDDEN, stamp).into_response();
+        return stamped(plain(StatusCode::FORBIDDEN));
     }
     let packed = headers.get("content-encoding").is_some_and(|v| v == "zstd");
     let content = if packed { zstd::decode_all(body).unwrap() } else { body.to_vec() };
@@ -300,11 +325,11 @@ fn take(kept: &mut Kept, mood: Mood, headers: &HeaderMap, body: &[u8]) -> Respon
         results.push(MessageResult { subject, epoch, seq, outcome, detail: None });
     }
     if mood == Mood::LosesAnswers {
-        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+        return plain(StatusCode::INTERNAL_SERVER_ERROR);
     }
     let plan = (report.plan_revision != kept.plan.revision).then(|| kept.plan.clone());
     let reply = Reply { version: 1, server_ms, results, not_before_ms: None, plan };
-    (stamp, cbor::encode(&reply)).into_response()
+    stamped(document(cbor::encode(&reply)))
 }
 
 fn is_signed(key: &[u8], headers: &HeaderMap, body: &[u8], server_ms: i64) -> bool {
@@ -321,10 +346,18 @@ fn is_signed(key: &[u8], headers: &HeaderMap, body: &[u8], server_ms: i64) -> bo
 /// A door of a person's server that names `gateway`.
 pub async fn web_door(gateway: &str) -> String {
     let answer = format!(r#"{{"gateway":"{gateway}"}}"#);
-    let router = Router::new().route("/.well-known/platen", get(move || async move { answer.clone() }));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
-    tokio::spawn(async move { axum::serve(listener, router).await });
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let service = service_fn(|request: Request<Incoming>| {
+                let known = request.uri().path() == "/.well-known/platen";
+                let answer = if known { document(answer.clone().into_bytes()) } else { plain(StatusCode::NOT_FOUND) };
+                async move { Ok::<_, Infallible>(answer) }
+            });
+            let _ = Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(stream), service).await;
+        }
+    });
     url
 }
 

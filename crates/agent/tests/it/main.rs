@@ -1,7 +1,9 @@
 //! The agent against a small gateway of the tests' own and virtual devices.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod delivery;
 mod discovery;
 mod enrolment;
 mod gateway;
 mod kill;
+mod pace;
