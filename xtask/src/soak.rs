@@ -94,9 +94,14 @@ impl Soak {
         let id = agents["items"][0]["id"].as_str().context("the agent is not listed")?.to_owned();
         let last = 0x7f14_0001u32 + wish.devices - 1;
         let range = format!("127.20.0.1-{}:16161", std::net::Ipv4Addr::from(last));
-        let plan = json!({ "ranges": [range], "status_s": wish.status_s, "meters_s": 600, "full_s": 3600,
-            "discovery_s": 14_400, "discovery_pps": 5_000, "credentials": [{ "kind": "community", "community": "public" }] });
-        self.http.send("PUT", &format!("/api/v1/agents/{id}/plan"), &plan)?;
+        let path = format!("/api/v1/agents/{id}/plan");
+        let mut plan = self.http.json(&path)?;
+        plan["ranges"] = json!([range]);
+        plan["status_s"] = json!(wish.status_s);
+        for (key, value) in [("meters_s", 600), ("full_s", 3_600), ("discovery_s", 14_400), ("discovery_pps", 5_000)] {
+            plan[key] = json!(value);
+        }
+        self.http.send("PUT", &path, &plan)?;
         Ok(())
     }
 

@@ -243,7 +243,7 @@ pub struct AgentArgs {
     #[arg(long, value_name = "URL", env = "PLATEN_SERVER")]
     pub server: Option<String>,
     /// One-time token from the page “Agents”
-    #[arg(long, value_name = "TOKEN", requires = "server", env = "PLATEN_ENROL", hide_env_values = true)]
+    #[arg(long, value_name = "TOKEN", requires = "server", allow_hyphen_values = true, env = "PLATEN_ENROL", hide_env_values = true)]
     pub enrol: Option<String>,
     /// Folder of the agent's key and outbox
     #[arg(long, value_name = "DIR", default_value = "platen-agent", env = "PLATEN_AGENT_DATA")]

@@ -26,7 +26,8 @@ async fn every_acknowledged_report_is_there_once_after_kill_9() {
                 site.start_agent(folder.path(), &[]);
             }
         }
-        site.devices(38).await;
+        // Of forty, two leave the network soon and one may never have been met.
+        site.devices(36).await;
         let diagnosis = site.doctor();
         let checks = diagnosis["checks"].as_array().unwrap();
         let reports = checks.iter().find(|check| check["name"] == "reports").unwrap();

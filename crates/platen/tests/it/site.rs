@@ -54,12 +54,13 @@ impl Site {
         let id = agents["items"][0]["id"].as_str().unwrap();
         let first: std::net::Ipv4Addr = base.parse().unwrap();
         let last = std::net::Ipv4Addr::from(u32::from(first) + devices - 1);
-        let plan = json!({
-            "ranges": [format!("{base}-{last}:{}", self.snmp_port)],
-            "exclude": [],
-            "credentials": [{ "kind": "community", "community": "public" }],
-            "status_s": 1, "meters_s": 2, "full_s": 10, "discovery_s": 60, "discovery_pps": 1000,
-        });
+        let mut plan = self.api.get(&format!("/api/v1/agents/{id}/plan")).await;
+        plan["ranges"] = json!([format!("{base}-{last}:{}", self.snmp_port)]);
+        for (key, value) in
+            [("status_s", 1), ("meters_s", 5), ("full_s", 10), ("discovery_s", 60), ("discovery_pps", 1_000)]
+        {
+            plan[key] = json!(value);
+        }
         let (status, answer) = self.api.put(&format!("/api/v1/agents/{id}/plan"), &plan).await;
         assert!(status == 200 || status == 204, "{status} {answer}");
     }

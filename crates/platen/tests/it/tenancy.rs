@@ -21,7 +21,7 @@ async fn ids_of_another_organisation_answer_404() {
         let (status, org) = root.post("/api/v1/organisations", &json!({ "name": name, "kind": "customer" })).await;
         assert_eq!(status, 201, "{org}");
         let email = format!("{}@example.com", name.to_lowercase());
-        let user = json!({ "email": email, "name": name, "role": "admin", "password": "a long pass phrase", "org": org["id"] });
+        let user = json!({ "email": email, "name": name, "role": "admin", "organisation": org["id"] });
         let (status, answer) = root.post("/api/v1/users", &user).await;
         assert_eq!(status, 201, "{answer}");
         admins.push((Api::new(&server.url("web"), &token(&data, &email)), org["id"].as_str().unwrap().to_owned()));
