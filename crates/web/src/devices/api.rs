@@ -375,7 +375,9 @@ impl SpanQuery {
 pub(crate) struct MetersView {
     /// Every counter with its value, source, age and usage of this and the last month.
     #[schema(value_type = Vec<Object>)]
-    meters: Vec<meters::MeterNow>,
+    items: Vec<meters::MeterNow>,
+    /// Always `null`: all counters of a device fit one page.
+    next: Option<String>,
     /// `readings`, `hour`, `day` or `month`.
     #[schema(value_type = String)]
     grain: Grain,
@@ -418,7 +420,8 @@ pub(crate) async fn get_device_meters(
         spans_gap: p.spans_gap,
     };
     let view = MetersView {
-        meters: meters::current(ctx, id).await?,
+        items: meters::current(ctx, id).await?,
+        next: None,
         grain: series.grain,
         points: series.points.into_iter().map(point).collect(),
         derived_color: series.derived_color,
@@ -432,7 +435,9 @@ pub(crate) async fn get_device_meters(
 pub(crate) struct SuppliesView {
     /// As on the sheet.
     #[schema(value_type = Vec<Object>)]
-    supplies: Vec<supplies::SupplyNow>,
+    items: Vec<supplies::SupplyNow>,
+    /// Always `null`: all supplies of a device fit one page.
+    next: Option<String>,
     #[schema(value_type = Vec<Object>)]
     levels: Vec<supplies::LevelPoint>,
     #[schema(value_type = Vec<Object>)]
@@ -451,7 +456,8 @@ pub(crate) async fn get_device_supplies(
     let range = span.range(ctx.now)?;
     let history = supplies::history(ctx, id, range.from, range.to).await?;
     let view = SuppliesView {
-        supplies: supplies::current(ctx, id).await?,
+        items: supplies::current(ctx, id).await?,
+        next: None,
         levels: history.levels,
         replacements: history.replacements,
     };
