@@ -185,11 +185,8 @@ impl Board {
             }
             return self.worsen(device, condition, fleet);
         }
-        let flap = all
-            .iter_mut()
-            .filter(same)
-            .filter(|held| held.cleared_at.is_some_and(|cleared| is_flap(cleared, when)))
-            .next_back();
+        let flap =
+            all.iter_mut().filter(same).rfind(|held| held.cleared_at.is_some_and(|cleared| is_flap(cleared, when)));
         let (id, flaps, incident) = if let Some(held) = flap {
             (held.cleared_at, held.dirty, held.flaps) = (None, true, held.flaps + 1);
             held.condition = condition.clone();

@@ -120,12 +120,25 @@ impl Fleet {
         wanted.dedup();
         let keys: Vec<String> = wanted.iter().map(|subject| self.subject_key(*subject)).collect();
         let by_key: HashMap<&str, Subject> = keys.iter().map(String::as_str).zip(wanted.iter().copied()).collect();
+        let mut bound: Vec<(DeviceId, Subject)> = Vec::new();
         for row in chunks(self.tenant, &keys) {
-            for row in tx.query(&sql::BY_SUBJECT, &row).await? {
-                let at = self.hold(Known::read(&row)?);
-                if let Some(subject) = by_key.get(row.get::<String>(36)?.as_str()) {
-                    self.by_subject.insert(*subject, at);
+            for row in tx.query(&sql::SUBJECTS, &row).await? {
+                if let Some(subject) = by_key.get(row.get::<String>(1)?.as_str()) {
+                    bound.push((row.get(0)?, *subject));
                 }
+            }
+        }
+        let mut ids: Vec<String> = bound.iter().map(|(id, _)| id.to_string()).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        for row in chunks(self.tenant, &ids) {
+            for row in tx.query(&sql::BY_ID, &row).await? {
+                self.hold(Known::read(&row)?);
+            }
+        }
+        for (id, subject) in bound {
+            if let Some(at) = self.by_id.get(&id) {
+                self.by_subject.insert(subject, *at);
             }
         }
         Ok(())
@@ -438,14 +451,23 @@ impl Fleet {
     pub(crate) async fn load_not_heard(&mut self, tx: &mut Tx, answered: &[Subject]) -> Result<Vec<usize>> {
         let prefix = format!("{}/", self.agent);
         let answered: std::collections::HashSet<&Subject> = answered.iter().collect();
-        let mut again = Vec::new();
+        let mut unheard: HashMap<DeviceId, Known> = HashMap::new();
         for row in tx.query(&sql::NOT_HEARD, &params![self.tenant, self.agent]).await? {
-            let key: String = row.get(36)?;
-            let subject = key.strip_prefix(&prefix).and_then(Subject::from_text);
-            if let Some(subject) = subject.filter(|subject| answered.contains(subject)) {
-                let at = self.hold(Known::read(&row)?);
-                self.by_subject.insert(subject, at);
-                again.push(at);
+            let device = Known::read(&row)?;
+            unheard.insert(device.id, device);
+        }
+        let ids: Vec<String> = unheard.keys().map(ToString::to_string).collect();
+        let mut again = Vec::new();
+        for row in chunks(self.tenant, &ids) {
+            for row in tx.query(&sql::SUBJECTS_OF, &row).await? {
+                let key: String = row.get(1)?;
+                let subject = key.strip_prefix(&prefix).and_then(Subject::from_text);
+                let Some(subject) = subject.filter(|subject| answered.contains(subject)) else { continue };
+                if let Some(device) = unheard.remove(&row.get(0)?) {
+                    let at = self.hold(device);
+                    self.by_subject.insert(subject, at);
+                    again.push(at);
+                }
             }
         }
         Ok(again)

@@ -1,6 +1,6 @@
 //! Lists of devices: filter, search by words, sort, page by key, counts for facets, neighbours in a list.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 use store::{Row, Sql, Tx, Value};
@@ -13,8 +13,8 @@ use crate::filter::{Field, FieldKind, Filter};
 use crate::page::{Key, Page, PageQuery, Sort};
 use crate::{AgentId, Ctx};
 
-/// Up to so many devices a word of a search leads the query; above, devices are asked one by one.
-const FEW: i64 = 2_000;
+/// Up to so many tokens a word of a search leads the query; above, devices are asked one by one.
+const FEW: usize = 500;
 
 /// Fields of the filter of [`list`].
 pub const FIELDS: &[Field] = &[
@@ -141,8 +141,17 @@ impl DeviceQuery {
 
 const COLUMNS: &str =
     "d.id, d.tenant, d.word, d.why, d.label, d.vendor, d.model, d.serial_no, d.address, d.mac, d.place, d.supplies,
-    d.pages_month, d.pages_life, p.seen_at, d.agent, d.comm, d.state, d.reasons, d.version";
-const TABLES: &str = "devices d join device_presence p on p.tenant = d.tenant and p.device = d.id";
+    d.pages_month, d.pages_life,
+    (select s.seen_at from device_presence s where s.tenant = d.tenant and s.device = d.id), d.agent, d.comm, d.state, d.reasons, d.version";
+
+/// The narrow table is joined only where a sort or filter asks for it.
+fn tables(wanted: &str) -> &'static str {
+    if wanted.contains("p.seen_at") {
+        "devices d join device_presence p on p.tenant = d.tenant and p.device = d.id"
+    } else {
+        "devices d"
+    }
+}
 
 pub(super) fn read_row(row: &Row) -> Result<DeviceRow> {
     let supplies: String = row.get(11)?;
@@ -178,9 +187,8 @@ async fn conditions(ctx: &Ctx, tx: &mut Tx, query: &DeviceQuery, params: &mut Ve
     if let Some(filter) = &query.filter {
         all.push(filter.to_sql(FIELDS, params)?);
     }
-    for term in fold::terms(query.text.as_deref().unwrap_or_default()) {
-        let Some(condition) = word_condition(ctx, tx, &term, params).await? else { return Ok(None) };
-        all.push(condition);
+    if !words(ctx, tx, query.text.as_deref().unwrap_or_default(), &mut all, params).await? {
+        return Ok(None);
     }
     Ok(Some(all.join("\n  and ")))
 }
@@ -192,26 +200,38 @@ fn range(term: &str, params: &mut Vec<Value>) -> String {
     format!("t.token >= ${} and t.token < ${}", params.len() - 1, params.len())
 }
 
-async fn word_condition(ctx: &Ctx, tx: &mut Tx, term: &str, params: &mut Vec<Value>) -> Result<Option<String>> {
-    let mut asked = Vec::new();
-    let scope = ctx.scope.condition("t", &mut asked);
-    let range_of = range(term, &mut asked);
-    let text = format!(
-        "select count(*) from (select 1 from device_tokens t where {scope} and {range_of} limit {}) found",
-        FEW + 1
-    );
-    let count: i64 = tx.query_one(&Sql::built_as("devices::search", text), &asked).await?.get(0)?;
-    Ok(match count {
-        0 => None,
-        count if count <= FEW => {
-            let scope = ctx.scope.condition("t", params);
-            Some(format!("d.id in (select t.device from device_tokens t where {scope} and {})", range(term, params)))
+/// The devices that a word leads to, if they are few; `None`: many.
+async fn few(ctx: &Ctx, tx: &mut Tx, term: &str) -> Result<Option<BTreeSet<DeviceId>>> {
+    let mut params = Vec::new();
+    let scope = ctx.scope.condition("t", &mut params);
+    let range = range(term, &mut params);
+    let text = format!("select t.device from device_tokens t where {scope} and {range} limit {}", FEW + 1);
+    let rows = tx.query(&Sql::built_as("devices::search", text), &params).await?;
+    if rows.len() > FEW {
+        return Ok(None);
+    }
+    Ok(Some(rows.iter().map(|row| row.get(0)).collect::<store::Result<_>>()?))
+}
+
+/// Conditions for the words of a search; `false`: nothing can be found.
+async fn words(ctx: &Ctx, tx: &mut Tx, text: &str, all: &mut Vec<String>, params: &mut Vec<Value>) -> Result<bool> {
+    let mut found: Option<BTreeSet<DeviceId>> = None;
+    for term in fold::terms(text) {
+        match (few(ctx, tx, &term).await?, &found) {
+            (Some(devices), None) => found = Some(devices),
+            (Some(devices), Some(before)) => found = Some(&devices & before),
+            (None, _) => all.push(format!(
+                "exists (select 1 from device_tokens t where t.tenant = d.tenant and t.device = d.id and {})",
+                range(&term, params)
+            )),
         }
-        _ => Some(format!(
-            "exists (select 1 from device_tokens t where t.tenant = d.tenant and t.device = d.id and {})",
-            range(term, params)
-        )),
-    })
+    }
+    let Some(found) = found else { return Ok(true) };
+    let first = params.len();
+    params.extend(found.iter().map(Value::from));
+    let marks: Vec<String> = (first + 1..=params.len()).map(|n| format!("${n}")).collect();
+    all.push(format!("d.id in ({})", marks.join(", ")));
+    Ok(!found.is_empty())
 }
 
 fn keys(sort: &Sort) -> String {
@@ -231,15 +251,16 @@ pub async fn list(ctx: &Ctx, query: &DeviceQuery) -> Result<Page<DeviceRow>> {
     };
     let mut count = None;
     if query.page.count {
-        let text = format!("select count(*) from {TABLES} where {conditions}");
+        let text = format!("select count(*) from {} where {conditions}", tables(&conditions));
         let found: i64 = tx.query_one(&Sql::built_as("devices::count", text), &params).await?.get(0)?;
         count = Some(u64::try_from(found).unwrap_or(0));
     }
     let after = sort.after(query.page.after.as_deref(), &mut params)?;
     params.push(i64::try_from(limit + 1).unwrap_or(i64::MAX).into());
     let text = format!(
-        "select {COLUMNS}, {} from {TABLES} where {conditions} and {after} order by {} limit ${}",
+        "select {COLUMNS}, {} from {} where {conditions} and {after} order by {} limit ${}",
         keys(sort),
+        tables(&format!("{conditions} {}", sort.order())),
         sort.order(),
         params.len()
     );
@@ -296,8 +317,7 @@ pub async fn facets(ctx: &Ctx, query: &DeviceQuery) -> Result<Facets> {
     let mut tx = ctx.db().read(&ctx.scope.view()).await?;
     let mut params = Vec::new();
     let Some(conditions) = conditions(ctx, &mut tx, query, &mut params).await? else { return Ok(Facets::default()) };
-    // Without the narrow table an index alone answers.
-    let tables = if conditions.contains("p.") { TABLES } else { "devices d" };
+    let tables = tables(&conditions);
     let text = format!(
         "select d.word, d.vendor, d.place, d.agent, count(*) from {tables} where {conditions} group by d.word, d.vendor, d.place, d.agent"
     );
@@ -351,7 +371,8 @@ pub async fn neighbours(ctx: &Ctx, device: DeviceId, query: &DeviceQuery) -> Res
     let mut params = Vec::new();
     let scope = ctx.scope.condition("d", &mut params);
     params.push(device.into());
-    let text = format!("select {} from {TABLES} where {scope} and d.id = ${}", keys(forward), params.len());
+    let text =
+        format!("select {} from {} where {scope} and d.id = ${}", keys(forward), tables(&keys(forward)), params.len());
     let Some(row) = tx.query_opt(&Sql::built_as("devices::key", text), &params).await? else {
         return Ok(Neighbours::default());
     };
@@ -364,8 +385,11 @@ pub async fn neighbours(ctx: &Ctx, device: DeviceId, query: &DeviceQuery) -> Res
             return Ok(Neighbours::default());
         };
         let after = sort.after(Some(&sort.cursor(&values)), &mut params)?;
-        let text =
-            format!("select d.id from {TABLES} where {conditions} and {after} order by {} limit 1", sort.order());
+        let text = format!(
+            "select d.id from {} where {conditions} and {after} order by {} limit 1",
+            tables(&format!("{conditions} {}", sort.order())),
+            sort.order()
+        );
         *slot = tx
             .query_opt(&Sql::built_as("devices::neighbour", text), &params)
             .await?

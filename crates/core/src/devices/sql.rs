@@ -21,44 +21,57 @@ macro_rules! known {
          d.hostname, d.own_name, d.address, d.mac, d.location, d.own_location, d.asset_no, d.contact,
          d.label, d.place, d.firmware, d.comm, d.comm_at, d.state, d.reasons, d.console, d.state_at,
          d.status_at, d.word, d.why, d.supplies, d.pages_life, d.identity_hash, d.supplies_hash,
-         d.parts_hash, d.alerts_hash, p.seen_at"
+         d.parts_hash, d.alerts_hash,
+         (select s.seen_at from device_presence s where s.tenant = d.tenant and s.device = d.id)"
     };
 }
 
 store::sql! {
-    pub(super) BY_SUBJECT = concat!("select ", known!(), ", e.value
+    // No joins where a report looks up what it speaks of: without statistics PostgreSQL may join the wrong way round.
+    pub(super) SUBJECTS = concat!(
+        "select e.device, e.value
         from device_evidence e
-        join devices d on d.tenant = e.tenant and d.id = e.device
-        join device_presence p on p.tenant = d.tenant and p.device = d.id
         where e.tenant = $1
           and e.kind = 'subject'
           and e.ended_at is null
-          and e.value in (", in64!(), ")");
+          and e.value in (",
+        in64!(),
+        ")"
+    );
+    pub(super) SUBJECTS_OF = concat!(
+        "select e.device, e.value
+        from device_evidence e
+        where e.tenant = $1
+          and e.kind = 'subject'
+          and e.ended_at is null
+          and e.device in (",
+        in64!(),
+        ")"
+    );
     pub(super) BY_SERIAL = concat!("select ", known!(), "
         from devices d
-        join device_presence p on p.tenant = d.tenant and p.device = d.id
         where d.tenant = $1
           and d.lifecycle <> 'retired'
           and d.serial_fold in (", in64!(), ")");
     pub(super) BY_MAC = concat!("select ", known!(), "
         from devices d
-        join device_presence p on p.tenant = d.tenant and p.device = d.id
         where d.tenant = $1
           and d.lifecycle <> 'retired'
           and d.mac in (", in64!(), ")");
     pub(super) BY_ID = concat!("select ", known!(), "
         from devices d
-        join device_presence p on p.tenant = d.tenant and p.device = d.id
         where d.tenant = $1
           and d.id in (", in64!(), ")");
-    pub(super) NOT_HEARD = concat!("select ", known!(), ", e.value
+    pub(super) NOT_HEARD = concat!(
+        "select ",
+        known!(),
+        "
         from devices d
-        join device_evidence e on e.tenant = d.tenant and e.device = d.id and e.kind = 'subject' and e.ended_at is null
-        join device_presence p on p.tenant = d.tenant and p.device = d.id
         where d.tenant = $1
           and d.agent = $2
           and d.lifecycle <> 'retired'
-          and d.comm <> 'reporting'");
+          and d.comm <> 'reporting'"
+    );
     pub(super) INSERT = "insert into devices (
           tenant, id, version, lifecycle, agent, vendor, model, serial_no, serial_fold, name, hostname,
           own_name, address, port, mac, snmp, sys_object_id, description, location, own_location, contact,

@@ -197,7 +197,7 @@ impl Book {
                 self.count(device, id, when, delta);
             }
             Step::Segment { reason, opening, delta } => {
-                self.part(fleet, at, place, (reason, opening, delta), value, when, offset_ms);
+                self.part(fleet, at, place, (reason, opening, delta), (value, when, offset_ms));
             }
             Step::Suspect => {
                 (held.track.suspect, held.read_at, held.quality) =
@@ -212,17 +212,8 @@ impl Book {
     }
 
     /// Closes the present segment and begins the next.
-    fn part(
-        &mut self,
-        fleet: &mut Fleet,
-        at: usize,
-        place: usize,
-        to: (Reason, i64, i64),
-        value: i64,
-        when: i64,
-        offset_ms: i64,
-    ) {
-        let (reason, opening, delta) = to;
+    fn part(&mut self, fleet: &mut Fleet, at: usize, place: usize, to: (Reason, i64, i64), read: (i64, i64, i64)) {
+        let ((reason, opening, delta), (value, when, offset_ms)) = (to, read);
         let device = fleet.get(at).id;
         let held = &mut self.meters.entry(device).or_default()[place];
         let (id, old) = (held.id, held.track.clone());

@@ -309,7 +309,7 @@ mod tests {
                         (meter.last, meter.last_at, meter.suspect) = (*value, at, None);
                     }
                     Step::Segment { reason, opening, delta } => {
-                        prop_assert!(delta >= 0 && delta < 2_000_000_000);
+                        prop_assert!((0..2_000_000_000).contains(&delta));
                         usage += delta;
                         closed += meter.last - meter.first;
                         meter = Track {

@@ -159,10 +159,10 @@ async fn futures<F: Future<Output = crate::Result<wire::Reply>>>(all: Vec<F>) ->
     let mut done: Vec<Option<wire::Reply>> = all.iter().map(|_| None).collect();
     std::future::poll_fn(|cx| {
         for (future, done) in all.iter_mut().zip(&mut done) {
-            if done.is_none() {
-                if let std::task::Poll::Ready(reply) = future.as_mut().poll(cx) {
-                    *done = Some(reply.unwrap());
-                }
+            if done.is_none()
+                && let std::task::Poll::Ready(reply) = future.as_mut().poll(cx)
+            {
+                *done = Some(reply.unwrap());
             }
         }
         if done.iter().all(Option::is_some) { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }

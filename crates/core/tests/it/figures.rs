@@ -39,7 +39,7 @@ fn status(number: usize, round: usize) -> Body {
         level: Level::Percent { value: 50.0 },
         raw: RawLevel::default(),
     };
-    let jam = (number + round) % 10 == 0;
+    let jam = (number + round).is_multiple_of(10);
     let alert = Alert {
         severity: AlertSeverity::Critical,
         reason: "media-jam".into(),
@@ -52,7 +52,7 @@ fn status(number: usize, round: usize) -> Body {
     let reasons = if jam { vec!["media-jam-error".into()] } else { Vec::new() };
     let state = if jam {
         State::Stopped
-    } else if (number + round) % 2 == 0 {
+    } else if (number + round).is_multiple_of(2) {
         State::Idle
     } else {
         State::Processing
