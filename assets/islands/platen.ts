@@ -11,6 +11,7 @@ document.addEventListener("DOMContentLoaded", () => {
   speech();
   live();
   menus();
+  fold();
   improve(document.body);
 });
 document.addEventListener("htmx:load", (event) => improve((event as CustomEvent<{ elt: HTMLElement }>).detail.elt));
@@ -28,4 +29,17 @@ function menus(): void {
       if (!menu.contains(event.target as Node)) menu.open = false;
     }
   });
+}
+
+/** What stands at the left folds above the sheet where there is no room at the left. */
+function fold(): void {
+  const narrow = matchMedia("(width < 940px)");
+  const set = () => {
+    for (const part of document.querySelectorAll<HTMLDetailsElement>(".side-fold")) {
+      part.open = !narrow.matches;
+      part.dataset.ready = "";
+    }
+  };
+  set();
+  narrow.addEventListener("change", set);
 }

@@ -16,9 +16,9 @@ pub(crate) struct Problem {
     /// A page of the documentation that explains this kind of error.
     #[serde(rename = "type")]
     #[schema(rename = "type", example = "/docs/problems/invalid")]
-    pub(crate) kind: String,
+    pub(crate) kind: &'static str,
     /// Short and the same for every error of this kind.
-    pub(crate) title: String,
+    pub(crate) title: &'static str,
     /// HTTP status.
     pub(crate) status: u16,
     /// What failed, with which input.
@@ -42,11 +42,11 @@ pub(crate) struct FieldProblem {
 }
 
 impl Problem {
-    /// An error of the given status; `slug` names its kind.
-    pub(crate) fn new(status: StatusCode, slug: &str, title: &str, detail: impl Into<String>) -> Self {
+    /// An error of the given status; `kind` is the page that explains it.
+    pub(crate) fn new(status: StatusCode, kind: &'static str, title: &'static str, detail: impl Into<String>) -> Self {
         Self {
-            kind: format!("/docs/problems/{slug}"),
-            title: title.to_owned(),
+            kind,
+            title,
             status: status.as_u16(),
             detail: detail.into(),
             instance: String::new(),
@@ -55,21 +55,22 @@ impl Problem {
     }
 
     pub(crate) fn not_found(detail: impl Into<String>) -> Self {
-        Self::new(StatusCode::NOT_FOUND, "not-found", "not found", detail)
+        Self::new(StatusCode::NOT_FOUND, "/docs/problems/not-found", "not found", detail)
     }
 
     pub(crate) fn forbidden(detail: impl Into<String>) -> Self {
-        Self::new(StatusCode::FORBIDDEN, "forbidden", "not allowed", detail)
+        Self::new(StatusCode::FORBIDDEN, "/docs/problems/forbidden", "not allowed", detail)
     }
 
     pub(crate) fn unauthenticated(detail: impl Into<String>) -> Self {
-        Self::new(StatusCode::UNAUTHORIZED, "unauthenticated", "sign-in needed", detail)
+        Self::new(StatusCode::UNAUTHORIZED, "/docs/problems/unauthenticated", "sign-in needed", detail)
     }
 
     /// A request whose field `pointer` is wrong.
     pub(crate) fn invalid(pointer: &str, detail: impl Into<String>) -> Self {
         let detail = detail.into();
-        let mut problem = Self::new(StatusCode::BAD_REQUEST, "invalid", "the request does not fit", detail.clone());
+        let mut problem =
+            Self::new(StatusCode::BAD_REQUEST, "/docs/problems/invalid", "the request does not fit", detail.clone());
         if !pointer.is_empty() {
             problem.errors.push(FieldProblem { pointer: pointer.to_owned(), detail });
         }
@@ -86,18 +87,18 @@ impl Problem {
 /// Status, slug and title of each kind of error of the core.
 fn class(kind: Kind) -> (StatusCode, &'static str, &'static str) {
     match kind {
-        Kind::NotFound => (StatusCode::NOT_FOUND, "not-found", "not found"),
-        Kind::Forbidden => (StatusCode::FORBIDDEN, "forbidden", "not allowed"),
-        Kind::Invalid => (StatusCode::BAD_REQUEST, "invalid", "the request does not fit"),
-        Kind::Conflict => (StatusCode::CONFLICT, "conflict", "conflict"),
-        Kind::Stale => (StatusCode::PRECONDITION_FAILED, "stale", "changed meanwhile"),
+        Kind::NotFound => (StatusCode::NOT_FOUND, "/docs/problems/not-found", "not found"),
+        Kind::Forbidden => (StatusCode::FORBIDDEN, "/docs/problems/forbidden", "not allowed"),
+        Kind::Invalid => (StatusCode::BAD_REQUEST, "/docs/problems/invalid", "the request does not fit"),
+        Kind::Conflict => (StatusCode::CONFLICT, "/docs/problems/conflict", "conflict"),
+        Kind::Stale => (StatusCode::PRECONDITION_FAILED, "/docs/problems/stale", "changed meanwhile"),
         Kind::PreconditionRequired => {
             (StatusCode::PRECONDITION_REQUIRED, "precondition-required", "If-Match is needed")
         }
-        Kind::Unauthenticated => (StatusCode::UNAUTHORIZED, "unauthenticated", "sign-in needed"),
-        Kind::TooMany => (StatusCode::TOO_MANY_REQUESTS, "too-many", "too many tries"),
-        Kind::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, "unavailable", "not available now"),
-        Kind::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "internal", "a fault of the server"),
+        Kind::Unauthenticated => (StatusCode::UNAUTHORIZED, "/docs/problems/unauthenticated", "sign-in needed"),
+        Kind::TooMany => (StatusCode::TOO_MANY_REQUESTS, "/docs/problems/too-many", "too many tries"),
+        Kind::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, "/docs/problems/unavailable", "not available now"),
+        Kind::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "/docs/problems/internal", "a fault of the server"),
     }
 }
 
@@ -108,7 +109,7 @@ pub(crate) fn status(error: &Error) -> StatusCode {
 
 impl From<Error> for Problem {
     fn from(error: Error) -> Self {
-        let (status, slug, title) = class(error.kind);
+        let (status, kind, title) = class(error.kind);
         if status.is_server_error() {
             tracing::error!(error = &error as &dyn std::error::Error, "request failed");
         }
@@ -116,7 +117,7 @@ impl From<Error> for Problem {
             Kind::Internal => "the server's log has the reason, under this request id".to_owned(),
             _ => error.message.clone(),
         };
-        let mut problem = Self::new(status, slug, title, detail.clone());
+        let mut problem = Self::new(status, kind, title, detail.clone());
         if let Some(field) = &error.field {
             problem.errors.push(FieldProblem { pointer: format!("/{}", field.replace('.', "/")), detail });
         }

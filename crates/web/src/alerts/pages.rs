@@ -22,7 +22,7 @@ use crate::{
     listing,
     shell::{Section, Shell, Shown, go, show},
     viewer::Viewer,
-    words::{Mark, age_long, alert_mark, capital, clears_when, group_words, grouped, next_step},
+    words::{Mark, age_long, alert_mark, capital, clears_when, group_words, grouped, model_name, next_step},
 };
 
 /// Alerts of a page.
@@ -267,7 +267,7 @@ fn line(a: &AlertRow, href: String, open: bool, now: Micros, manager: bool, zone
         title: title(a),
         device: a.device.to_string(),
         device_name: a.device_name.clone(),
-        model: a.device_model.clone(),
+        model: model(&a.device_model),
         age: age_long(a.cleared_at.unwrap_or(now), a.raised_at),
         owner: a.owner.clone().unwrap_or_else(|| "nobody".to_owned()),
         can_take: stands && manager && a.state == "open",
@@ -286,6 +286,16 @@ fn line(a: &AlertRow, href: String, open: bool, now: Micros, manager: bool, zone
             (None, None) => format!("{} without words", a.reason),
         },
         clears: clears_when(&a.reason),
+    }
+}
+
+/// `kyocera ECOSYS P3155dn` as people write it.
+fn model(slug_and_model: &str) -> String {
+    match slug_and_model.split_once(' ') {
+        Some((vendor, model)) if vendor.chars().all(|c| c.is_ascii_lowercase() || c == '-') => {
+            model_name(Some(vendor), Some(model))
+        }
+        _ => slug_and_model.to_owned(),
     }
 }
 

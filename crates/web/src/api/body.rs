@@ -24,13 +24,13 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
 pub(super) async fn read<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Problem> {
     let kind = request.headers().get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
     let json = kind.starts_with("application/json") || kind.starts_with("application/merge-patch+json");
-    let bytes = Bytes::from_request(request, state)
-        .await
-        .map_err(|e| Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "too large", e.body_text()))?;
+    let bytes = Bytes::from_request(request, state).await.map_err(|e| {
+        Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "/docs/problems/too-large", "too large", e.body_text())
+    })?;
     if !json && !bytes.is_empty() {
         return Err(Problem::new(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            "media-type",
+            "/docs/problems/media-type",
             "media type",
             "send application/json",
         ));

@@ -24,7 +24,7 @@ pub(crate) async fn missing() -> Problem {
 pub(crate) async fn method() -> Problem {
     Problem::new(
         axum::http::StatusCode::METHOD_NOT_ALLOWED,
-        "method",
+        "/docs/problems/method",
         "method not allowed",
         "this address does not take this method",
     )

@@ -81,7 +81,7 @@ fn again(reply: &[u8]) -> Answered {
     let Ok(kept) = serde_json::from_slice::<Kept>(reply) else {
         return Err(Problem::new(
             StatusCode::CONFLICT,
-            "conflict",
+            "/docs/problems/conflict",
             "conflict",
             "this was done; its answer was too large to be kept",
         ));

@@ -26,7 +26,7 @@ impl<S: Send + Sync> FromRequestParts<S> for IfMatch {
             // A tag that we never gave fits no row.
             None => Err(Problem::new(
                 StatusCode::PRECONDITION_FAILED,
-                "stale",
+                "/docs/problems/stale",
                 "changed meanwhile",
                 format!("no version is called {text}"),
             )),

@@ -228,7 +228,8 @@ async fn facets(viewer: &Viewer, fields: &Fields, broken: bool) -> platen_core::
                 checked: true,
             });
         }
-        if !options.is_empty() && !(name == "agent" && options.len() < 2 && chosen.is_empty()) {
+        let idle = options.is_empty() || (name == "agent" && options.len() < 2 && chosen.is_empty());
+        if !idle {
             views.push(FacetView { legend, name, options });
         }
     }

@@ -72,7 +72,10 @@ pub(super) fn supplies_note(supplies: &[SupplyNow]) -> Option<String> {
         .collect();
     match vague.as_slice() {
         [] => None,
-        [one] => Some(format!("The device states {one} only as “some left”; Platen does not guess a figure.")),
+        [one] => Some(format!(
+            "The device states {} only as “some left”; Platen does not guess a figure.",
+            one.replace('-', " ")
+        )),
         many => Some(format!(
             "The device states {} supplies only as “some left”; Platen does not guess figures.",
             many.len()
@@ -177,7 +180,7 @@ impl Span {
         match self.grain {
             Grain::Readings => ("%H:%M", "%-d %b %H:%M:%S"),
             Grain::Hour => ("%H h", "%a %-d %b %H:00"),
-            Grain::Day => ("%-d", "%a %-d %b %Y"),
+            Grain::Day => ("%-d %b", "%a %-d %b %Y"),
             Grain::Month => ("%b", "%B %Y"),
         }
     }
@@ -214,7 +217,7 @@ pub(super) fn chart(series: &Series, span: Span, zone: &Zone) -> ChartView {
             &series.points[first..]
         }
     };
-    let every = points.len().div_ceil(15).max(1);
+    let every = points.len().div_ceil(if span.grain == Grain::Day { 10 } else { 15 }).max(1);
     let color = points.iter().any(|p| p.color.is_some());
     let unsigned = |n: i64| u64::try_from(n).unwrap_or(0);
     let bars: Vec<Bar> = points

@@ -141,7 +141,7 @@ async fn sheet_page(
         previous: beside(neighbours.previous),
         next: beside(neighbours.next),
         supplies: sheet.supplies.iter().map(|s| parts::supply(s, &zone)).collect(),
-        supplies_age: format!("{} ago", age(now, read_at)),
+        supplies_age: format!("heard {} ago", age(now, read_at.max(sheet.row.seen_at))),
         supplies_note: parts::supplies_note(&sheet.supplies),
         ranges: SPANS
             .iter()
@@ -175,7 +175,7 @@ async fn sheet_page(
         raw: raw
             .iter()
             .map(|r| RawView {
-                name: capital(&r.name),
+                name: if r.name.starts_with("sys") { r.name.clone() } else { capital(&r.name) },
                 value: r.value.clone(),
                 source: r.source.clone(),
                 age: age(now, r.at),

@@ -97,7 +97,7 @@ fn one(svg: &mut String, bar: &Bar, x: f64, width: f64, top: f64, newest: bool) 
         }
     }
     svg.push_str("</g>");
-    if newest {
+    if newest && width > 18.0 {
         let y = (BASE - mono - color - 6.0).max(10.0);
         let _ = write!(
             svg,

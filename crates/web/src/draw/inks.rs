@@ -148,7 +148,7 @@ pub(crate) fn bar(level: Level, hue: char) -> String {
 
 /// How far a task is: 72 × 6.
 pub(crate) fn progress(done: u64, total: u64) -> String {
-    let width = if total == 0 { 0 } else { (72 * done.min(total) / total).max(1) };
+    let width = (72 * done.min(total)).checked_div(total).map_or(0, |width| width.max(1));
     format!(
         r#"<svg class="bar" viewBox="0 0 72 6" aria-hidden="true"><rect class="f" width="{width}" height="6"/><rect class="t" x=".5" y=".5" width="71" height="5"/></svg>"#
     )

@@ -1,0 +1,221 @@
+// Visits every page as a person would: both themes, narrow and wide, keyboard, without JavaScript; axe must find nothing.
+// PLATEN_URL, PLATEN_EMAIL, PLATEN_PASSWORD say where and who; PLATEN_PICTURES is a folder for PNGs (none: no pictures).
+import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { chromium } from "playwright-core";
+
+const env = (name) => process.env[name] ?? fail(`${name} is not set`);
+const base = env("PLATEN_URL").replace(/\/$/, "");
+const pictures = process.env.PLATEN_PICTURES ?? "";
+const only = process.argv[2] ?? "";
+const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+const faults = [];
+let checks = 0;
+
+function fail(words) {
+  console.error(words);
+  process.exit(2);
+}
+const executablePath = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find(existsSync) ?? fail("chromium not found (apt install chromium)");
+if (pictures) mkdirSync(pictures, { recursive: true });
+
+const browser = await chromium.launch({
+  executablePath,
+  args: ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run", "--disable-dev-shm-usage"],
+});
+
+function expect(holds, words) {
+  checks += 1;
+  if (!holds) {
+    faults.push(words);
+    console.log(`  fault: ${words}`);
+  }
+}
+
+async function signIn(context) {
+  const page = await context.newPage();
+  await page.goto(`${base}/sign-in`);
+  await page.fill("input[name=email]", env("PLATEN_EMAIL"));
+  await page.fill("input[name=password]", env("PLATEN_PASSWORD"));
+  await page.click("button.main");
+  await page.waitForURL(/\/devices/);
+  return page;
+}
+
+/** Runs axe and counts what it finds; the page's policy forbids inline script, so it goes in through the debugger. */
+async function judge(page, name) {
+  await page.evaluate(axe);
+  const found = await page.evaluate(async () => {
+    const tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
+    const result = await window.axe.run(document, { runOnly: tags });
+    return result.violations.map((v) => `${v.id}: ${v.nodes.slice(0, 3).map((n) => `${n.target.join(" ")} ${n.any[0]?.message ?? ""}`).join(" | ")}`);
+  });
+  expect(found.length === 0, `${name}: axe ${found.join("; ")}`);
+}
+
+function listen(page, name) {
+  page.on("console", (m) => m.type() === "error" && expect(false, `${name()}: console ${m.text()}`));
+  page.on("pageerror", (e) => expect(false, `${name()}: script ${e.message}`));
+}
+
+async function visit(page, path, name, { shoot = true, full = false } = {}) {
+  const answer = await page.goto(base + path, { waitUntil: "load" });
+  expect(answer.status() < 400, `${name}: ${path} answered ${answer.status()}`);
+  await page.evaluate(() => document.fonts.ready);
+  const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+  expect(wide <= 0, `${name}: ${wide} px too wide`);
+  await judge(page, name);
+  if (!pictures || !shoot) return;
+  const size = page.viewportSize();
+  // The strip at the foot sticks to the window: the whole page is seen by making the window as high as the page.
+  if (full) await page.setViewportSize({ width: size.width, height: await page.evaluate(() => document.documentElement.scrollHeight) });
+  await page.screenshot({ path: `${pictures}/${name}.png` });
+  await page.setViewportSize(size);
+}
+
+async function addresses(page) {
+  const first = async (path, selector) => {
+    await page.goto(base + path);
+    return (await page.locator(selector).first().getAttribute("href").catch(() => null)) ?? path;
+  };
+  const strip = (href) => href.replace(/\?.*$/, "");
+  const pages = [
+    ["fleet", "/devices"],
+    ["fleet-wanted", "/devices?view=wanted"],
+    ["fleet-filtered", "/devices?status=ready&vendor=ricoh&sort=-pages"],
+    ["device", strip(await first("/devices?sort=name", ".fleet tbody th a"))],
+    ["device-attention", strip(await first("/devices", ".fleet tbody th a"))],
+    ["alerts", "/alerts"],
+    ["alert-open", await first("/alerts", ".inc h2 a")],
+    ["alerts-over", "/alerts?state=closed"],
+    ["meters", "/meters"],
+    ["agents", "/agents"],
+    ["agent", await first("/agents", "#agents th a")],
+    ["invite", "/agents/invite"],
+    ["organisations", "/organisations"],
+    ["organisation", await first("/organisations", "table th a")],
+    ["users", "/users"],
+    ["user", await first("/users", "table th a")],
+    ["audit", "/audit"],
+    ["account", "/account"],
+    ["search", "/search?q=ri"],
+    ["help", "/help"],
+  ];
+  return pages.filter(([name]) => name.startsWith(only));
+}
+
+async function look(theme, width) {
+  const context = await browser.newContext({ viewport: { width, height: width < 800 ? 844 : 900 }, colorScheme: theme, reducedMotion: "reduce" });
+  const page = await signIn(context);
+  let name = "sign-in";
+  listen(page, () => name);
+  for (const [key, path] of await addresses(page)) {
+    name = `${key}-${theme}-${width}`;
+    await visit(page, path, name, { full: /^device|agent$|^account|help/.test(key) });
+  }
+  await context.close();
+  const stranger = await browser.newContext({ viewport: { width, height: 900 }, colorScheme: theme });
+  const door = await stranger.newPage();
+  if ("sign-in".startsWith(only)) await visit(door, "/sign-in", `sign-in-${theme}-${width}`);
+  await stranger.close();
+}
+
+/** At 360 px nothing scrolls sideways. */
+async function narrow() {
+  const context = await browser.newContext({ viewport: { width: 360, height: 740 } });
+  const page = await signIn(context);
+  for (const [key, path] of await addresses(page)) {
+    await page.goto(base + path);
+    const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+    expect(wide <= 0, `${key} at 360: ${wide} px too wide`);
+  }
+  await context.close();
+}
+
+async function keyboard() {
+  const context = await browser.newContext({ viewport: { width: 1440, height: 900 } });
+  const page = await signIn(context);
+  listen(page, () => "keyboard");
+  const focused = () => page.evaluate(() => document.activeElement?.textContent?.trim() || document.activeElement?.getAttribute("name"));
+  await page.goto(`${base}/devices`);
+  await page.keyboard.press("Tab");
+  expect((await focused()) === "Skip to the sheet", "keyboard: the first stop is the skip link");
+  await page.keyboard.press("Enter");
+  expect(page.url().endsWith("#main"), "keyboard: the skip link leads to the sheet");
+  await page.keyboard.press("/");
+  expect((await focused()) === "q", "keyboard: / goes to the search field");
+  await page.keyboard.type("ri");
+  await page.waitForSelector("#suggest li a", { timeout: 3000 }).catch(() => expect(false, "keyboard: search suggests nothing"));
+  await page.keyboard.press("Escape");
+  await page.keyboard.press("j");
+  await page.keyboard.press("j");
+  const row = await page.locator("tr.at").count();
+  expect(row === 1, "keyboard: j marks a row");
+  await page.keyboard.press("Enter");
+  await page.waitForURL(/\/devices\/[0-9a-f-]{36}/);
+  await page.waitForLoadState("load");
+  const before = page.url();
+  await page.keyboard.press("j");
+  await page.waitForURL((url) => url.href !== before && /devices\/[0-9a-f-]{36}/.test(url.href), { timeout: 3000 }).catch(() => expect(false, "keyboard: j goes to the next device"));
+  await page.keyboard.press("?");
+  expect(await page.locator("dialog#help[open]").count() === 1, "keyboard: ? opens the list of keys");
+  await page.keyboard.press("Escape");
+  await page.keyboard.press("e");
+  expect((await focused()) === "name", "keyboard: e goes to the first field");
+  await context.close();
+}
+
+/** Facets by script: the list changes in place, the address too, and the count is spoken. */
+async function islands() {
+  const context = await browser.newContext({ viewport: { width: 1440, height: 900 } });
+  const page = await signIn(context);
+  listen(page, () => "islands");
+  await page.goto(`${base}/devices`);
+  await page.locator(".side input[name=status]").first().check();
+  await page.waitForURL(/status=/, { timeout: 5000 }).catch(() => expect(false, "islands: a facet changes the address"));
+  await page.waitForFunction(() => document.getElementById("say")?.textContent !== "", null, { timeout: 5000 }).catch(() => expect(false, "islands: the count is spoken"));
+  await page.locator(".fleet tbody th a").first().click();
+  const zoom = page.locator("figure button");
+  if (await zoom.count()) {
+    await zoom.click();
+    await page.waitForSelector(".uplot canvas", { timeout: 5000 }).catch(() => expect(false, "islands: the chart zooms"));
+    if (pictures) await page.locator("#meters").screenshot({ path: `${pictures}/device-zoom-light-1440.png` });
+  }
+  await context.close();
+}
+
+/** The main flow without JavaScript: sign in, filter, open, edit, acknowledge, sign out. */
+async function scriptless() {
+  const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, javaScriptEnabled: false });
+  const page = await signIn(context);
+  await page.locator(".side input[name=status]").first().check();
+  await page.locator(".side button.apply").click();
+  expect(page.url().includes("status="), "scriptless: the facets' form works");
+  await page.locator(".fleet tbody th a").first().click();
+  await page.fill("#edit input[name=asset_no]", "A-4711");
+  await page.locator("#edit button.main").click();
+  expect((await page.locator(".noted").first().innerText()).includes("Saved"), "scriptless: an edit is confirmed");
+  expect((await page.inputValue("#edit input[name=asset_no]")) === "A-4711", "scriptless: an edit is kept");
+  await page.goto(`${base}/alerts`);
+  const take = page.getByRole("button", { name: /^Take it/ });
+  if (await take.count()) {
+    await take.first().click();
+    expect((await page.locator(".noted").first().innerText()).includes("Acknowledged"), "scriptless: an alert is taken");
+  }
+  await page.goto(`${base}/account`);
+  await page.locator("#out button").click();
+  expect(page.url().includes("/sign-in"), "scriptless: signing out works");
+  await context.close();
+}
+
+for (const theme of ["light", "dark"]) for (const width of [1440, 390]) await look(theme, width);
+if (!only) {
+  await narrow();
+  await keyboard();
+  await islands();
+  await scriptless();
+}
+await browser.close();
+console.log(`${checks - faults.length} passed, ${faults.length} failed`);
+for (const fault of faults) console.log(`- ${fault}`);
+process.exit(faults.length ? 1 : 0);

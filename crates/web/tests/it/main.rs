@@ -1,0 +1,5 @@
+//! The web door as programs and people meet it: a real listener, a real database, reports by the real path.
+
+mod api;
+mod pages;
+mod site;
