@@ -1,7 +1,7 @@
 //! Finds printers in the ranges of the plan: a polite sweep, then a reading of whoever answers and prints.
 //! The first run is at once, the next ones at the plan's pace; a plan with other ranges starts one at once again.
 
-mod ranges;
+pub(crate) mod ranges;
 mod securities;
 
 use std::{

@@ -1,6 +1,6 @@
 //! Address ranges of a plan: `10.0.0.0/24`, `10.0.0.1-10.0.0.99`, one address; each optionally with `:port`.
 
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 /// UDP port of SNMP when a range names none.
 pub(crate) const SNMP_PORT: u16 = 161;
@@ -76,6 +76,18 @@ pub(crate) fn spans(ranges: &[String], exclude: &[String]) -> (Vec<Span>, Vec<St
         without(span, &cuts)
     });
     (spans.collect(), unreadable)
+}
+
+/// Judges whether a plan forbids to ask an address. What nobody can read forbids nothing; discovery tells of it.
+pub(crate) fn forbids(exclude: &[String]) -> impl Fn(SocketAddr) -> bool + use<> {
+    let spans: Vec<(Span, bool)> = exclude.iter().filter_map(|text| parse(text)).collect();
+    move |address| {
+        let IpAddr::V4(ip) = address.ip() else { return false };
+        let hits = |(span, named): &(Span, bool)| {
+            (span.first..=span.last).contains(&ip.to_bits()) && (!named || span.port == address.port())
+        };
+        spans.iter().any(hits)
+    }
 }
 
 fn merge(mut spans: Vec<Span>) -> Vec<Span> {
@@ -160,5 +172,11 @@ mod tests {
         let texts = ["10.0.0.9-10.0.0.1", "printer.local", "10.0.0.1:0", "10.0.0.0/33", "10.0.0.1"].map(str::to_owned);
         let (spans, unreadable) = spans(&texts, &[]);
         assert_eq!((spans.len(), unreadable.len()), (1, 4));
+    }
+    #[test]
+    fn a_plan_forbids_what_it_excludes() {
+        let forbidden = forbids(&["10.0.0.0/24".to_owned(), "10.0.1.1:1161".to_owned(), "?".to_owned()]);
+        let asked = ["10.0.0.7:161", "10.0.1.1:1161", "10.0.1.1:161", "10.0.2.1:161", "[::1]:161"];
+        assert_eq!(asked.map(|address| forbidden(address.parse().unwrap())), [true, true, false, false, false]);
     }
 }

@@ -68,10 +68,10 @@ impl Fleet {
         fleet
     }
 
-    /// Names of all devices that have an address.
-    pub(crate) fn subjects(&self) -> Vec<Subject> {
+    /// Names and addresses of all devices that have one.
+    pub(crate) fn placed(&self) -> Vec<(Subject, SocketAddr)> {
         let inner = self.inner.lock();
-        inner.devices.values().filter(|d| d.row.address.is_some()).map(|d| d.row.subject).collect()
+        inner.devices.values().filter_map(|d| Some((d.row.subject, d.row.address?))).collect()
     }
 
     /// One device as it is now.

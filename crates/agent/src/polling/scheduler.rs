@@ -20,6 +20,7 @@ use super::{
 };
 use crate::{
     clock::wall_ms,
+    discovery::ranges::forbids,
     stats::{AgentStats, count},
 };
 
@@ -86,15 +87,16 @@ impl Scheduler {
         }
     }
 
-    /// Puts all devices into the slots of a new plan.
+    /// Puts all devices into the slots of a new plan, but for those that it forbids to ask.
     pub(crate) fn replan(&self) {
-        let subjects = self.looker.fleet.subjects();
+        let forbidden = forbids(&self.looker.plan.borrow().exclude);
+        let devices = self.looker.fleet.placed();
         let mut queue = self.queue.lock();
         queue.generation = queue.generation.wrapping_add(1);
         queue.due.clear();
         queue.queued.clear();
         drop(queue);
-        for subject in subjects {
+        for (subject, _) in devices.into_iter().filter(|(_, address)| !forbidden(*address)) {
             self.add(subject);
         }
         self.wake.notify_one();

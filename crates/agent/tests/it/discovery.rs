@@ -220,3 +220,22 @@ async fn another_unit_at_a_known_address_is_another_device() {
     agent.stop().await;
     drop(second);
 }
+
+#[tokio::test]
+async fn an_address_that_the_plan_excludes_is_not_asked_any_more() {
+    let base = [127, 41, 8, 1];
+    let fleet = fleet(base, 1, 0.0).await;
+    let gateway = Gateway::start(plan(base, fleet.snmp_port())).await;
+    let agent = gateway.agent().await;
+    gateway.until("the device is reported", |kept| subjects(kept).len() == 1).await;
+    {
+        let mut kept = gateway.kept.lock();
+        kept.plan = AgentPlan { revision: 2, exclude: vec!["127.41.8.0/24".to_owned()], ..kept.plan.clone() };
+    }
+    gateway.until("the new plan is followed", |kept| kept.followed == 2).await;
+    let asked = fleet.traffic().0;
+    let before = gateway.kept.lock().messages.len();
+    gateway.until("a message more", |kept| kept.messages.len() > before).await;
+    assert!(fleet.traffic().0 <= asked + 2, "at most a look that was under way");
+    agent.stop().await;
+}
