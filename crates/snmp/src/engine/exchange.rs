@@ -6,7 +6,6 @@ use crate::message::{Body, MessageRef, Scoped, write_community};
 use crate::oid::OidRef;
 use crate::pdu::{PduKind, PduRef, write_pdu};
 use crate::target::{Security, Target, Version};
-use crate::usm::AuthFailure;
 use crate::value::ValueRef;
 
 use super::Engine;
@@ -59,7 +58,7 @@ impl Engine {
     pub(crate) async fn exchange(&self, target: &Target, request: &Request<'_>) -> Result<Answer, Error> {
         match &*target.security {
             Security::Community { version, community } => self.ask(target, *version, community.expose(), request).await,
-            Security::Usm { .. } => Err(Error::Auth { target: target.address, reason: AuthFailure::UnsupportedLevel }),
+            Security::Usm { user, context } => self.ask_v3(target, user, context, request).await,
         }
     }
 

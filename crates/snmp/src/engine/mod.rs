@@ -7,6 +7,7 @@ mod get;
 mod pacer;
 mod peers;
 mod poll;
+mod secure;
 mod shard;
 mod wheel;
 

@@ -18,6 +18,7 @@ use super::core::{Core, Failure, Patience, Token};
 use super::pacer::Pacer;
 use crate::responder::is_passing;
 use crate::socket::{BATCH, Inbox, Options, Outbox, Port, incoming};
+use crate::usm::Memory;
 
 /// Sleep of a shard that has nothing to wait for.
 const IDLE: Duration = Duration::from_secs(3_600);
@@ -26,6 +27,8 @@ const IDLE: Duration = Duration::from_secs(3_600);
 #[derive(Debug)]
 pub(super) struct Shard {
     pub(super) core: Mutex<Core>,
+    /// What SNMPv3 needs to remember.
+    pub(super) memory: Memory,
     port: Port,
     bell: Notify,
     stopped: AtomicBool,
@@ -37,7 +40,8 @@ impl Shard {
     pub(super) fn open(bind: SocketAddr, core: Core, pacer: Option<Arc<Pacer>>) -> io::Result<Arc<Self>> {
         let port = Port::open(Options { errors: true, ..Options::new(bind) })?;
         let (bell, stopped) = (Notify::new(), AtomicBool::new(false));
-        Ok(Arc::new(Self { core: Mutex::new(core), port, bell, stopped, epoch: Instant::now(), pacer }))
+        let memory = Memory::new();
+        Ok(Arc::new(Self { core: Mutex::new(core), memory, port, bell, stopped, epoch: Instant::now(), pacer }))
     }
 
     /// Starts the task on the current runtime.

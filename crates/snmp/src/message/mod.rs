@@ -4,6 +4,7 @@ mod community;
 mod v3;
 
 pub use community::{Body, CommunityMessage, write_community};
+pub(crate) use v3::write_v3_with;
 pub use v3::{Flags, Header, Scoped, ScopedData, V3Message, write_scoped, write_v3};
 
 use crate::ber::{Malformed, Reader, Tail, tag};
@@ -25,7 +26,7 @@ impl<'a> MessageRef<'a> {
         let before = body;
         match body.int32("no version")? {
             0 | 1 => CommunityMessage::read(before).map(Self::Community),
-            3 => V3Message::read(body, datagram).map(Self::V3),
+            3 => V3Message::read(body, datagram, reader.offset()).map(Self::V3),
             _ => Err(before.malformed("an unknown version")),
         }
     }

@@ -49,6 +49,10 @@ pub struct V3Message<'a> {
     pub security_at: usize,
     /// The scoped PDU.
     pub data: ScopedData<'a>,
+    /// Where its bytes begin in the datagram.
+    pub data_at: usize,
+    /// Bytes of the whole message; the datagram may hold more.
+    pub length: usize,
 }
 
 /// msgData.
@@ -62,7 +66,7 @@ pub enum ScopedData<'a> {
 
 impl<'a> V3Message<'a> {
     /// Reads the contents of the outer sequence behind the version.
-    pub(super) fn read(mut body: Reader<'a>, datagram: &'a [u8]) -> Result<Self, Malformed> {
+    pub(super) fn read(mut body: Reader<'a>, datagram: &'a [u8], length: usize) -> Result<Self, Malformed> {
         let mut global = body.enter(tag::SEQUENCE, "no message header")?;
         let msg_id = global.int32("no message id")?;
         let max_size = global.int32("no maximum size")?;
@@ -76,15 +80,18 @@ impl<'a> V3Message<'a> {
         let security = body.expect(tag::OCTET_STRING, "no security parameters")?;
         let security_at = body.offset() - security.len();
         let start = body.offset();
-        let data = match body.peek() {
+        let (data, data_at) = match body.peek() {
             Some(tag::SEQUENCE) => {
                 body.enter_any()?;
-                ScopedData::Plain(&datagram[start..body.offset()])
+                (ScopedData::Plain(&datagram[start..body.offset()]), start)
             }
-            Some(tag::OCTET_STRING) => ScopedData::Encrypted(body.element()?.1),
+            Some(tag::OCTET_STRING) => {
+                let text = body.element()?.1;
+                (ScopedData::Encrypted(text), body.offset() - text.len())
+            }
             _ => return Err(body.malformed("no scoped PDU")),
         };
-        Ok(Self { header, security, security_at, data })
+        Ok(Self { header, security, security_at, data, data_at, length })
     }
 }
 
@@ -121,6 +128,16 @@ pub fn write_scoped(writer: &mut Writer<'_>, engine_id: &[u8], context: &[u8], p
 
 /// Writes a message around ready security parameters; `data` writes the plain or encrypted scoped PDU.
 pub fn write_v3(writer: &mut Writer<'_>, header: Header, security: &[u8], data: impl FnOnce(&mut Writer<'_>)) {
+    write_v3_with(writer, header, |writer| writer.raw(security), data);
+}
+
+/// As [`write_v3`]; `security` writes the parameters.
+pub(crate) fn write_v3_with(
+    writer: &mut Writer<'_>,
+    header: Header,
+    security: impl FnOnce(&mut Writer<'_>),
+    data: impl FnOnce(&mut Writer<'_>),
+) {
     let message = writer.open(tag::SEQUENCE);
     writer.int32(3);
     let global = writer.open(tag::SEQUENCE);
@@ -129,7 +146,9 @@ pub fn write_v3(writer: &mut Writer<'_>, header: Header, security: &[u8], data: 
     writer.primitive(tag::OCTET_STRING, &[header.flags.to_byte()]);
     writer.int32(USM);
     writer.close(global);
-    writer.primitive(tag::OCTET_STRING, security);
+    let parameters = writer.open(tag::OCTET_STRING);
+    security(writer);
+    writer.close(parameters);
     data(writer);
     writer.close(message);
 }

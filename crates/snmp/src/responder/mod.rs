@@ -2,9 +2,11 @@
 //! thousands of devices at once.
 
 mod answer;
+mod secure;
 mod serve;
 
 pub use answer::{Agent, Asked, Ignored, answer};
+pub use secure::{answer_v3, is_v3};
 pub(crate) use serve::is_passing;
 pub use serve::{Datagram, Responder, ResponderConfig};
 

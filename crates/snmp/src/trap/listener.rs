@@ -2,12 +2,14 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use tokio::io::Interest;
 
-use super::NotificationRef;
-use crate::responder::is_passing;
+use super::{NotificationRef, write_receipt};
+use crate::responder::{is_passing, is_v3};
 use crate::socket::{Inbox, Options, Outbox, Port};
+use crate::usm::{Authority, Refused};
 
 /// A notification and who sent it.
 #[derive(Debug)]
@@ -23,6 +25,7 @@ pub struct Received<'a> {
 pub struct Listener {
     port: Port,
     local: SocketAddr,
+    authority: Option<Arc<Authority>>,
 }
 
 impl Listener {
@@ -30,7 +33,13 @@ impl Listener {
     pub fn bind(address: SocketAddr) -> io::Result<Self> {
         let port = Port::open(Options { destinations: true, ..Options::new(address) })?;
         let local = port.local_addr()?;
-        Ok(Self { port, local })
+        Ok(Self { port, local, authority: None })
+    }
+
+    /// Also takes SNMPv3: traps of the users of `authority`, and informs sent to its engine.
+    pub fn with_authority(mut self, authority: Arc<Authority>) -> Self {
+        self.authority = Some(authority);
+        self
     }
 
     /// The address it is bound to.
@@ -53,9 +62,11 @@ impl Listener {
             outbox.clear();
             for place in 0..inbox.len() {
                 let item = inbox.get(place);
-                let Ok(notification) = NotificationRef::parse(item.bytes) else { continue };
-                let acknowledges = notification.acknowledge(&mut answer);
-                if take(Received { from: item.from, notification }) && acknowledges {
+                let answers = match self.authority.as_ref().filter(|_| is_v3(item.bytes)) {
+                    Some(authority) => take_v3(authority, item.bytes, item.from, &mut take, &mut answer),
+                    None => take_plain(item.bytes, item.from, &mut take, &mut answer),
+                };
+                if answers {
                     outbox.push(item.from, item.to, 0, &answer);
                 }
             }
@@ -64,4 +75,43 @@ impl Listener {
             tokio::task::consume_budget().await;
         }
     }
+}
+
+/// Shows a notification of v1 or v2c; true if `answer` is to be sent.
+fn take_plain(
+    datagram: &[u8],
+    from: SocketAddr,
+    take: &mut impl FnMut(Received<'_>) -> bool,
+    answer: &mut Vec<u8>,
+) -> bool {
+    let Ok(notification) = NotificationRef::parse(datagram) else { return false };
+    let acknowledges = notification.acknowledge(answer);
+    take(Received { from, notification }) && acknowledges
+}
+
+/// As [`take_plain`] for v3; the answer may also be a report.
+fn take_v3(
+    authority: &Authority,
+    datagram: &mut [u8],
+    from: SocketAddr,
+    take: &mut impl FnMut(Received<'_>) -> bool,
+    answer: &mut Vec<u8>,
+) -> bool {
+    let incoming = match authority.open(datagram, answer) {
+        Ok(incoming) => incoming,
+        Err(Refused::Report) => return true,
+        Err(Refused::Silence(_)) => return false,
+    };
+    let Ok(scoped) = incoming.envelope.scoped(datagram) else { return false };
+    let Some(notification) = NotificationRef::of_v3(&incoming.envelope.user, &scoped.pdu) else { return false };
+    if !Authority::is_protected(&incoming) {
+        return false;
+    }
+    let inform = notification.inform;
+    if !take(Received { from, notification }) {
+        return false;
+    }
+    let Some(pdu) = inform else { return false };
+    authority.reply(&incoming, scoped.engine_id, scoped.context, answer, |writer| write_receipt(writer, &pdu));
+    true
 }

@@ -26,8 +26,10 @@ pub(crate) const SNMP_TRAP_ENTERPRISE: Oid = Oid::of("1.3.6.1.6.3.1.1.4.3.0");
 pub struct NotificationRef<'a> {
     /// Version of the message.
     pub version: Version,
-    /// The community it came with.
+    /// The community it came with; empty in v3.
     pub community: &'a [u8],
+    /// The user who vouches for it (v3).
+    pub user: Option<Vec<u8>>,
     /// What happened; a v1 trap has the identity RFC 3584 gives it.
     pub trap: Oid,
     /// Time since the agent started, in 1/100 s, if it says so.
@@ -47,8 +49,10 @@ pub struct NotificationRef<'a> {
 pub struct Notification {
     /// Version of the message.
     pub version: Version,
-    /// The community it came with.
+    /// The community it came with; empty in v3.
     pub community: crate::target::Community,
+    /// The user who vouches for it (v3).
+    pub user: Option<Vec<u8>>,
     /// What happened; a v1 trap has the identity RFC 3584 gives it.
     pub trap: Oid,
     /// Time since the agent started, in 1/100 s, if it says so.
@@ -64,6 +68,14 @@ pub struct Notification {
 }
 
 impl<'a> NotificationRef<'a> {
+    /// Takes a trap or inform out of an opened v3 message.
+    pub(crate) fn of_v3(user: &[u8], pdu: &PduRef<'a>) -> Option<Self> {
+        if !matches!(pdu.kind, PduKind::TrapV2 | PduKind::Inform) {
+            return None;
+        }
+        Some(Self { user: Some(user.to_vec()), ..Self::of_v2(Version::V3, &[], pdu)? })
+    }
+
     /// Reads a trap or inform of v1 or v2c. An answer or a request is malformed here.
     pub fn parse(datagram: &'a [u8]) -> Result<Self, Malformed> {
         let wrong = Malformed { offset: 0, what: "no notification" };
@@ -73,6 +85,7 @@ impl<'a> NotificationRef<'a> {
             Body::TrapV1(trap) => Ok(Self {
                 version,
                 community,
+                user: None,
                 trap: trap.trap_oid(),
                 uptime: Some(trap.uptime),
                 agent_address: Some(trap.agent_address),
@@ -96,6 +109,7 @@ impl<'a> NotificationRef<'a> {
         Some(Self {
             version,
             community,
+            user: None,
             trap: find(&SNMP_TRAP_OID).and_then(as_oid)?,
             uptime: find(&SYS_UP_TIME).and_then(ValueRef::as_u64).map(|ticks| ticks as u32),
             agent_address: None,
@@ -110,14 +124,12 @@ impl<'a> NotificationRef<'a> {
         self.varbinds.map_while(Result::ok).filter(|item| item.oid != SYS_UP_TIME && item.oid != SNMP_TRAP_OID)
     }
 
-    /// Writes the acknowledgement of an inform over the contents of `out`; false if none is due.
+    /// Writes the acknowledgement of an inform over the contents of `out`; false if none is due, or if it is for the
+    /// engine of v3 to do.
     pub fn acknowledge(&self, out: &mut Vec<u8>) -> bool {
-        let Some(pdu) = self.inform else { return false };
+        let Some(pdu) = self.inform.filter(|_| self.version != Version::V3) else { return false };
         out.clear();
-        let varbinds = pdu.varbinds.map_while(Result::ok).map(|item| (item.oid, item.value));
-        write_community(&mut Writer::new(out), self.version, self.community, |writer| {
-            write_pdu(writer, PduKind::Response, [pdu.request_id, 0, 0], varbinds);
-        });
+        write_community(&mut Writer::new(out), self.version, self.community, |writer| write_receipt(writer, &pdu));
         true
     }
 
@@ -126,6 +138,7 @@ impl<'a> NotificationRef<'a> {
         Notification {
             version: self.version,
             community: crate::target::Secret::new(self.community),
+            user: self.user.clone(),
             trap: self.trap.clone(),
             uptime: self.uptime,
             agent_address: self.agent_address,
@@ -134,4 +147,10 @@ impl<'a> NotificationRef<'a> {
             varbinds: self.varbinds().map(|item| item.to_owned()).collect(),
         }
     }
+}
+
+/// The response that repeats an inform.
+fn write_receipt(writer: &mut Writer<'_>, pdu: &PduRef<'_>) {
+    let varbinds = pdu.varbinds.map_while(Result::ok).map(|item| (item.oid, item.value));
+    write_pdu(writer, PduKind::Response, [pdu.request_id, 0, 0], varbinds);
 }

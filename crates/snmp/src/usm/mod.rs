@@ -1,8 +1,23 @@
-//! The user-based security model of v3 (RFC 3414, 3826, 7860).
+//! The user-based security model of v3 (RFC 3414, 3826, 7860). `keys` makes keys from pass phrases, `digest` and
+//! `cipher` use them, `envelope` seals and opens messages, `client` is the side that asks, `authority` the one asked.
 
+mod authority;
+mod cipher;
+mod client;
+mod digest;
+mod envelope;
+mod keys;
+mod params;
 mod user;
 
+pub(crate) use authority::Refused;
+pub use authority::{Authority, Users};
+pub(crate) use client::{Clock, Failure, Memory, Opened, open};
+pub(crate) use envelope::{Envelope, Seal};
 pub use user::{AuthProtocol, KeyExtension, PrivProtocol, UsmUser};
+
+/// Seconds by which clocks may differ (RFC 3414 §2.2.3).
+pub(crate) const WINDOW: u32 = 150;
 
 /// Security parameters of a message to an engine not known yet: everything empty.
 pub(crate) const DISCOVERY: &[u8] = &[0x30, 14, 4, 0, 2, 1, 0, 2, 1, 0, 4, 0, 4, 0, 4, 0];
@@ -44,6 +59,9 @@ pub enum AuthFailure {
     /// RFC 3414 §11.2: pass phrases have eight characters at least.
     #[error("a pass phrase has fewer than 8 characters")]
     ShortPassPhrase,
+    /// snmpUnknownContexts
+    #[error("it does not know the context: check the context name")]
+    UnknownContext,
     /// A Report we do not know.
     #[error("it reported an error of its own")]
     OtherReport,

@@ -82,6 +82,31 @@ impl UsmUser {
     }
 }
 
+impl UsmUser {
+    /// Names this user with all his secrets, without holding them.
+    pub(super) fn digest(&self) -> [u8; 32] {
+        let mut context = aws_lc_rs::digest::Context::new(&aws_lc_rs::digest::SHA256);
+        let mut add = |bytes: &[u8]| {
+            context.update(&(bytes.len() as u64).to_be_bytes());
+            context.update(bytes);
+        };
+        add(self.user.as_bytes());
+        for (protocol, pass) in [
+            self.auth.as_ref().map(|(protocol, pass)| (*protocol as u8, pass)),
+            self.privacy.as_ref().map(|(protocol, pass)| (*protocol as u8, pass)),
+        ]
+        .into_iter()
+        .map(Option::unzip)
+        {
+            add(&[protocol.map_or(0xff, |protocol| protocol), self.extension as u8]);
+            add(pass.map_or(&[], Secret::expose));
+        }
+        let mut digest = [0; 32];
+        digest.copy_from_slice(context.finish().as_ref());
+        digest
+    }
+}
+
 /// A protocol name nobody knows.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{given}` is no protocol: choose one of {known}")]

@@ -12,4 +12,5 @@ mod poll_rate;
 mod recordings;
 mod sweep;
 mod trap;
+mod v3;
 mod walk_safety;
