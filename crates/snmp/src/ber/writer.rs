@@ -76,6 +76,11 @@ impl<'b> Writer<'b> {
         self.out.extend_from_slice(bytes);
     }
 
+    /// Replaces bytes written before.
+    pub(crate) fn patch(&mut self, at: usize, bytes: &[u8]) {
+        self.out[at..at + bytes.len()].copy_from_slice(bytes);
+    }
+
     /// Writes an INTEGER.
     #[inline]
     pub fn int32(&mut self, number: i32) {

@@ -307,6 +307,10 @@ impl Core {
         self.wheel.next().map(|tick| tick * TICK)
     }
 
+    pub(super) fn set_mark(&mut self, number: u32, mark: u64) {
+        self.slots[number as usize].mark = mark;
+    }
+
     pub(super) fn mark(&self, number: u32) -> u64 {
         self.slots[number as usize].mark
     }

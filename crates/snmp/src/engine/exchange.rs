@@ -13,7 +13,7 @@ use super::core::{Failure, Patience};
 use super::shard::Ended;
 
 /// Longest request sent, in bytes: what a UDP datagram over IPv4 carries.
-const LONGEST: usize = 65_507;
+pub(super) const LONGEST: usize = 65_507;
 
 /// What to ask.
 #[derive(Clone, Copy, Debug)]

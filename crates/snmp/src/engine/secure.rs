@@ -6,10 +6,10 @@ use super::Engine;
 use super::exchange::{Answer, Request};
 use crate::ber::Writer;
 use crate::error::Error;
-use crate::message::{Flags, Header, write_scoped, write_v3};
-use crate::pdu::{PduKind, write_pdu};
+use crate::message::write_discovery;
+use crate::pdu::write_pdu;
 use crate::target::Target;
-use crate::usm::{AuthFailure, Clock, DISCOVERY, Envelope, Failure, Opened, Seal, UsmUser, open};
+use crate::usm::{AuthFailure, Clock, Envelope, Failure, Opened, Seal, UsmUser, open};
 
 impl Engine {
     pub(super) async fn ask_v3(
@@ -72,15 +72,7 @@ impl Engine {
 
     /// Asks an address for the id and the clock of its engine (RFC 3414 §4).
     async fn discover(&self, target: &Target) -> Result<Clock, Error> {
-        let write = |id: i32, packet: &mut Vec<u8>| {
-            let flags = Flags { reportable: true, ..Flags::default() };
-            let header = Header { msg_id: id, max_size: 65_507, flags };
-            write_v3(&mut Writer::new(packet), header, DISCOVERY, |writer| {
-                write_scoped(writer, &[], &[], |writer| {
-                    write_pdu(writer, PduKind::Get, [id, 0, 0], []);
-                });
-            });
-        };
+        let write = |id: i32, packet: &mut Vec<u8>| write_discovery(&mut Writer::new(packet), id);
         let datagram = self.send(target, target.retries, write).await?;
         let malformed = |source| Error::Malformed { target: target.address, source };
         let envelope = Envelope::parse(&datagram).map_err(malformed)?;

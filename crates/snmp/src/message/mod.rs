@@ -5,7 +5,7 @@ mod v3;
 
 pub use community::{Body, CommunityMessage, write_community};
 pub(crate) use v3::write_v3_with;
-pub use v3::{Flags, Header, Scoped, ScopedData, V3Message, write_scoped, write_v3};
+pub use v3::{Flags, Header, Scoped, ScopedData, V3Message, write_discovery, write_scoped, write_v3};
 
 use crate::ber::{Malformed, Reader, Tail, tag};
 

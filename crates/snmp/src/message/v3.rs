@@ -1,10 +1,13 @@
 //! Messages of v3 (RFC 3412 §6): header, opaque security parameters, and a scoped PDU, plain or encrypted.
 
 use crate::ber::{Malformed, Reader, Tail, Writer, tag};
-use crate::pdu::PduRef;
+use crate::pdu::{PduKind, PduRef, write_pdu};
 
 /// Number of the user-based security model.
 const USM: i32 = 3;
+
+/// Security parameters of a message to an engine not known yet: everything empty.
+const DISCOVERY: &[u8] = &[0x30, 14, 4, 0, 2, 1, 0, 2, 1, 0, 4, 0, 4, 0, 4, 0];
 
 /// msgFlags.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -129,6 +132,16 @@ pub fn write_scoped(writer: &mut Writer<'_>, engine_id: &[u8], context: &[u8], p
 /// Writes a message around ready security parameters; `data` writes the plain or encrypted scoped PDU.
 pub fn write_v3(writer: &mut Writer<'_>, header: Header, security: &[u8], data: impl FnOnce(&mut Writer<'_>)) {
     write_v3_with(writer, header, |writer| writer.raw(security), data);
+}
+
+/// Writes the question who is there (RFC 3414 §4): any engine reports its id and clock.
+pub fn write_discovery(writer: &mut Writer<'_>, id: i32) {
+    let header = Header { msg_id: id, max_size: 65_507, flags: Flags { reportable: true, ..Flags::default() } };
+    write_v3(writer, header, DISCOVERY, |writer| {
+        write_scoped(writer, &[], &[], |writer| {
+            write_pdu(writer, PduKind::Get, [id, 0, 0], []);
+        });
+    });
 }
 
 /// As [`write_v3`]; `security` writes the parameters.

@@ -7,11 +7,10 @@ use std::net::Ipv4Addr;
 use bytes::Bytes;
 
 use crate::ber::{Tail, Writer};
-use crate::message::{Body, Flags, Header, MessageRef, write_community, write_scoped, write_v3};
+use crate::message::{Body, MessageRef, write_community, write_discovery};
 use crate::oid::Oid;
 use crate::pdu::{PduKind, VarBinds, write_pdu};
 use crate::target::Version;
-use crate::usm::DISCOVERY;
 use crate::value::ValueRef;
 
 /// sysDescr.0
@@ -67,14 +66,7 @@ impl Probes {
                     write_pdu(writer, PduKind::Get, [id, 0, 0], asked);
                 });
             }
-            Probe::Discovery => {
-                let flags = Flags { reportable: true, ..Flags::default() };
-                write_v3(&mut writer, Header { msg_id: id, max_size: 65_507, flags }, DISCOVERY, |writer| {
-                    write_scoped(writer, &[], &[], |writer| {
-                        write_pdu(writer, PduKind::Get, [id, 0, 0], []);
-                    });
-                });
-            }
+            Probe::Discovery => write_discovery(&mut writer, id),
         }
     }
 

@@ -14,13 +14,11 @@ pub(crate) use authority::Refused;
 pub use authority::{Authority, Users};
 pub(crate) use client::{Clock, Failure, Memory, Opened, open};
 pub(crate) use envelope::{Envelope, Seal};
+pub(crate) use keys::LocalKeys;
 pub use user::{AuthProtocol, KeyExtension, PrivProtocol, UsmUser};
 
 /// Seconds by which clocks may differ (RFC 3414 §2.2.3).
 pub(crate) const WINDOW: u32 = 150;
-
-/// Security parameters of a message to an engine not known yet: everything empty.
-pub(crate) const DISCOVERY: &[u8] = &[0x30, 14, 4, 0, 2, 1, 0, 2, 1, 0, 4, 0, 4, 0, 4, 0];
 
 /// Why an authenticated exchange failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

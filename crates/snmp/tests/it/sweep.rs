@@ -260,3 +260,48 @@ async fn a_sweep_nobody_listens_to_ends() {
     let summary = running.await.unwrap().unwrap();
     assert!(summary.packets_sent < 20_000, "{summary:?}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn users_of_snmpv3_are_tried_on_engines_only() {
+    use snmp::usm::{Authority, Users};
+    use snmp::{AuthProtocol, UsmUser};
+    let user = |name: &str| UsmUser::new(name).auth(AuthProtocol::Sha256, "authpass1");
+    let authority = Authority::new(b"\x80\x00\x1f\x88\x04sweep", 1, Users::new(&[user("right")]).unwrap());
+    let table = system();
+    let bind = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
+    let responder = Responder::bind(ResponderConfig { bind, loopback_only: true }).unwrap();
+    let port = responder.local_addr().port();
+    let asked = Arc::new(Mutex::new(BTreeMap::new()));
+    let counter = Arc::clone(&asked);
+    let task = tokio::spawn(async move {
+        responder
+            .serve(move |datagram, out| {
+                *counter.lock().entry(datagram.to.ip()).or_insert(0) += 1;
+                let IpAddr::V4(to) = datagram.to.ip() else { return false };
+                let known = |_: &Asked<'_>| Some(Agent::new(&table));
+                to.octets()[3] == 9 && snmp::responder::answer_v3(datagram.bytes, &authority, known, out).is_ok()
+            })
+            .await
+            .unwrap();
+    });
+    let securities = vec![
+        Arc::new(Security::v2c("public")),
+        Arc::new(Security::v3(Arc::new(user("wrong")))),
+        Arc::new(Security::v3(Arc::new(user("right")))),
+    ];
+    let config = SweepConfig {
+        port,
+        securities,
+        rate_pps: 5_000,
+        timeout: Duration::from_millis(300),
+        ..SweepConfig::new(vec!["127.85.0.0/28".parse().unwrap()])
+    };
+    let (found, _) = run(config).await;
+    task.abort();
+    let found: Vec<_> = found.into_values().collect();
+    assert_eq!(found.len(), 1);
+    assert_eq!((found[0].version, found[0].credential), (Version::V3, 2));
+    assert_eq!(found[0].sys_descr.as_deref(), Some(&b"Virtual printer"[..]));
+    // v2c, discovery, v1, v2c again.
+    assert!(asked.lock().iter().all(|(to, count)| *to == found[0].address.ip() || *count == 4), "{asked:?}");
+}
