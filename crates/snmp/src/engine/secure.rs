@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::message::write_discovery;
 use crate::pdu::write_pdu;
 use crate::target::Target;
-use crate::usm::{AuthFailure, Clock, Envelope, Failure, Opened, Seal, UsmUser, open};
+use crate::usm::{AuthFailure, Clock, Envelope, Failure, LocalKeys, Opened, Seal, UsmUser, open};
 
 impl Engine {
     pub(super) async fn ask_v3(
@@ -29,25 +29,7 @@ impl Engine {
                 None => self.discover(target).await?,
             };
             let keys = memory.keys(user, &clock.engine_id).map_err(refused)?;
-            let number = memory.next_number();
-            let write = |id: i32, packet: &mut Vec<u8>| {
-                let seal = Seal {
-                    msg_id: id,
-                    engine_id: &clock.engine_id,
-                    boots: clock.boots,
-                    time: clock.time(Instant::now()),
-                    user: user.user.as_bytes(),
-                    keys: &keys,
-                    private: true,
-                    reportable: true,
-                    number,
-                };
-                seal.write(&clock.engine_id, context, packet, |writer| {
-                    let head = [id, request.numbers[0], request.numbers[1]];
-                    write_pdu(writer, request.kind, head, request.varbinds.iter().copied());
-                });
-            };
-            let sent = self.send(target, target.retries, write).await;
+            let sent = self.send_sealed(target, &clock, &keys, user, context, request).await;
             if matches!(sent, Err(Error::Timeout { .. })) {
                 // Whoever is behind the address next time is asked for his name first.
                 memory.forget_clock(address);
@@ -68,6 +50,36 @@ impl Engine {
                 Err(Failure::Malformed(source)) => return Err(malformed(source)),
             }
         }
+    }
+
+    async fn send_sealed(
+        &self,
+        target: &Target,
+        clock: &Clock,
+        keys: &LocalKeys,
+        user: &UsmUser,
+        context: &[u8],
+        request: &Request<'_>,
+    ) -> Result<Vec<u8>, Error> {
+        let number = self.shard(target.address).memory.next_number();
+        let write = |id: i32, packet: &mut Vec<u8>| {
+            let seal = Seal {
+                msg_id: id,
+                engine_id: &clock.engine_id,
+                boots: clock.boots,
+                time: clock.time(Instant::now()),
+                user: user.user.as_bytes(),
+                keys,
+                private: true,
+                reportable: true,
+                number,
+            };
+            seal.write(&clock.engine_id, context, packet, |writer| {
+                let head = [id, request.numbers[0], request.numbers[1]];
+                write_pdu(writer, request.kind, head, request.varbinds.iter().copied());
+            });
+        };
+        self.send(target, target.retries, write).await
     }
 
     /// Asks an address for the id and the clock of its engine (RFC 3414 §4).

@@ -89,20 +89,24 @@ pub(super) fn receive(socket: &UdpSocket, inbox: &mut Inbox) -> io::Result<()> {
     };
     let count = usize::try_from(count).map_err(|_| io::Error::last_os_error())?;
     inbox.count = 0;
-    for place in 0..count {
-        let Some(from) = names[place].get() else { continue };
-        let message = &messages[place];
-        let control = &controls[place].bytes[..message.msg_hdr.msg_controllen.min(128)];
-        let to = find(control, libc::IPPROTO_IP, libc::IP_PKTINFO).and_then(destination);
-        let len = (message.msg_len as usize).min(inbox.room);
-        if inbox.count != place {
-            // An address family we do not know lay before: close the gap.
-            inbox.bytes.copy_within(place * inbox.room..place * inbox.room + len, inbox.count * inbox.room);
-        }
-        inbox.heads[inbox.count] = Head { len, from, to };
-        inbox.count += 1;
+    for ((name, control), (place, message)) in names.iter().zip(&controls).zip(messages[..count].iter().enumerate()) {
+        note(inbox, place, name, &control.bytes, message);
     }
     Ok(())
+}
+
+/// Keeps what the kernel says of the datagram at `place`.
+fn note(inbox: &mut Inbox, place: usize, name: &Name, control: &[u8], message: &libc::mmsghdr) {
+    let Some(from) = name.get() else { return };
+    let control = &control[..message.msg_hdr.msg_controllen.min(control.len())];
+    let to = find(control, libc::IPPROTO_IP, libc::IP_PKTINFO).and_then(destination);
+    let len = (message.msg_len as usize).min(inbox.room);
+    if inbox.count != place {
+        // An address family we do not know lay before: close the gap.
+        inbox.bytes.copy_within(place * inbox.room..place * inbox.room + len, inbox.count * inbox.room);
+    }
+    inbox.heads[inbox.count] = Head { len, from, to };
+    inbox.count += 1;
 }
 
 pub(super) fn send(socket: &UdpSocket, outbox: &mut Outbox) -> io::Result<usize> {

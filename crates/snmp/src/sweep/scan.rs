@@ -69,15 +69,6 @@ impl Scan {
         let bind = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
         let port = Port::open(Options { errors: true, ..Options::new(bind) })?;
         let engine = Engine::start_paced(&EngineConfig { shards: 1, ..EngineConfig::default() }, Some(&pacer))?;
-        let (results, mut waiting) = mpsc::unbounded_channel();
-        tokio::spawn(async move {
-            // A slow receiver must not keep answers waiting in the socket.
-            while let Some(found) = waiting.recv().await {
-                if on_found.send(found).await.is_err() {
-                    break;
-                }
-            }
-        });
         Ok(Self {
             watch: port.watch()?,
             securities: config.securities.clone().into(),
@@ -100,7 +91,7 @@ impl Scan {
             port,
             pacer,
             engine,
-            results,
+            results: forward(on_found),
         })
     }
 
@@ -427,4 +418,17 @@ impl Scan {
         }
         Ok(())
     }
+}
+
+/// A queue in front of the receiver: a slow one must not keep answers waiting in the socket.
+fn forward(on_found: mpsc::Sender<Found>) -> mpsc::UnboundedSender<Found> {
+    let (results, mut waiting) = mpsc::unbounded_channel();
+    tokio::spawn(async move {
+        while let Some(found) = waiting.recv().await {
+            if on_found.send(found).await.is_err() {
+                break;
+            }
+        }
+    });
+    results
 }

@@ -87,10 +87,10 @@ pub(crate) fn open(
     if envelope.encrypted && !(flags.privacy && authentic && envelope.decrypt(datagram, keys)) {
         return Err(AuthFailure::AnswerNotDecrypted.into());
     }
-    let scoped = envelope.scoped(datagram).map_err(|malformed| match envelope.encrypted {
-        true => Failure::Auth(AuthFailure::AnswerNotDecrypted),
-        false => Failure::Malformed(malformed),
-    })?;
+    let unreadable = |malformed: Malformed| -> Failure {
+        if envelope.encrypted { AuthFailure::AnswerNotDecrypted.into() } else { malformed.into() }
+    };
+    let scoped = envelope.scoped(datagram).map_err(unreadable)?;
     if scoped.pdu.kind == PduKind::Report {
         return judge_report(&scoped, envelope, clock, now);
     }
@@ -98,7 +98,7 @@ pub(crate) fn open(
         return Err(Malformed { offset: 0, what: "no response" }.into());
     }
     let protected = authentic == keys.auth.is_some() && envelope.encrypted == keys.privacy.is_some();
-    if !protected || !known || envelope.user[..] != *user {
+    if !(protected && known && envelope.user[..] == *user) {
         return Err(AuthFailure::AnswerUnprotected.into());
     }
     if authentic && !clock.follow(envelope, now) {

@@ -49,12 +49,9 @@ impl AuthProtocol {
 /// A key that authenticates messages.
 pub(super) enum Mac {
     /// The state after the inner, and after the outer, padded key.
-    Md5 {
-        inner: Md5,
-        outer: Md5,
-    },
+    Md5(Box<[Md5; 2]>),
     Sha {
-        key: hmac::Key,
+        key: Box<hmac::Key>,
         len: usize,
     },
 }
@@ -69,7 +66,7 @@ impl Mac {
             AuthProtocol::Sha384 => hmac::HMAC_SHA384,
             AuthProtocol::Sha512 => hmac::HMAC_SHA512,
         };
-        Self::Sha { key: hmac::Key::new(algorithm, key), len: protocol.mac_len() }
+        Self::Sha { key: Box::new(hmac::Key::new(algorithm, key)), len: protocol.mac_len() }
     }
 
     /// A localised MD5 key has 16 bytes, less than a block.
@@ -79,13 +76,14 @@ impl Mac {
             block.iter_mut().zip(key).for_each(|(byte, key)| *byte ^= key);
             Md5::new_with_prefix(block.as_slice())
         };
-        Self::Md5 { inner: padded(0x36), outer: padded(0x5c) }
+        Self::Md5(Box::new([padded(0x36), padded(0x5c)]))
     }
 
     /// Puts the digest of `message` into `out`; returns its length.
     pub(super) fn sign(&self, message: &[u8], out: &mut [u8; 48]) -> usize {
         match self {
-            Self::Md5 { inner, outer } => {
+            Self::Md5(states) => {
+                let [inner, outer] = &**states;
                 let mut outer = outer.clone();
                 outer.update(inner.clone().chain_update(message).finalize());
                 out[..12].copy_from_slice(&outer.finalize()[..12]);

@@ -274,7 +274,11 @@ impl<'l> Walker<'l> {
             }
             return;
         }
-        let cut = pdu.varbinds.was_cut();
+        self.judge(plan, length, count, broken, pdu.varbinds.was_cut());
+    }
+
+    /// Draws the conclusions from an answer with `count` rows.
+    fn judge(&mut self, plan: &Plan, length: usize, count: usize, broken: bool, cut: bool) {
         if cut || broken {
             self.walk.note(if cut { Quirk::Truncated } else { Quirk::Garbage });
             self.retreat(plan);
@@ -316,17 +320,12 @@ impl<'l> Walker<'l> {
         if run.done {
             return;
         }
-        match item.value {
-            ValueRef::EndOfMibView => {
-                run.done = true;
-                return;
-            }
-            ValueRef::NoSuchObject | ValueRef::NoSuchInstance => {
-                run.done = true;
+        if item.value.is_exception() {
+            run.done = true;
+            if item.value != ValueRef::EndOfMibView {
                 self.walk.note(Quirk::ExceptionInWalk);
-                return;
             }
-            _ => {}
+            return;
         }
         let (inside, onward) = (run.holds(item.oid), item.oid > run.last.as_ref());
         match (inside, onward) {

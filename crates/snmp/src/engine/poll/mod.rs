@@ -2,13 +2,14 @@
 //! A reply costs no allocation and no task switch; one thread polls a hundred thousand devices.
 
 mod prepared;
+mod secure;
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
 pub use self::prepared::Prepared;
-use self::prepared::{Secure, Session};
+use self::secure::Step;
 use super::core::{Core, Failure, MOST_SLOTS};
 use super::pacer::Pacer;
 use crate::error::Error;
@@ -16,7 +17,7 @@ use crate::message::{Body, MessageRef};
 use crate::pdu::PduRef;
 use crate::responder::is_passing;
 use crate::socket::{BATCH, Inbox, Options, Outbox, Port, Refused};
-use crate::usm::{AuthFailure, Clock, Envelope, Memory, Opened, open};
+use crate::usm::Memory;
 
 /// How a poller is set up.
 #[derive(Clone, Copy, Debug)]
@@ -68,9 +69,6 @@ struct Job {
     discovers: bool,
 }
 
-/// Discovery, another clock and another engine, each once; then it is enough.
-const MOST_STEPS: u8 = 3;
-
 impl Job {
     fn mark(self) -> u64 {
         (self.place as u64) << 8 | u64::from(self.steps) << 1 | u64::from(self.discovers)
@@ -79,15 +77,6 @@ impl Job {
     fn of(mark: u64) -> Self {
         Self { place: (mark >> 8) as usize, steps: (mark as u8) >> 1, discovers: mark & 1 != 0 }
     }
-}
-
-/// What came of an answer of v3.
-enum Step {
-    /// The PDU lies in the clear.
-    Open(Envelope),
-    /// Ask once more.
-    Again,
-    Failed(Error),
 }
 
 impl Poller {
@@ -208,29 +197,25 @@ impl Poller {
             let Some((number, message)) = self.core.accept(micros, item.from, item.bytes) else { continue };
             let job = Job::of(self.core.mark(number));
             let request = &requests[job.place];
-            ended += 1;
             match (message, &request.secure) {
-                (MessageRef::Community(message), None) => match &message.body {
-                    Body::Pdu(pdu) => visit(job.place, Ok(pdu)),
-                    Body::TrapV1(_) => {}
-                },
-                (MessageRef::V3(_), Some(secure)) => match step(&self.memory, request, secure, job, item.bytes, now) {
-                    Step::Open(envelope) => match envelope.scoped(item.bytes) {
-                        Ok(scoped) => visit(job.place, Ok(&scoped.pdu)),
-                        Err(source) => {
-                            visit(job.place, Err(Error::Malformed { target: request.address, source }));
-                        }
-                    },
-                    Step::Again => {
-                        self.again.push(Job { steps: job.steps + 1, ..job });
-                        ended -= 1;
+                (MessageRef::Community(message), None) => {
+                    if let Body::Pdu(pdu) = &message.body {
+                        visit(job.place, Ok(pdu));
                     }
-                    Step::Failed(error) => visit(job.place, Err(error)),
-                },
+                }
+                (MessageRef::V3(_), Some(secure)) => {
+                    match secure.step(&self.memory, request.address, job, item.bytes, now) {
+                        Ok(Step::Open(pdu)) => visit(job.place, Ok(&pdu)),
+                        Ok(Step::Again) => self.again.push(Job { steps: job.steps + 1, ..job }),
+                        Err(error) => visit(job.place, Err(error)),
+                    }
+                }
                 _ => visit(job.place, Err(other_version(request.address))),
             }
+            ended += 1;
             self.core.release(number);
         }
+        ended -= self.again.len();
         while let Some(job) = self.again.pop() {
             self.submit(requests, job, now);
         }
@@ -284,48 +269,6 @@ impl Poller {
             self.core.refused(refused.target, &mut self.ended);
         }
         self.report(requests, visit)
-    }
-}
-
-/// Takes an answer of v3: learns who is there, follows the clock, or opens the PDU in place.
-fn step(memory: &Memory, request: &Prepared, secure: &Secure, job: Job, datagram: &mut [u8], now: Instant) -> Step {
-    let target = request.address;
-    let refused = |reason| Step::Failed(Error::Auth { target, reason });
-    let malformed = |source| Step::Failed(Error::Malformed { target, source });
-    let envelope = match Envelope::parse(datagram) {
-        Ok(envelope) => envelope,
-        Err(source) => return malformed(source),
-    };
-    let mut place = secure.session.lock();
-    let renew =
-        |clock: Clock| memory.keys(&secure.user, &clock.engine_id).map(|keys| Session { clock, keys }).map_err(refused);
-    let Some(session) = place.as_mut().filter(|_| !job.discovers) else {
-        if envelope.engine_id.is_empty() || job.steps >= MOST_STEPS {
-            return refused(AuthFailure::UnknownEngine);
-        }
-        return match renew(Clock::of(&envelope, now)) {
-            Ok(session) => {
-                *place = Some(session);
-                Step::Again
-            }
-            Err(step) => step,
-        };
-    };
-    let user = secure.user.user.as_bytes();
-    match open(datagram, &envelope, &session.keys, &mut session.clock, user, now) {
-        Ok(Opened::Response) => Step::Open(envelope),
-        Ok(Opened::OtherTime) if job.steps < MOST_STEPS => Step::Again,
-        Ok(Opened::OtherTime) => refused(AuthFailure::NotInTimeWindow),
-        Ok(Opened::OtherEngine) if job.steps < MOST_STEPS => match renew(session.clock.clone()) {
-            Ok(renewed) => {
-                *session = renewed;
-                Step::Again
-            }
-            Err(step) => step,
-        },
-        Ok(Opened::OtherEngine) => refused(AuthFailure::UnknownEngine),
-        Err(crate::usm::Failure::Auth(reason)) => refused(reason),
-        Err(crate::usm::Failure::Malformed(source)) => malformed(source),
     }
 }
 
