@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::bench::role::Role;
+
 /// Finds, reads and watches printers of every maker.
 #[derive(Parser, Debug)]
 #[command(name = "platen", version, max_term_width = 100, arg_required_else_help = true)]
@@ -43,6 +45,9 @@ pub enum Command {
     Doctor(DoctorArgs),
     /// Measure, with a peer in the same run
     Bench(BenchArgs),
+    /// What `bench` runs in processes of their own
+    #[command(name = "bench-run", hide = true, subcommand)]
+    BenchRun(Role),
     /// Work on device profiles
     #[command(subcommand)]
     Profile(ProfileCommand),
@@ -92,7 +97,6 @@ pub struct SnmpArgs {
 
 /// Authentication algorithms of RFC 3414 and RFC 7860.
 #[derive(ValueEnum, Clone, Copy, Debug)]
-#[expect(missing_docs, reason = "the names are the algorithms")]
 pub enum AuthAlgorithm {
     Md5,
     Sha1,
@@ -104,7 +108,6 @@ pub enum AuthAlgorithm {
 
 /// Privacy algorithms of RFC 3414, RFC 3826 and the AES-192/256 extensions.
 #[derive(ValueEnum, Clone, Copy, Debug)]
-#[expect(missing_docs, reason = "the names are the algorithms")]
 pub enum PrivAlgorithm {
     Des,
     Aes128,
@@ -350,13 +353,16 @@ pub struct DoctorArgs {
 
 /// `platen bench`
 #[derive(Args, Debug)]
-#[command(after_help = "Examples:\n  platen bench list\n  platen bench web-lists --quick")]
+#[command(after_help = "Examples:\n  platen bench list\n  platen bench snmp-poll --quick\n  platen bench snmp-discover --json")]
 pub struct BenchArgs {
     /// Name of the benchmark, or `list`
     pub name: String,
     /// End within 60 seconds; less certain figures
     #[arg(long)]
     pub quick: bool,
+    /// Share of the full size, for tests of the benchmarks
+    #[arg(long, default_value_t = 1.0, hide = true)]
+    pub scale: f64,
 }
 
 /// `platen profile`

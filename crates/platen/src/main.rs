@@ -1,6 +1,7 @@
 //! The binary: command tree, configuration, logging, clock; start-up and shutdown as prose.
 //! `cli` says what can be asked, `commands/` does it, `printer` says what came of it.
 
+mod bench;
 mod cli;
 mod clock;
 mod commands;
@@ -57,7 +58,8 @@ async fn run(command: Command, printer: Printer) -> anyhow::Result<Exit> {
         Command::Demo(args) => commands::demo::run(args, printer).await,
         Command::Admin(command) => commands::admin::run(command, printer).await,
         Command::Doctor(args) => commands::doctor::run(args, printer).await,
-        Command::Bench(args) => commands::bench::run(&args, printer),
+        Command::Bench(args) => bench::run(args, printer).await,
+        Command::BenchRun(role) => bench::role::run(role).await,
         Command::Profile(command) => commands::profile::run(command, printer),
         Command::Config(command) => commands::configuration::run(command, printer),
         Command::Completion { shell } => Ok(commands::completion::run(shell)),

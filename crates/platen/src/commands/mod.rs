@@ -2,7 +2,6 @@
 
 pub mod admin;
 pub mod agent;
-pub mod bench;
 pub mod completion;
 pub mod configuration;
 pub mod demo;

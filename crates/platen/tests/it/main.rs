@@ -1,6 +1,8 @@
 //! The binary as its users run it: real processes, real sockets on loopback, both databases.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed, and says where")]
 mod api;
+mod bench;
 mod command_line;
 mod databases;
 mod kill;

@@ -1,0 +1,35 @@
+//! The benchmarks that this build can run.
+
+use anyhow::Result;
+
+use super::outcome::Outcome;
+use super::scene::Scene;
+use super::{discover, poll, simulator, walk, web};
+
+/// One benchmark.
+pub(super) struct Benchmark {
+    /// Its name in contracts.md.
+    pub(super) name: &'static str,
+    /// What it measures, in a line.
+    pub(super) about: &'static str,
+    /// Runs it; blocks its thread.
+    pub(super) run: fn(&Scene) -> Result<Outcome>,
+}
+
+/// All of them, in the order of `platen bench list`.
+pub(super) const ALL: &[Benchmark] = &[
+    Benchmark {
+        name: "snmp-poll",
+        about: "GETs of 8 objects a CPU-second of the client; async-snmp, libsnmp, snmpget",
+        run: poll::run,
+    },
+    Benchmark { name: "snmp-walk", about: "devices walked a second; snmpbulkwalk one by one", run: walk::run },
+    Benchmark { name: "snmp-discover", about: "addresses looked at a second; onesixtyone, nmap", run: discover::run },
+    Benchmark { name: "vmfp", about: "answers a CPU-second of a virtual device; snmpsim", run: simulator::run },
+    Benchmark { name: "web-lists", about: "milliseconds a page of the device list over the API", run: web::run },
+];
+
+/// The benchmark of that name.
+pub(super) fn find(name: &str) -> Option<&'static Benchmark> {
+    ALL.iter().find(|one| one.name == name)
+}

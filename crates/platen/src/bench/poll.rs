@@ -1,0 +1,140 @@
+//! `snmp-poll` (M2): the same 8-object GETs from many devices, by us, by a library of our own kind, by libsnmp with
+//! requests in parallel, and by a process a poll.
+
+use std::ffi::OsString;
+use std::fmt::Write;
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+
+use super::contest::{Contender, Title, hold};
+use super::outcome::{Better, Outcome, Sample, median, round};
+use super::peer;
+use super::process::{Core, Load, LoadPlan, Measured, Model, line, measure, role};
+use super::role::{EIGHT, Polled};
+use super::scene::Scene;
+
+const BASE: Ipv4Addr = Ipv4Addr::new(127, 101, 0, 1);
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// How many polls each side makes.
+struct Size {
+    devices: u32,
+    rounds: u32,
+    /// For peers that are slower by far.
+    processes: u32,
+}
+
+pub(super) fn run(scene: &Scene) -> Result<Outcome> {
+    let size = Size {
+        devices: scene.effort.size(1_000, 1_000, 20),
+        rounds: scene.effort.size(300, 100, 2),
+        processes: scene.effort.size(300, 100, 5),
+    };
+    let load = Load::start(scene, &LoadPlan::of(&Model::Profile("sharp-colour-a3"), size.devices, BASE))?;
+    // The devices are born on their first answer, which must not be charged to who asks first.
+    let all = u64::from(size.devices);
+    let birth = ours(&Size { rounds: 1, ..size }, load.port, "poller")?;
+    let polled: Polled = measure(scene, Core::Tested, &birth, LIMIT)?.json()?;
+    ensure!(polled.done == all, "{} of {all} devices answered", polled.done);
+    let mut notes = vec![format!("{} devices, {} polls a run", size.devices, size.devices * size.rounds)];
+    let mut walls = Vec::new();
+    let contenders = contenders(scene, &size, load.port, &mut notes, &mut walls)?;
+    let title = Title { name: "snmp-poll", unit: "8-object GETs a CPU-second", better: Better::More };
+    let mut outcome = hold(scene, &title, contenders)?;
+    outcome.notes.extend(notes);
+    walls.sort_by(f64::total_cmp);
+    outcome.detail("polls_a_second", round(median(&walls)));
+    engine_too(scene, &size, load.port, &mut outcome)?;
+    Ok(outcome)
+}
+
+fn contenders<'a>(
+    scene: &'a Scene,
+    size: &Size,
+    port: u16,
+    notes: &mut Vec<String>,
+    walls: &'a mut Vec<f64>,
+) -> Result<Vec<Contender<'a>>> {
+    let polls = u64::from(size.devices) * u64::from(size.rounds);
+    let value = move |measured: &Measured| whole(measured, polls);
+    let mut all = vec![Contender::program(scene, "platen", ours(size, port, "poller")?, LIMIT, move |measured| {
+        walls.push(polls as f64 / measured.usage.wall_s);
+        whole(measured, polls)
+    })];
+    let common = |window: u32| {
+        let words = [size.devices, u32::from(port), size.rounds, window].map(|number| number.to_string());
+        let words = [BASE.to_string()].into_iter().chain(words);
+        line(words.chain(EIGHT.map(str::to_owned)))
+    };
+    match peer::async_snmp() {
+        Ok(program) => {
+            let words = [vec![program, "poll".into()], common(256)].concat();
+            all.push(Contender::program(scene, "async-snmp 0.18", words, LIMIT, value));
+        }
+        Err(missing) => notes.push(missing),
+    }
+    match peer::libsnmp(scene) {
+        Ok(program) => {
+            let words = [vec![program], common(64)].concat();
+            all.push(Contender::program(scene, "libsnmp asynchronous", words, LIMIT, value));
+        }
+        Err(missing) => notes.push(missing),
+    }
+    match (peer::installed("snmpget", "apt install snmp"), peer::installed("xargs", "apt install findutils")) {
+        (Ok(snmpget), Ok(xargs)) => {
+            let words = a_process_each(scene, size.processes.min(size.devices), port, xargs, snmpget)?;
+            let asked = f64::from(size.processes.min(size.devices));
+            all.push(Contender::program(scene, "snmpget a process", words, LIMIT, move |measured| {
+                let lines = measured.output.lines().filter(|line| line.contains(" ")).count() as f64;
+                ensure!(lines >= asked * EIGHT.len() as f64, "snmpget read {lines} objects of {asked} devices");
+                Ok(asked / measured.usage.cpu_s)
+            }));
+        }
+        (snmpget, xargs) => notes.extend([snmpget.err(), xargs.err()].into_iter().flatten()),
+    }
+    Ok(all)
+}
+
+fn whole(measured: &Measured, polls: u64) -> Result<f64> {
+    let polled: Polled = measured.json()?;
+    ensure!(polled.done == polls, "{} of {polls} polls were answered in whole", polled.done);
+    Ok(polled.done as f64 / measured.usage.cpu_s.max(1e-6))
+}
+
+fn ours(size: &Size, port: u16, by: &str) -> Result<Vec<OsString>> {
+    let numbers = [size.devices, u32::from(port), size.rounds].map(|number| number.to_string());
+    let [devices, port, rounds] = &numbers;
+    let base = BASE.to_string();
+    role(["poll", "--base", &base, "--count", devices, "--port", port, "--rounds", rounds, "--by", by])
+}
+
+/// `xargs` starts one after the other with next to no cost of its own.
+fn a_process_each(scene: &Scene, devices: u32, port: u16, xargs: OsString, snmpget: OsString) -> Result<Vec<OsString>> {
+    let list = scene.path("snmpget.list");
+    std::fs::write(&list, addresses(BASE, devices, port))?;
+    let mut words = vec![xargs, "-a".into(), list.into_os_string(), "-I{}".into(), snmpget];
+    words.extend(line(["-v2c", "-c", "public", "-Onq", "-m", "", "{}"]));
+    words.extend(line(EIGHT));
+    Ok(words)
+}
+
+/// `ADDRESS:PORT` a line.
+pub(super) fn addresses(base: Ipv4Addr, count: u32, port: u16) -> String {
+    (0..count).fold(String::new(), |mut text, place| {
+        // Writing into a text cannot fail.
+        let _ = writeln!(text, "{}:{port}", Ipv4Addr::from(u32::from(base) + place));
+        text
+    })
+}
+
+/// The same by the futures that readers of devices use.
+fn engine_too(scene: &Scene, size: &Size, port: u16, outcome: &mut Outcome) -> Result<()> {
+    let polls = u64::from(size.devices) * u64::from(size.rounds);
+    scene.say("snmp-poll: futures");
+    let measured = measure(scene, Core::Tested, &ours(size, port, "engine")?, LIMIT)?;
+    let sample = Sample { value: whole(&measured, polls)?, ..Sample::default() };
+    outcome.detail("futures_polls_a_cpu_second", round(sample.value));
+    Ok(())
+}

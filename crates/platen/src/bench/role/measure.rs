@@ -1,0 +1,149 @@
+//! Runs one program and reports its processor time (children's getrusage), memory and duration. It is ended by its
+//! process id at a limit, or when standard input closes.
+
+use std::ffi::OsString;
+use std::fs::File;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use clap::Args;
+use serde::{Deserialize, Serialize};
+
+use super::{leave, until_closed};
+use crate::exit::Exit;
+
+/// `platen bench-run measure`
+#[derive(Args, Debug)]
+pub struct MeasureArgs {
+    /// Seconds after which it is ended
+    #[arg(long)]
+    pub limit: f64,
+    /// Where its standard output and errors go
+    #[arg(long)]
+    pub output: PathBuf,
+    /// Where the report goes
+    #[arg(long)]
+    pub report: Option<PathBuf>,
+    /// Where its process id goes
+    #[arg(long)]
+    pub pid_file: Option<PathBuf>,
+    /// Program and arguments
+    #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
+    pub command: Vec<OsString>,
+}
+
+/// What a program cost.
+#[derive(Serialize, Deserialize, Debug, Clone, Copy)]
+pub(in crate::bench) struct Usage {
+    pub(in crate::bench) wall_s: f64,
+    /// User and system, the program's children included.
+    pub(in crate::bench) cpu_s: f64,
+    /// Most resident memory, the program's children included.
+    pub(in crate::bench) rss_mb: f64,
+    /// Exit status, if it ended by itself.
+    pub(in crate::bench) code: Option<i32>,
+    pub(in crate::bench) timed_out: bool,
+}
+
+pub(super) fn run(args: &MeasureArgs) -> Result<Exit> {
+    let (program, arguments) = args.command.split_first().context("no program to measure")?;
+    let output = File::create(&args.output).context("cannot write the output")?;
+    let start = Instant::now();
+    let mut command = Command::new(program);
+    command.args(arguments).stdin(Stdio::null()).stdout(output.try_clone()?).stderr(output);
+    let mut child = command.spawn().with_context(|| format!("{} does not start", program.to_string_lossy()))?;
+    if let Some(path) = &args.pid_file {
+        leave(path, &child.id())?;
+    }
+    let watch = Watch::begin(child.id(), Duration::try_from_secs_f64(args.limit).unwrap_or(Duration::from_secs(60)));
+    let status = child.wait()?;
+    let wall_s = start.elapsed().as_secs_f64();
+    let (rss_mb, timed_out) = watch.end();
+    let usage = Usage { wall_s, cpu_s: cpu_of_children(), rss_mb, code: status.code(), timed_out };
+    if let Some(path) = &args.report {
+        leave(path, &usage)?;
+    }
+    Ok(Exit::Success)
+}
+
+/// Looks at the memory of a process and ends it when its time is over.
+struct Watch {
+    over: Arc<AtomicBool>,
+    looking: std::thread::JoinHandle<(f64, bool)>,
+}
+
+impl Watch {
+    fn begin(pid: u32, limit: Duration) -> Self {
+        let over = Arc::new(AtomicBool::new(false));
+        let closed = Arc::new(AtomicBool::new(false));
+        let (done, shut) = (Arc::clone(&over), Arc::clone(&closed));
+        std::thread::spawn(move || {
+            until_closed();
+            shut.store(true, Ordering::Release);
+        });
+        let looking = std::thread::spawn(move || {
+            let (start, mut most, mut timed_out) = (Instant::now(), 0f64, false);
+            while !done.load(Ordering::Acquire) {
+                most = most.max(tree_mb(pid));
+                if closed.load(Ordering::Acquire) || start.elapsed() > limit {
+                    timed_out = true;
+                    kill(pid);
+                }
+                std::thread::park_timeout(Duration::from_millis(20));
+            }
+            (most, timed_out)
+        });
+        Self { over, looking }
+    }
+
+    /// Most memory in MB, and whether it had to be ended.
+    fn end(self) -> (f64, bool) {
+        self.over.store(true, Ordering::Release);
+        self.looking.thread().unpark();
+        self.looking.join().unwrap_or((0.0, false))
+    }
+}
+
+/// Most resident memory of a process so far, in MB.
+pub(in crate::bench) fn peak_mb(pid: u32) -> Option<f64> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.trim().strip_suffix("kB")?.trim().parse::<f64>().ok().map(|kilobytes| kilobytes / 1_024.0)
+}
+
+/// A process and its children at this moment.
+fn tree_mb(pid: u32) -> f64 {
+    let children = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
+    let children = children.split_whitespace().filter_map(|child| child.parse().ok());
+    peak_mb(pid).unwrap_or(0.0) + children.filter_map(peak_mb).sum::<f64>()
+}
+
+#[cfg(unix)]
+fn cpu_of_children() -> f64 {
+    use nix::sys::resource::{UsageWho, getrusage};
+    use nix::sys::time::TimeValLike;
+    getrusage(UsageWho::RUSAGE_CHILDREN).map_or(0.0, |usage| {
+        let micros = usage.user_time().num_microseconds() + usage.system_time().num_microseconds();
+        micros as f64 / 1e6
+    })
+}
+
+#[cfg(not(unix))]
+fn cpu_of_children() -> f64 {
+    0.0
+}
+
+#[cfg(unix)]
+fn kill(pid: u32) {
+    use nix::sys::signal::{Signal, kill};
+    if let Ok(pid) = i32::try_from(pid) {
+        let _ = kill(nix::unistd::Pid::from_raw(pid), Signal::SIGKILL);
+    }
+}
+
+#[cfg(not(unix))]
+fn kill(_pid: u32) {}

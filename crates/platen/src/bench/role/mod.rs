@@ -1,0 +1,102 @@
+//! The programs that a benchmark runs in processes of their own: loads, our side as it is measured, and the one that
+//! measures. Hidden behind `platen bench-run`; each prints one line of JSON or writes a file.
+
+mod blast;
+mod load;
+mod measure;
+mod poll;
+mod sweep;
+mod walk;
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
+
+use anyhow::Result;
+use clap::{Args, Subcommand};
+use serde::{Deserialize, Serialize};
+
+use crate::exit::Exit;
+
+pub(super) use self::blast::Blasted;
+pub(super) use self::load::Loaded;
+pub(super) use self::measure::{Usage, peak_mb};
+pub(super) use self::poll::{EIGHT, Polled};
+pub(super) use self::sweep::Swept;
+pub(super) use self::walk::Walked;
+
+/// One role.
+#[derive(Subcommand, Debug)]
+pub enum Role {
+    /// Run a program and report what it cost
+    Measure(measure::MeasureArgs),
+    /// Virtual devices until standard input closes
+    Load(load::LoadArgs),
+    /// Poll devices
+    Poll(poll::PollArgs),
+    /// Walk devices
+    Walk(walk::WalkArgs),
+    /// Discover devices
+    Sweep(sweep::SweepArgs),
+    /// Ask one device as fast as it answers
+    Blast(blast::BlastArgs),
+}
+
+/// Devices at successive addresses.
+#[derive(Args, Debug, Clone, Copy)]
+pub struct Range {
+    /// First address
+    #[arg(long)]
+    pub base: Ipv4Addr,
+    /// How many
+    #[arg(long)]
+    pub count: u32,
+    /// UDP port
+    #[arg(long)]
+    pub port: u16,
+}
+
+impl Range {
+    fn addresses(self) -> impl Iterator<Item = SocketAddr> {
+        let base = u32::from(self.base);
+        (0..self.count).map(move |place| SocketAddr::from((Ipv4Addr::from(base.wrapping_add(place)), self.port)))
+    }
+}
+
+/// What a role that works through devices prints.
+#[derive(Serialize, Deserialize, Debug, Clone, Copy)]
+pub(super) struct Done {
+    /// Whole answers.
+    pub(super) done: u64,
+    /// Without an answer, or with a part of it.
+    pub(super) failed: u64,
+}
+
+/// Plays it.
+pub async fn run(role: Role) -> Result<Exit> {
+    match role {
+        Role::Measure(args) => measure::run(&args),
+        Role::Load(args) => load::run(args).await,
+        Role::Poll(args) => poll::run(args).await,
+        Role::Walk(args) => walk::run(args).await,
+        Role::Sweep(args) => sweep::run(args).await,
+        Role::Blast(args) => blast::run(&args),
+    }
+}
+
+fn print<T: Serialize>(value: &T) -> Result<Exit> {
+    use std::io::Write;
+    let mut out = std::io::stdout().lock();
+    serde_json::to_writer(&mut out, value)?;
+    writeln!(out)?;
+    Ok(Exit::Success)
+}
+
+/// Writes beside and renames, so that a reader sees all of it.
+fn leave<T: Serialize>(path: &Path, value: &T) -> Result<()> {
+    crate::ready::write(path, value)
+}
+
+/// Returns when standard input closes, which it does when the benchmark ends in any way.
+fn until_closed() {
+    drop(std::io::copy(&mut std::io::stdin().lock(), &mut std::io::sink()));
+}

@@ -1,0 +1,74 @@
+//! `snmp-walk` (M3): all objects of many devices, by us in parallel and by `snmpbulkwalk` one after the other.
+
+use std::cell::Cell;
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+
+use super::contest::{Contender, Title, hold};
+use super::outcome::{Better, Outcome, round};
+use super::peer;
+use super::poll::addresses;
+use super::process::{Core, Load, LoadPlan, Model, line, measure, role};
+use super::role::Walked;
+use super::scene::Scene;
+
+const BASE: Ipv4Addr = Ipv4Addr::new(127, 102, 0, 1);
+const LIMIT: Duration = Duration::from_secs(240);
+
+pub(super) fn run(scene: &Scene) -> Result<Outcome> {
+    let devices = scene.effort.size(1_000, 200, 5);
+    let model = Model::large();
+    let load = Load::start(scene, &LoadPlan::of(&model, devices, BASE))?;
+    let ours = ours(devices, load.port)?;
+    measure(scene, Core::Tested, &ours, LIMIT)?;
+    let mut notes = vec![format!("{devices} devices a run, each {}", model.name())];
+    let (last, cpu) = (Cell::new(Walked::default()), Cell::new(0.0));
+    let mut all = vec![Contender::program(scene, "platen", ours, LIMIT, |measured| {
+        let walked: Walked = measured.json()?;
+        ensure!(walked.done == u64::from(devices), "{} of {devices} walks came to their end", walked.done);
+        last.set(walked);
+        cpu.set(measured.usage.cpu_s);
+        Ok(walked.done as f64 / measured.usage.wall_s)
+    })];
+    match (peer::installed("snmpbulkwalk", "apt install snmp"), peer::installed("xargs", "apt install findutils")) {
+        (Ok(program), Ok(xargs)) => {
+            let list = scene.path("walk.list");
+            std::fs::write(&list, addresses(BASE, devices, load.port))?;
+            let mut words = vec![xargs, "-a".into(), list.into_os_string(), "-I{}".into(), program];
+            words.extend(line(["-v2c", "-c", "public", "-Cr50", "-Onq", "-m", "", "{}", ".1.3"]));
+            all.push(Contender::program(scene, "snmpbulkwalk a process", words, LIMIT, |measured| {
+                let lines = measured.output.lines().count() as u64;
+                ensure!(lines >= last.get().rows, "it read {lines} lines where we read {} objects", last.get().rows);
+                Ok(f64::from(devices) / measured.usage.wall_s)
+            }));
+        }
+        (program, xargs) => notes.extend([program.err(), xargs.err()].into_iter().flatten()),
+    }
+    match peer::async_snmp() {
+        Ok(program) => {
+            let numbers = [devices, u32::from(load.port), 1, 64].map(|number| number.to_string());
+            let words = [vec![program, "walk".into(), BASE.to_string().into()], line(numbers), line(["1.3"])].concat();
+            all.push(Contender::program(scene, "async-snmp 0.18", words, LIMIT, |measured| {
+                let walked: super::role::Polled = measured.json()?;
+                ensure!(walked.done == u64::from(devices), "{} of {devices} walks came to their end", walked.done);
+                Ok(f64::from(devices) / measured.usage.wall_s)
+            }));
+        }
+        Err(missing) => notes.push(missing),
+    }
+    let title = Title { name: "snmp-walk", unit: "devices a second", better: Better::More };
+    let mut outcome = hold(scene, &title, all)?;
+    outcome.notes.extend(notes);
+    let walked = last.get();
+    let each = |number: u64| round(number as f64 / walked.done.max(1) as f64);
+    outcome.detail("objects_a_walk", each(walked.rows));
+    outcome.detail("requests_a_walk", each(walked.exchanges));
+    outcome.detail("cpu_us_a_walk", round(cpu.get() * 1e6 / walked.done.max(1) as f64));
+    Ok(outcome)
+}
+
+fn ours(devices: u32, port: u16) -> Result<Vec<std::ffi::OsString>> {
+    role(["walk", "--base", &BASE.to_string(), "--count", &devices.to_string(), "--port", &port.to_string()])
+}
