@@ -220,9 +220,11 @@ impl Scan {
         self.echo = Some((pass, Bits::new(self.addresses.len())));
         self.pass(pass, |scan| {
             let index = order.find(|index| {
-                let fits = if engines { scan.engines.get(*index) } else { scan.systems.get(*index) };
-                seen += u64::from(fits);
-                fits && seen % stride == 0
+                if !(if engines { &scan.engines } else { &scan.systems }).get(*index) {
+                    return false;
+                }
+                seen += 1;
+                seen % stride == 0
             })?;
             asked += 1;
             Some(index)
@@ -352,7 +354,9 @@ impl Scan {
             return;
         }
         let fresh = self.settled.set(index);
-        self.heard += u64::from(fresh);
+        if fresh {
+            self.heard += 1;
+        }
         match said {
             Said::System { version, credential, sys_object_id, sys_descr } => {
                 if pass == 0 {
