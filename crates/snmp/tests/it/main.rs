@@ -9,6 +9,7 @@ mod courtesy;
 mod netsnmp;
 mod partial_replies;
 mod poll_rate;
+mod rates;
 mod recordings;
 mod sweep;
 mod trap;

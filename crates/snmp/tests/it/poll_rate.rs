@@ -79,7 +79,7 @@ fn any() -> SocketAddr {
 }
 
 /// Time this thread has spent on a processor.
-fn cpu() -> Option<Duration> {
+pub fn cpu() -> Option<Duration> {
     let text = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
     text.split(' ').next()?.parse().ok().map(Duration::from_nanos)
 }

@@ -7,7 +7,7 @@ use snmp::{Oid, Value, WalkLimits};
 
 use crate::agents::{ALL, Table, engine, honest, oid, target};
 
-fn folder() -> Option<PathBuf> {
+pub fn folder() -> Option<PathBuf> {
     let shared = std::env::var_os("PLATEN_SHARED")
         .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared"), PathBuf::from);
     let folder = shared.join("recordings/walks");
@@ -44,7 +44,7 @@ fn row(line: &str) -> Option<(Oid, Value)> {
     Some((oid, value))
 }
 
-fn load(path: &PathBuf) -> Table {
+pub fn load(path: &PathBuf) -> Table {
     let bytes = std::fs::read(path).unwrap();
     Table::of(String::from_utf8_lossy(&bytes).lines().filter_map(row))
 }
