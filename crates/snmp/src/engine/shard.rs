@@ -17,7 +17,7 @@ use tokio::sync::Notify;
 use super::core::{Core, Failure, Patience, Token};
 use super::pacer::Pacer;
 use crate::responder::is_passing;
-use crate::socket::{BATCH, Inbox, Options, Outbox, Port, incoming};
+use crate::socket::{BATCH, Batch, Inbox, Options, Outbox, Port, incoming};
 use crate::usm::Memory;
 
 /// Sleep of a shard that has nothing to wait for.
@@ -118,8 +118,13 @@ impl Shard {
         }
         // A few batches, then the others get their turn.
         for _ in 0..4 {
-            match watch.try_io(Interest::READABLE, || self.port.receive(&mut rim.inbox)) {
-                Ok(()) => self.deliver(&mut rim.inbox),
+            match self.port.receive_watched(watch, &mut rim.inbox) {
+                Ok(batch) => {
+                    self.deliver(&mut rim.inbox);
+                    if batch == Batch::Last {
+                        return;
+                    }
+                }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
                 Err(error) if is_passing(&error) => {}
                 Err(error) => {

@@ -63,7 +63,7 @@ pub(super) fn wait(socket: &UdpSocket, most: Duration) {
 
 pub(super) fn receive(socket: &UdpSocket, inbox: &mut Inbox) -> io::Result<()> {
     let mut names = [Name::EMPTY; BATCH];
-    let mut controls = [Control { bytes: [0; 128] }; BATCH];
+    let mut controls = [[0u64; 6]; BATCH];
     let mut slices = [libc::iovec { iov_base: ptr::null_mut(), iov_len: 0 }; BATCH];
     let mut messages = [libc::mmsghdr { msg_hdr: empty_message(), msg_len: 0 }; BATCH];
     for (place, message) in messages.iter_mut().enumerate() {
@@ -74,8 +74,8 @@ pub(super) fn receive(socket: &UdpSocket, inbox: &mut Inbox) -> io::Result<()> {
         head.msg_namelen = names[place].bytes.len() as u32;
         head.msg_iov = &raw mut slices[place];
         head.msg_iovlen = 1;
-        head.msg_control = controls[place].bytes.as_mut_ptr().cast();
-        head.msg_controllen = controls[place].bytes.len() as _;
+        head.msg_control = controls[place].as_mut_ptr().cast();
+        head.msg_controllen = size_of_val(&controls[place]) as _;
     }
     // SAFETY: every pointer in `messages` points into an array above or into `inbox`, all of which outlive the call.
     let count = unsafe {
@@ -90,7 +90,8 @@ pub(super) fn receive(socket: &UdpSocket, inbox: &mut Inbox) -> io::Result<()> {
     let count = usize::try_from(count).map_err(|_| io::Error::last_os_error())?;
     inbox.count = 0;
     for ((name, control), (place, message)) in names.iter().zip(&controls).zip(messages[..count].iter().enumerate()) {
-        note(inbox, place, name, &control.bytes, message);
+        let control = control.map(u64::to_ne_bytes);
+        note(inbox, place, name, control.as_flattened(), message);
     }
     Ok(())
 }

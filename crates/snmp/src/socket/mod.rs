@@ -43,6 +43,13 @@ pub(crate) struct Port {
     single: bool,
 }
 
+/// Whether more datagrams may be waiting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Batch {
+    Full,
+    Last,
+}
+
 /// What the network said about a datagram sent earlier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Refused {
@@ -94,6 +101,18 @@ impl Port {
             return linux::receive(&self.socket, inbox);
         }
         portable::receive(&self.socket, inbox)
+    }
+
+    /// As [`Port::receive`], for a task that then waits on `watch`. A batch that is not full has emptied the socket:
+    /// saying so saves the call that would only find that out. What comes meanwhile wakes the task again.
+    pub(crate) fn receive_watched(&self, watch: &tokio::net::UdpSocket, inbox: &mut Inbox) -> io::Result<Batch> {
+        let mut outcome = Ok(());
+        let _ = watch.try_io(Interest::READABLE, || -> io::Result<()> {
+            outcome = self.receive(inbox);
+            if outcome.is_ok() && inbox.count == BATCH { Ok(()) } else { Err(io::ErrorKind::WouldBlock.into()) }
+        });
+        outcome?;
+        Ok(if inbox.count == BATCH { Batch::Full } else { Batch::Last })
     }
 
     /// Sends what waits in `outbox`; `WouldBlock` if the system takes no more for now.

@@ -18,7 +18,7 @@ use super::probe::{Probe, Probes, Said};
 use super::verify::{Clue, verify};
 use super::{Found, SweepConfig, SweepSummary};
 use crate::engine::{Engine, EngineConfig, Pacer};
-use crate::socket::{BATCH, Inbox, Options, Outbox, Port, incoming};
+use crate::socket::{BATCH, Batch, Inbox, Options, Outbox, Port, incoming};
 use crate::target::{Security, Version};
 
 /// Most addresses of one sweep.
@@ -328,11 +328,11 @@ impl Scan {
 
     fn take_in(&mut self) {
         for _ in 0..16 {
-            match self.watch.try_io(Interest::READABLE, || self.port.receive(&mut self.inbox)) {
-                Ok(()) => {}
+            let batch = match self.port.receive_watched(&self.watch, &mut self.inbox) {
+                Ok(batch) => batch,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
                 Err(_) => continue,
-            }
+            };
             for place in 0..self.inbox.len() {
                 let item = self.inbox.get(place);
                 let from = item.from;
@@ -342,6 +342,9 @@ impl Scan {
                 if let Some((pass, said)) = said.filter(|_| from.port() == self.config.port) {
                     self.hear(index, from, pass, said);
                 }
+            }
+            if batch == Batch::Last {
+                return;
             }
         }
     }

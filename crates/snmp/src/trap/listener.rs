@@ -54,8 +54,8 @@ impl Listener {
         let (mut inbox, mut outbox, mut answer) = (Inbox::new(), Outbox::default(), Vec::new());
         loop {
             watch.ready(Interest::READABLE).await?;
-            match watch.try_io(Interest::READABLE, || self.port.receive(&mut inbox)) {
-                Ok(()) => {}
+            match self.port.receive_watched(&watch, &mut inbox) {
+                Ok(_) => {}
                 Err(error) if is_passing(&error) => continue,
                 Err(error) => return Err(error),
             }
