@@ -65,7 +65,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 fn secure(user: &str, auth: &str, privacy: &str) -> Result<Auth, Box<dyn Error>> {
     let keys = MasterKeys::new(AuthProtocol::Sha256, auth.as_bytes())?;
     let keys = keys.with_privacy(PrivProtocol::Aes256Blumenthal, privacy.as_bytes())?;
-    Ok(UsmConfig::new(user).with_master_keys(keys)?.into())
+    Ok(UsmConfig::new(user.to_owned()).with_master_keys(keys)?.into())
 }
 
 async fn ask(work: Rc<Work>) {

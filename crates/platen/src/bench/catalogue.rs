@@ -4,7 +4,7 @@ use anyhow::Result;
 
 use super::outcome::Outcome;
 use super::scene::Scene;
-use super::{discover, poll, simulator, walk, web};
+use super::{discover, poll, secure, simulator, walk, web};
 
 /// One benchmark.
 pub(super) struct Benchmark {
@@ -22,6 +22,11 @@ pub(super) const ALL: &[Benchmark] = &[
         name: "snmp-poll",
         about: "GETs of 8 objects a CPU-second of the client; async-snmp, libsnmp, snmpget",
         run: poll::run,
+    },
+    Benchmark {
+        name: "snmp-v3",
+        about: "the same by SNMPv3, SHA-256 and AES-256; async-snmp, snmpget",
+        run: secure::run,
     },
     Benchmark { name: "snmp-walk", about: "devices walked a second; snmpbulkwalk one by one", run: walk::run },
     Benchmark { name: "snmp-discover", about: "addresses looked at a second; onesixtyone, nmap", run: discover::run },

@@ -11,6 +11,7 @@ mod poll;
 mod process;
 pub mod role;
 mod scene;
+mod secure;
 mod simulator;
 mod walk;
 mod web;

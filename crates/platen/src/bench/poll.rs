@@ -18,6 +18,26 @@ use super::scene::Scene;
 const BASE: Ipv4Addr = Ipv4Addr::new(127, 101, 0, 1);
 const LIMIT: Duration = Duration::from_secs(60);
 
+/// As outcomes name it.
+pub(super) const ASYNC_SNMP: &str = "async-snmp 0.18";
+
+/// Where the time of the runs went: polls a second by the clock, microseconds outside the kernel a poll.
+#[derive(Default)]
+struct Split(Vec<(f64, f64)>);
+
+impl Split {
+    fn add(&mut self, measured: &Measured, polls: u64) {
+        let polls = polls as f64;
+        self.0.push((polls / measured.usage.wall_s, measured.usage.user_s * 1e6 / polls));
+    }
+
+    fn median(&self, part: impl Fn((f64, f64)) -> f64) -> f64 {
+        let mut values: Vec<f64> = self.0.iter().copied().map(part).collect();
+        values.sort_by(f64::total_cmp);
+        round(median(&values))
+    }
+}
+
 /// How many polls each side makes.
 struct Size {
     devices: u32,
@@ -39,13 +59,17 @@ pub(super) fn run(scene: &Scene) -> Result<Outcome> {
     let polled: Polled = measure(scene, Core::Tested, &birth, LIMIT)?.json()?;
     ensure!(polled.done == all, "{} of {all} devices answered", polled.done);
     let mut notes = vec![format!("{} devices, {} polls a run", size.devices, size.devices * size.rounds)];
-    let mut walls = Vec::new();
-    let contenders = contenders(scene, &size, load.port, &mut notes, &mut walls)?;
+    let mut ours = Split::default();
+    let mut theirs = Split::default();
+    let contenders = contenders(scene, &size, load.port, &mut notes, [&mut ours, &mut theirs])?;
     let title = Title { name: "snmp-poll", unit: "8-object GETs a CPU-second", better: Better::More };
     let mut outcome = hold(scene, &title, contenders)?;
     outcome.notes.extend(notes);
-    walls.sort_by(f64::total_cmp);
-    outcome.detail("polls_a_second", round(median(&walls)));
+    outcome.detail("polls_a_second", ours.median(|(wall, _)| wall));
+    outcome.detail("user_us_a_poll", ours.median(|(_, user)| user));
+    if outcome.peer.as_ref().is_some_and(|peer| peer.name.as_deref() == Some(ASYNC_SNMP)) {
+        outcome.detail("async_snmp_user_us_a_poll", theirs.median(|(_, user)| user));
+    }
     engine_too(scene, &size, load.port, &mut outcome)?;
     Ok(outcome)
 }
@@ -55,12 +79,12 @@ fn contenders<'a>(
     size: &Size,
     port: u16,
     notes: &mut Vec<String>,
-    walls: &'a mut Vec<f64>,
+    [split, other]: [&'a mut Split; 2],
 ) -> Result<Vec<Contender<'a>>> {
     let polls = u64::from(size.devices) * u64::from(size.rounds);
     let value = move |measured: &Measured| whole(measured, polls);
     let mut all = vec![Contender::program(scene, "platen", ours(size, port, "poller")?, LIMIT, move |measured| {
-        walls.push(polls as f64 / measured.usage.wall_s);
+        split.add(measured, polls);
         whole(measured, polls)
     })];
     let common = |window: u32| {
@@ -71,7 +95,10 @@ fn contenders<'a>(
     match peer::async_snmp() {
         Ok(program) => {
             let words = [vec![program, "poll".into()], common(256)].concat();
-            all.push(Contender::program(scene, "async-snmp 0.18", words, LIMIT, value));
+            all.push(Contender::program(scene, ASYNC_SNMP, words, LIMIT, move |measured| {
+                other.add(measured, polls);
+                whole(measured, polls)
+            }));
         }
         Err(missing) => notes.push(missing),
     }
@@ -97,7 +124,7 @@ fn contenders<'a>(
     Ok(all)
 }
 
-fn whole(measured: &Measured, polls: u64) -> Result<f64> {
+pub(super) fn whole(measured: &Measured, polls: u64) -> Result<f64> {
     let polled: Polled = measured.json()?;
     ensure!(polled.done == polls, "{} of {polls} polls were answered in whole", polled.done);
     Ok(polled.done as f64 / measured.usage.cpu_s.max(1e-6))

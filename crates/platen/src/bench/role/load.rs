@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use snmp::responder::{Responder, ResponderConfig};
 use vmfp::{Devices, FleetConfig, Line, Mood};
 
-use super::{leave, until_closed};
+use super::{leave, secure, until_closed};
 use crate::exit::Exit;
 
 /// `platen bench-run load`
@@ -34,6 +34,9 @@ pub struct LoadArgs {
     /// Share of datagrams lost on each way
     #[arg(long, default_value_t = 0.0)]
     pub loss: f64,
+    /// All devices are SNMPv3 engines with the objects of a poll
+    #[arg(long)]
+    pub v3: bool,
     /// Answer nothing; write when datagrams came
     #[arg(long)]
     pub stamps: Option<PathBuf>,
@@ -51,6 +54,9 @@ pub(in crate::bench) struct Loaded {
 pub(super) async fn run(args: LoadArgs) -> Result<Exit> {
     if let Some(path) = &args.stamps {
         return stamps(&args, path).await;
+    }
+    if args.v3 {
+        return secure::load(&args).await;
     }
     let devices = match args.walk {
         Some(file) => Devices::Walks(vec![file; args.devices as usize]),

@@ -42,6 +42,8 @@ pub(in crate::bench) struct Usage {
     pub(in crate::bench) wall_s: f64,
     /// User and system, the program's children included.
     pub(in crate::bench) cpu_s: f64,
+    /// The part of it outside the kernel.
+    pub(in crate::bench) user_s: f64,
     /// Most resident memory, the program's children included.
     pub(in crate::bench) rss_mb: f64,
     /// Exit status, if it ended by itself.
@@ -62,8 +64,12 @@ pub(super) fn run(args: &MeasureArgs) -> Result<Exit> {
     let watch = Watch::begin(child.id(), Duration::try_from_secs_f64(args.limit).unwrap_or(Duration::from_secs(60)));
     let status = child.wait()?;
     let wall_s = start.elapsed().as_secs_f64();
-    let (rss_mb, timed_out) = watch.end();
-    let usage = Usage { wall_s, cpu_s: cpu_of_children(), rss_mb, code: status.code(), timed_out };
+    let Some((rss_mb, timed_out)) = watch.end() else {
+        // The benchmark is gone; nobody reads a report.
+        return Ok(Exit::Failed);
+    };
+    let (user_s, system_s) = cpu_of_children();
+    let usage = Usage { wall_s, cpu_s: user_s + system_s, user_s, rss_mb, code: status.code(), timed_out };
     if let Some(path) = &args.report {
         leave(path, &usage)?;
     }
@@ -73,6 +79,7 @@ pub(super) fn run(args: &MeasureArgs) -> Result<Exit> {
 /// Looks at the memory of a process and ends it when its time is over.
 struct Watch {
     over: Arc<AtomicBool>,
+    closed: Arc<AtomicBool>,
     looking: std::thread::JoinHandle<(f64, bool)>,
 }
 
@@ -80,7 +87,7 @@ impl Watch {
     fn begin(pid: u32, limit: Duration) -> Self {
         let over = Arc::new(AtomicBool::new(false));
         let closed = Arc::new(AtomicBool::new(false));
-        let (done, shut) = (Arc::clone(&over), Arc::clone(&closed));
+        let (done, shut, gone) = (Arc::clone(&over), Arc::clone(&closed), Arc::clone(&closed));
         std::thread::spawn(move || {
             until_closed();
             shut.store(true, Ordering::Release);
@@ -89,7 +96,7 @@ impl Watch {
             let (start, mut most, mut timed_out) = (Instant::now(), 0f64, false);
             while !done.load(Ordering::Acquire) {
                 most = most.max(tree_mb(pid));
-                if closed.load(Ordering::Acquire) || start.elapsed() > limit {
+                if gone.load(Ordering::Acquire) || start.elapsed() > limit {
                     timed_out = true;
                     kill(pid);
                 }
@@ -97,14 +104,15 @@ impl Watch {
             }
             (most, timed_out)
         });
-        Self { over, looking }
+        Self { over, closed, looking }
     }
 
-    /// Most memory in MB, and whether it had to be ended.
-    fn end(self) -> (f64, bool) {
+    /// Most memory in MB, and whether it took too long; `None` if standard input was closed.
+    fn end(self) -> Option<(f64, bool)> {
         self.over.store(true, Ordering::Release);
         self.looking.thread().unpark();
-        self.looking.join().unwrap_or((0.0, false))
+        let seen = self.looking.join().unwrap_or((0.0, false));
+        (!self.closed.load(Ordering::Acquire)).then_some(seen)
     }
 }
 
@@ -122,19 +130,20 @@ fn tree_mb(pid: u32) -> f64 {
     peak_mb(pid).unwrap_or(0.0) + children.filter_map(peak_mb).sum::<f64>()
 }
 
+/// Seconds, user and system.
 #[cfg(unix)]
-fn cpu_of_children() -> f64 {
+fn cpu_of_children() -> (f64, f64) {
     use nix::sys::resource::{UsageWho, getrusage};
     use nix::sys::time::TimeValLike;
-    getrusage(UsageWho::RUSAGE_CHILDREN).map_or(0.0, |usage| {
-        let micros = usage.user_time().num_microseconds() + usage.system_time().num_microseconds();
-        micros as f64 / 1e6
+    getrusage(UsageWho::RUSAGE_CHILDREN).map_or((0.0, 0.0), |usage| {
+        let seconds = |time: nix::sys::time::TimeVal| time.num_microseconds() as f64 / 1e6;
+        (seconds(usage.user_time()), seconds(usage.system_time()))
     })
 }
 
 #[cfg(not(unix))]
-fn cpu_of_children() -> f64 {
-    0.0
+fn cpu_of_children() -> (f64, f64) {
+    (0.0, 0.0)
 }
 
 #[cfg(unix)]

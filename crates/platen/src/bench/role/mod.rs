@@ -5,6 +5,7 @@ mod blast;
 mod load;
 mod measure;
 mod poll;
+mod secure;
 mod sweep;
 mod walk;
 
@@ -21,6 +22,7 @@ pub(super) use self::blast::Blasted;
 pub(super) use self::load::Loaded;
 pub(super) use self::measure::{Usage, peak_mb};
 pub(super) use self::poll::{EIGHT, Polled};
+pub(super) use self::secure::{AUTH_PASS, PRIV_PASS, USER};
 pub(super) use self::sweep::Swept;
 pub(super) use self::walk::Walked;
 

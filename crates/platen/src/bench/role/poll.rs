@@ -36,6 +36,9 @@ pub struct PollArgs {
     /// Most requests on the way
     #[arg(long, default_value_t = 1_024)]
     pub window: usize,
+    /// By SNMPv3, authenticated and encrypted
+    #[arg(long)]
+    pub v3: bool,
     /// Which part of the library asks
     #[arg(long, default_value = "poller")]
     pub by: By,
@@ -55,7 +58,8 @@ pub(in crate::bench) type Polled = Done;
 
 pub(super) async fn run(args: PollArgs) -> Result<Exit> {
     let oids = EIGHT.iter().map(|text| text.parse()).collect::<Result<Vec<Oid>, _>>()?;
-    let security = Arc::new(Security::v2c("public"));
+    let security = if args.v3 { Security::v3(Arc::new(super::secure::user())) } else { Security::v2c("public") };
+    let security = Arc::new(security);
     let (timeout, retries) = (Duration::from_secs(1), 3);
     let target = |address| Target { address, security: Arc::clone(&security), timeout, retries };
     let targets: Vec<Target> = args.range.addresses().map(target).collect();

@@ -21,6 +21,9 @@ pub struct WalkArgs {
     /// Devices walked at the same time
     #[arg(long, default_value_t = 64)]
     pub window: usize,
+    /// How often, each time by an engine that knows nothing
+    #[arg(long, default_value_t = 1)]
+    pub rounds: u32,
 }
 
 /// What it prints.
@@ -36,22 +39,23 @@ pub(in crate::bench) struct Walked {
 }
 
 pub(super) async fn run(args: WalkArgs) -> Result<Exit> {
-    let engine = Engine::start(EngineConfig { shards: 1, ..EngineConfig::default() })?;
     let security = Arc::new(Security::v2c("public"));
     let (timeout, retries) = (Duration::from_secs(1), 3);
     let target = |address| Target { address, security: Arc::clone(&security), timeout, retries };
     let targets: Arc<Vec<Target>> = Arc::new(args.range.addresses().map(target).collect());
-    let next = Arc::new(AtomicUsize::new(0));
-    let walkers: Vec<_> = (0..args.window)
-        .map(|_| tokio::spawn(walk_some(engine.clone(), Arc::clone(&targets), Arc::clone(&next))))
-        .collect();
     let mut all = Walked::default();
-    for walker in walkers {
-        let some = walker.await?;
-        all.done += some.done;
-        all.failed += some.failed;
-        all.rows += some.rows;
-        all.exchanges += some.exchanges;
+    for _ in 0..args.rounds {
+        let engine = Engine::start(EngineConfig { shards: 1, ..EngineConfig::default() })?;
+        let next = Arc::new(AtomicUsize::new(0));
+        let walk = |_| tokio::spawn(walk_some(engine.clone(), Arc::clone(&targets), Arc::clone(&next)));
+        let walkers: Vec<_> = (0..args.window).map(walk).collect();
+        for walker in walkers {
+            let some = walker.await?;
+            all.done += some.done;
+            all.failed += some.failed;
+            all.rows += some.rows;
+            all.exchanges += some.exchanges;
+        }
     }
     print(&all)
 }
