@@ -93,16 +93,18 @@ pub(super) struct Core {
 
 impl Core {
     pub(super) fn new(most: usize, per_device: u8, lax_source: bool) -> Self {
+        // So many at a time need no more memory later, not even when all time out at once.
+        let usual = most.min(2_048);
         Self {
-            slots: Vec::new(),
-            free: Vec::new(),
-            ready: VecDeque::new(),
+            slots: Vec::with_capacity(usual),
+            free: Vec::with_capacity(usual),
+            ready: VecDeque::with_capacity(usual),
             wheel: Wheel::new(0),
             peers: Peers::default(),
             per_device: usize::from(per_device.max(1)),
             lax_source,
             most: most.clamp(1, MOST_SLOTS),
-            fired: Vec::new(),
+            fired: Vec::with_capacity(usual),
         }
     }
 
