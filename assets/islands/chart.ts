@@ -7,17 +7,19 @@ interface Point { from: string; mono: number | null; color: number | null; total
 export async function draw(place: HTMLElement, address: string): Promise<void> {
   const answer = await fetch(address, { headers: { accept: "application/json" } });
   if (!answer.ok) return;
-  const points = ((await answer.json()) as { points: Point[] }).points;
+  const all = ((await answer.json()) as { points: Point[] }).points;
+  // Nothing was known before the first reading; what came after it and is missing stays a gap.
+  const points = all.slice(Math.max(0, all.findIndex((point) => point.total !== null)));
   if (points.length === 0) return;
   const days = points.map((point) => Date.parse(point.from) / 1000);
   const split = points.some((point) => point.color !== null);
   const style = getComputedStyle(place);
   const color = (name: string) => resolve(style.getPropertyValue(name));
-  const [ink, second, accent, rule] = ["--ink", "--ink-2", "--accent", "--rule"].map(color);
+  const [second, accent, rule] = ["--ink-2", "--accent", "--rule"].map(color);
   const axis = { stroke: second, grid: { stroke: rule, width: 1 }, ticks: { stroke: rule, width: 1 }, font: "11px sans-serif" };
   const bars = uPlot.paths.bars?.({ size: [0.7, 24] });
   const line = (label: string, stroke: string, fill: string): uPlot.Series =>
-    ({ label, stroke, fill, paths: bars, points: { show: false }, value: (_, v) => (v == null ? "no reading" : v.toLocaleString("en")) });
+    ({ label, stroke, fill, paths: bars, points: { show: false }, value: (_, v, __, at) => (at == null ? "–" : v == null ? "no reading" : v.toLocaleString("en")) });
   const totals = points.map((point) => point.total);
   place.replaceChildren();
   place.dataset.zoomed = "";
@@ -27,7 +29,7 @@ export async function draw(place: HTMLElement, address: string): Promise<void> {
     {
       ...size(),
       series: split
-        ? [{}, line("Pages", accent, accent), line("of these black", ink, second)]
+        ? [{}, line("Pages", accent, accent), line("of these black", second, second)]
         : [{}, line("Pages", second, second)],
       axes: [axis, { ...axis, size: 48, values: (_, ticks) => ticks.map((tick) => tick.toLocaleString("en", { notation: "compact" })) }],
       scales: { y: { range: (_, __, most) => [0, Math.max(most, 1)] } },

@@ -47,7 +47,11 @@ pub(super) fn supply(supply: &SupplyNow, zone: &Zone) -> SupplyLine {
     let left = draw::level_words(supply.level);
     SupplyLine {
         letter,
-        name: supply.description.clone().unwrap_or_else(|| capital(&plain.replace('-', " "))),
+        name: match (&supply.color, supply.kind.as_str(), &supply.description) {
+            // Only where our own words say nothing do the device's stand in their place.
+            (None, "other" | "unknown" | "", Some(told)) => told.clone(),
+            _ => capital(&plain.replace('-', " ")),
+        },
         bar: draw::bar(supply.level, hue),
         stated: matches!(supply.level, Level::Percent { .. } | Level::Staged { .. }),
         left: if supply.class == Class::Receptacle && supply.level.percent().is_some() {
@@ -63,13 +67,17 @@ pub(super) fn supply(supply: &SupplyNow, zone: &Zone) -> SupplyLine {
     }
 }
 
+/// Colorants in the order of the list, then waste, then the rest as the device orders them.
+pub(super) fn in_order(supplies: &[SupplyNow]) -> Vec<&SupplyNow> {
+    let mut sorted: Vec<&SupplyNow> = supplies.iter().collect();
+    sorted.sort_by_key(|supply| "CMYKW".find(supply.letter).unwrap_or(9));
+    sorted
+}
+
 /// What must be said where levels are vague.
 pub(super) fn supplies_note(supplies: &[SupplyNow]) -> Option<String> {
-    let vague: Vec<&str> = supplies
-        .iter()
-        .filter(|s| matches!(s.level, Level::SomeRemaining))
-        .map(|s| s.description.as_deref().unwrap_or(&s.kind))
-        .collect();
+    let vague: Vec<&str> =
+        supplies.iter().filter(|s| matches!(s.level, Level::SomeRemaining)).map(|s| s.kind.as_str()).collect();
     match vague.as_slice() {
         [] => None,
         [one] => Some(format!(
@@ -207,7 +215,7 @@ pub(super) struct ChartView {
 }
 
 pub(super) fn chart(series: &Series, span: Span, zone: &Zone) -> ChartView {
-    let (label, title) = span.formats();
+    let (mut label, title) = span.formats();
     let points = match span.grain {
         Grain::Readings => &series.points[series.points.len().saturating_sub(MOST_READINGS)..],
         _ => {
@@ -217,6 +225,10 @@ pub(super) fn chart(series: &Series, span: Span, zone: &Zone) -> ChartView {
             &series.points[first..]
         }
     };
+    let length = points.first().zip(points.last()).map_or(0, |(a, b)| b.start.0 - a.start.0);
+    if span.grain == Grain::Readings && length < DAY / 24 {
+        label = "%H:%M:%S";
+    }
     let every = points.len().div_ceil(if span.grain == Grain::Day { 10 } else { 15 }).max(1);
     let color = points.iter().any(|p| p.color.is_some());
     let unsigned = |n: i64| u64::try_from(n).unwrap_or(0);

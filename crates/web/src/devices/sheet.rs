@@ -39,6 +39,7 @@ struct Link {
 
 struct MeterLine {
     name: String,
+    own: Option<String>,
     month: String,
     life: String,
 }
@@ -140,7 +141,7 @@ async fn sheet_page(
         list_words: if list_query.is_empty() { "" } else { " you came from" },
         previous: beside(neighbours.previous),
         next: beside(neighbours.next),
-        supplies: sheet.supplies.iter().map(|s| parts::supply(s, &zone)).collect(),
+        supplies: parts::in_order(&sheet.supplies).into_iter().map(|s| parts::supply(s, &zone)).collect(),
         supplies_age: format!("heard {} ago", age(now, read_at.max(sheet.row.seen_at))),
         supplies_note: parts::supplies_note(&sheet.supplies),
         ranges: SPANS
@@ -159,7 +160,7 @@ async fn sheet_page(
         chart_grain: span.grain_words(),
         chart_rows: chart.rows,
         month_name: zone.label(now, "%B"),
-        meters: sheet.meters.iter().map(meter).collect(),
+        meters: meter_lines(&sheet.meters),
         alerts_words: match sheet.alerts.len() {
             0 => "none open".to_owned(),
             1 => "one open".to_owned(),
@@ -226,9 +227,17 @@ fn identity(sheet: &DeviceSheet) -> Vec<(&'static str, String)> {
     all.into_iter().filter_map(|(word, value)| Some((word, value?))).collect()
 }
 
-fn meter(meter: &meters::MeterNow) -> MeterLine {
+/// The counters; where two have the same words, the device's own name or the object tells them apart.
+fn meter_lines(all: &[meters::MeterNow]) -> Vec<MeterLine> {
     let figure = |n: i64| grouped(u64::try_from(n).unwrap_or(0));
-    MeterLine { name: capital(&meter.title()), month: figure(meter.month), life: figure(meter.value) }
+    let twice = |title: &str| all.iter().filter(|other| other.title() == title).count() > 1;
+    all.iter()
+        .map(|meter| {
+            let title = meter.title();
+            let own = twice(&title).then(|| meter.name.clone().unwrap_or_else(|| meter.source.clone()));
+            MeterLine { name: capital(&title), own, month: figure(meter.month), life: figure(meter.value) }
+        })
+        .collect()
 }
 
 fn history_line(line: &HistoryLine, zone: &Zone) -> HistoryView {

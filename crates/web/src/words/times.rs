@@ -19,7 +19,8 @@ pub(crate) fn age(now: Micros, then: Micros) -> String {
 pub(crate) fn age_long(now: Micros, then: Micros) -> String {
     let m = now.since(then).as_secs() / 60;
     match m {
-        0..60 => format!("{m} min"),
+        0 => "under 1 min".to_owned(),
+        1..60 => format!("{m} min"),
         60..1_440 => format!("{} h {:02}", m / 60, m % 60),
         1_440..10_080 if m % 1_440 >= 60 => format!("{} d {} h", m / 1_440, m % 1_440 / 60),
         _ => format!("{} d", m / 1_440),
