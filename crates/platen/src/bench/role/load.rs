@@ -1,16 +1,14 @@
 //! Virtual devices as a load: all of one kind, nothing goes wrong by itself, time stands still.
 
-use std::net::{Ipv4Addr, SocketAddr};
-use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::net::Ipv4Addr;
+use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use clap::Args;
 use serde::{Deserialize, Serialize};
-use snmp::responder::{Responder, ResponderConfig};
 use vmfp::{Devices, FleetConfig, Line, Mood};
 
-use super::{leave, secure, until_closed};
+use super::{leave, secure, stamps, until_closed};
 use crate::exit::Exit;
 
 /// `platen bench-run load`
@@ -53,7 +51,7 @@ pub(in crate::bench) struct Loaded {
 
 pub(super) async fn run(args: LoadArgs) -> Result<Exit> {
     if let Some(path) = &args.stamps {
-        return stamps(&args, path).await;
+        return tokio::task::block_in_place(|| stamps::run(&args, path));
     }
     if args.v3 {
         return secure::load(&args).await;
@@ -76,24 +74,5 @@ pub(super) async fn run(args: LoadArgs) -> Result<Exit> {
     leave(&args.ready_file, &Loaded { port: fleet.snmp_port() })?;
     tokio::task::spawn_blocking(until_closed).await?;
     fleet.stop().await;
-    Ok(Exit::Success)
-}
-
-/// Notes the microsecond of each datagram, answers none.
-async fn stamps(args: &LoadArgs, path: &Path) -> Result<Exit> {
-    let bind = SocketAddr::from((Ipv4Addr::UNSPECIFIED, args.port));
-    let responder = Responder::bind(ResponderConfig { bind, loopback_only: true }).context("cannot listen")?;
-    leave(&args.ready_file, &Loaded { port: responder.local_addr().port() })?;
-    let (start, mut stamps) = (Instant::now(), Vec::<u64>::new());
-    let mut closed = tokio::task::spawn_blocking(until_closed);
-    let serve = responder.serve(|_, _| {
-        stamps.push(start.elapsed().as_micros() as u64);
-        false
-    });
-    tokio::select! {
-        failed = serve => failed.context("receiving failed")?,
-        _ = &mut closed => {}
-    }
-    leave(path, &stamps)?;
     Ok(Exit::Success)
 }

@@ -6,6 +6,11 @@ mod load;
 mod measure;
 mod poll;
 mod secure;
+#[cfg(target_os = "linux")]
+mod stamps;
+#[cfg(not(target_os = "linux"))]
+#[path = "no_stamps.rs"]
+mod stamps;
 mod sweep;
 mod walk;
 
