@@ -1,6 +1,6 @@
 //! `platen bench NAME`: each measures ours beside a peer in one run, alternately. `catalogue` names them, a file of
-//! its own says what each does; `contest` alternates and sums up, `process` starts and ends what is measured, and
-//! `role` holds the programs that run in processes of their own.
+//! its own says what each does; `contest` alternates and sums up, `process` and `serving` start and end
+//! processes, `role` holds the programs that run in processes of their own.
 
 mod catalogue;
 mod contest;
@@ -12,6 +12,7 @@ mod process;
 pub mod role;
 mod scene;
 mod secure;
+mod serving;
 mod simulator;
 mod walk;
 mod web;

@@ -4,6 +4,8 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
+use super::process::line;
+use super::role::Range;
 use super::scene::Scene;
 
 /// An asynchronous poller on libsnmp, in C.
@@ -40,4 +42,23 @@ pub(super) fn libsnmp(scene: &Scene) -> Result<OsString, String> {
     compile.arg("-O2").arg("-o").arg(&program).arg(&source).arg("-lnetsnmp").stdin(Stdio::null());
     let done = compile.stdout(Stdio::null()).stderr(Stdio::null()).status();
     if done.is_ok_and(|status| status.success()) { Ok(program.into_os_string()) } else { Err(missing()) }
+}
+
+/// A program of net-snmp started for one device after the other; `xargs` does that with next to no cost of its own.
+pub(super) fn one_by_one(
+    scene: &Scene,
+    program: &str,
+    devices: Range,
+    options: &[&str],
+    objects: &[&str],
+) -> Result<Vec<OsString>, String> {
+    let (program, xargs) = (installed(program, "apt install snmp")?, installed("xargs", "apt install findutils")?);
+    let list = scene.path("devices.list");
+    let text: String = devices.addresses().flat_map(|address| [address.to_string(), "\n".to_owned()]).collect();
+    std::fs::write(&list, text).map_err(|error| format!("{} not measured: {error}", program.to_string_lossy()))?;
+    let mut words = vec![xargs, "-a".into(), list.into_os_string(), "-I{}".into(), program];
+    words.extend(line(options));
+    words.extend(line(["-Onq", "-m", "", "{}"]));
+    words.extend(line(objects));
+    Ok(words)
 }

@@ -2,7 +2,6 @@
 //! requests in parallel, and by a process a poll.
 
 use std::ffi::OsString;
-use std::fmt::Write;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
@@ -11,9 +10,10 @@ use anyhow::{Result, ensure};
 use super::contest::{Contender, Title, hold};
 use super::outcome::{Better, Outcome, Sample, median, round};
 use super::peer;
-use super::process::{Core, Load, LoadPlan, Measured, Model, line, measure, role};
-use super::role::{EIGHT, Polled};
+use super::process::{Core, Measured, line, measure, role};
+use super::role::{EIGHT, Polled, Range};
 use super::scene::Scene;
+use super::serving::{Load, LoadPlan, Model};
 
 const BASE: Ipv4Addr = Ipv4Addr::new(127, 101, 0, 1);
 const LIMIT: Duration = Duration::from_secs(60);
@@ -109,17 +109,12 @@ fn contenders<'a>(
         }
         Err(missing) => notes.push(missing),
     }
-    match (peer::installed("snmpget", "apt install snmp"), peer::installed("xargs", "apt install findutils")) {
-        (Ok(snmpget), Ok(xargs)) => {
-            let words = a_process_each(scene, size.processes.min(size.devices), port, xargs, snmpget)?;
-            let asked = f64::from(size.processes.min(size.devices));
-            all.push(Contender::program(scene, "snmpget a process", words, LIMIT, move |measured| {
-                let lines = measured.output.lines().filter(|line| line.contains(" ")).count() as f64;
-                ensure!(lines >= asked * EIGHT.len() as f64, "snmpget read {lines} objects of {asked} devices");
-                Ok(asked / measured.usage.cpu_s)
-            }));
-        }
-        (snmpget, xargs) => notes.extend([snmpget.err(), xargs.err()].into_iter().flatten()),
+    let devices = Range { base: BASE, count: size.processes.min(size.devices), port };
+    match peer::one_by_one(scene, "snmpget", devices, &["-v2c", "-c", "public"], &EIGHT) {
+        Ok(words) => all.push(Contender::program(scene, "snmpget a process", words, LIMIT, move |measured| {
+            read_by_processes(measured, devices.count)
+        })),
+        Err(missing) => notes.push(missing),
     }
     Ok(all)
 }
@@ -137,23 +132,11 @@ fn ours(size: &Size, port: u16, by: &str) -> Result<Vec<OsString>> {
     role(["poll", "--base", &base, "--count", devices, "--port", port, "--rounds", rounds, "--by", by])
 }
 
-/// `xargs` starts one after the other with next to no cost of its own.
-fn a_process_each(scene: &Scene, devices: u32, port: u16, xargs: OsString, snmpget: OsString) -> Result<Vec<OsString>> {
-    let list = scene.path("snmpget.list");
-    std::fs::write(&list, addresses(BASE, devices, port))?;
-    let mut words = vec![xargs, "-a".into(), list.into_os_string(), "-I{}".into(), snmpget];
-    words.extend(line(["-v2c", "-c", "public", "-Onq", "-m", "", "{}"]));
-    words.extend(line(EIGHT));
-    Ok(words)
-}
-
-/// `ADDRESS:PORT` a line.
-pub(super) fn addresses(base: Ipv4Addr, count: u32, port: u16) -> String {
-    (0..count).fold(String::new(), |mut text, place| {
-        // Writing into a text cannot fail.
-        let _ = writeln!(text, "{}:{port}", Ipv4Addr::from(u32::from(base) + place));
-        text
-    })
+/// Polls a CPU-second of a process each, which print a line an object.
+pub(super) fn read_by_processes(measured: &Measured, polls: u32) -> Result<f64> {
+    let (lines, polls) = (measured.output.lines().count() as f64, f64::from(polls));
+    ensure!(lines >= polls * EIGHT.len() as f64, "it read {lines} objects of {polls} devices");
+    Ok(polls / measured.usage.cpu_s.max(1e-6))
 }
 
 /// The same by the futures that readers of devices use.

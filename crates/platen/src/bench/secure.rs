@@ -8,10 +8,11 @@ use anyhow::{Result, ensure};
 use super::contest::{Contender, Title, hold};
 use super::outcome::{Better, Outcome, round};
 use super::peer;
-use super::poll::{ASYNC_SNMP, addresses, whole};
-use super::process::{Core, Load, LoadPlan, Model, line, measure, role};
-use super::role::{AUTH_PASS, EIGHT, PRIV_PASS, Polled, USER};
+use super::poll::{ASYNC_SNMP, read_by_processes, whole};
+use super::process::{Core, line, measure, role};
+use super::role::{AUTH_PASS, EIGHT, PRIV_PASS, Polled, Range, USER};
 use super::scene::Scene;
+use super::serving::{Load, LoadPlan, Model};
 
 const BASE: Ipv4Addr = Ipv4Addr::new(127, 106, 0, 1);
 const LIMIT: Duration = Duration::from_secs(120);
@@ -44,22 +45,14 @@ pub(super) fn run(scene: &Scene) -> Result<Outcome> {
         }
         Err(missing) => notes.push(missing),
     }
-    match (peer::installed("snmpget", "apt install snmp"), peer::installed("xargs", "apt install findutils")) {
-        (Ok(snmpget), Ok(xargs)) => {
-            let asked = scene.effort.size(200, 50, 3).min(engines);
-            let list = scene.path("v3.list");
-            std::fs::write(&list, addresses(BASE, asked, load.port))?;
-            let mut words = vec![xargs, "-a".into(), list.into_os_string(), "-I{}".into(), snmpget];
-            words.extend(line(["-v3", "-l", "authPriv", "-u", USER, "-a", "SHA-256", "-A", AUTH_PASS]));
-            words.extend(line(["-x", "AES-256", "-X", PRIV_PASS, "-Onq", "-m", "", "{}"]));
-            words.extend(line(EIGHT));
-            all.push(Contender::program(scene, "snmpget a process", words, LIMIT, move |measured| {
-                let (lines, asked) = (measured.output.lines().count() as f64, f64::from(asked));
-                ensure!(lines >= asked * EIGHT.len() as f64, "it read {lines} objects of {asked} engines");
-                Ok(asked / measured.usage.cpu_s)
-            }));
-        }
-        (snmpget, xargs) => notes.extend([snmpget.err(), xargs.err()].into_iter().flatten()),
+    let devices = Range { base: BASE, count: scene.effort.size(200, 50, 3).min(engines), port: load.port };
+    let secrets = ["-u", USER, "-a", "SHA-256", "-A", AUTH_PASS, "-x", "AES-256", "-X", PRIV_PASS];
+    let options = [&["-v3", "-l", "authPriv"][..], &secrets].concat();
+    match peer::one_by_one(scene, "snmpget", devices, &options, &EIGHT) {
+        Ok(words) => all.push(Contender::program(scene, "snmpget a process", words, LIMIT, move |measured| {
+            read_by_processes(measured, devices.count)
+        })),
+        Err(missing) => notes.push(missing),
     }
     let title = Title { name: "snmp-v3", unit: "8-object GETs a CPU-second", better: Better::More };
     let mut outcome = hold(scene, &title, all)?;

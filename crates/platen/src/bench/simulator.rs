@@ -10,9 +10,10 @@ use serde_json::json;
 use super::contest::{Contender, Title, hold};
 use super::outcome::{Better, Outcome, Sample, median, round};
 use super::peer;
-use super::process::{Core, Load, LoadPlan, Model, Server, line, measure, role, spent};
+use super::process::{Core, line, measure, role, spent};
 use super::role::{Blasted, Swept};
 use super::scene::Scene;
+use super::serving::{Load, LoadPlan, Model, Server};
 
 const BASE: Ipv4Addr = Ipv4Addr::new(127, 104, 0, 1);
 const LIMIT: Duration = Duration::from_secs(60);

@@ -9,10 +9,11 @@ use anyhow::{Result, ensure};
 use super::contest::{Contender, Title, hold};
 use super::outcome::{Better, Outcome, round};
 use super::peer;
-use super::poll::{ASYNC_SNMP, addresses};
-use super::process::{Core, Load, LoadPlan, Model, line, measure, role};
-use super::role::Walked;
+use super::poll::ASYNC_SNMP;
+use super::process::{Core, line, measure, role};
+use super::role::{Range, Walked};
 use super::scene::Scene;
+use super::serving::{Load, LoadPlan, Model};
 
 const BASE: Ipv4Addr = Ipv4Addr::new(127, 102, 0, 1);
 const LIMIT: Duration = Duration::from_secs(240);
@@ -31,19 +32,14 @@ pub(super) fn run(scene: &Scene) -> Result<Outcome> {
         last.set(walked);
         Ok(walked.done as f64 / measured.usage.wall_s)
     })];
-    match (peer::installed("snmpbulkwalk", "apt install snmp"), peer::installed("xargs", "apt install findutils")) {
-        (Ok(program), Ok(xargs)) => {
-            let list = scene.path("walk.list");
-            std::fs::write(&list, addresses(BASE, devices, load.port))?;
-            let mut words = vec![xargs, "-a".into(), list.into_os_string(), "-I{}".into(), program];
-            words.extend(line(["-v2c", "-c", "public", "-Cr50", "-Onq", "-m", "", "{}", ".1.3"]));
-            all.push(Contender::program(scene, "snmpbulkwalk a process", words, LIMIT, |measured| {
-                let lines = measured.output.lines().count() as u64;
-                ensure!(lines >= last.get().rows, "it read {lines} lines where we read {} objects", last.get().rows);
-                Ok(f64::from(devices) / measured.usage.wall_s)
-            }));
-        }
-        (program, xargs) => notes.extend([program.err(), xargs.err()].into_iter().flatten()),
+    let range = Range { base: BASE, count: devices, port: load.port };
+    match peer::one_by_one(scene, "snmpbulkwalk", range, &["-v2c", "-c", "public", "-Cr50"], &[".1.3"]) {
+        Ok(words) => all.push(Contender::program(scene, "snmpbulkwalk a process", words, LIMIT, |measured| {
+            let lines = measured.output.lines().count() as u64;
+            ensure!(lines >= last.get().rows, "it read {lines} lines where we read {} objects", last.get().rows);
+            Ok(f64::from(devices) / measured.usage.wall_s)
+        })),
+        Err(missing) => notes.push(missing),
     }
     match peer::async_snmp() {
         Ok(program) => {

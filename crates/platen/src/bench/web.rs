@@ -9,8 +9,9 @@ use tokio::runtime::Handle;
 
 use super::contest::{Contender, Title, hold};
 use super::outcome::{Better, Outcome, Sample, median, round};
-use super::process::{Core, Server, line, spent};
+use super::process::{Core, line, spent};
 use super::scene::Scene;
+use super::serving::Server;
 
 /// Time that a fleet may take to come in.
 const FILL: Duration = Duration::from_secs(600);

@@ -63,7 +63,8 @@ pub struct Range {
 }
 
 impl Range {
-    fn addresses(self) -> impl Iterator<Item = SocketAddr> {
+    /// Each with its port.
+    pub fn addresses(self) -> impl Iterator<Item = SocketAddr> {
         let base = u32::from(self.base);
         (0..self.count).map(move |place| SocketAddr::from((Ipv4Addr::from(base.wrapping_add(place)), self.port)))
     }

@@ -24,9 +24,12 @@ pub struct SweepArgs {
     /// Packets a second
     #[arg(long)]
     pub rate: u32,
-    /// Credentials; `public` is the first of them
+    /// Number of credentials
     #[arg(long, default_value_t = 1)]
     pub credentials: usize,
+    /// Place of the one that fits, `public`
+    #[arg(long, default_value_t = 0)]
+    pub fits: usize,
     /// Further tries
     #[arg(long, default_value_t = 2)]
     pub retries: u8,
@@ -46,7 +49,7 @@ pub(in crate::bench) struct Swept {
 }
 
 pub(super) async fn run(args: SweepArgs) -> Result<Exit> {
-    let community = |place| if place == 0 { "public".to_owned() } else { format!("other-{place}") };
+    let community = |place| if place == args.fits { "public".to_owned() } else { format!("other-{place}") };
     let mut config = SweepConfig::new(vec![args.range]);
     config.port = args.port;
     config.rate_pps = args.rate;
