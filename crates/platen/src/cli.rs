@@ -246,7 +246,14 @@ pub struct AgentArgs {
     #[arg(long, value_name = "URL", env = "PLATEN_SERVER")]
     pub server: Option<String>,
     /// One-time token from the page “Agents”
-    #[arg(long, value_name = "TOKEN", requires = "server", allow_hyphen_values = true, env = "PLATEN_ENROL", hide_env_values = true)]
+    #[arg(
+        long,
+        value_name = "TOKEN",
+        requires = "server",
+        allow_hyphen_values = true,
+        env = "PLATEN_ENROL",
+        hide_env_values = true
+    )]
     pub enrol: Option<String>,
     /// Folder of the agent's key and outbox
     #[arg(long, value_name = "DIR", default_value = "platen-agent", env = "PLATEN_AGENT_DATA")]
@@ -353,7 +360,9 @@ pub struct DoctorArgs {
 
 /// `platen bench`
 #[derive(Args, Debug)]
-#[command(after_help = "Examples:\n  platen bench list\n  platen bench snmp-poll --quick\n  platen bench snmp-discover --json")]
+#[command(
+    after_help = "Examples:\n  platen bench list\n  platen bench snmp-poll --quick\n  platen bench snmp-discover --json"
+)]
 pub struct BenchArgs {
     /// Name of the benchmark, or `list`
     pub name: String,

@@ -92,7 +92,6 @@ impl Config {
 
 /// Every value decided.
 #[derive(Clone, Debug, PartialEq)]
-#[expect(missing_docs, reason = "the fields are those of Config")]
 pub struct Resolved {
     pub data: PathBuf,
     pub database: String,

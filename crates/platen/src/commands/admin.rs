@@ -32,7 +32,13 @@ pub async fn run(command: AdminCommand, printer: Printer) -> Result<Exit> {
             let platform = site::open_default(&data, database.as_deref()).await?;
             let name = name.unwrap_or_else(|| email.split('@').next().unwrap_or(&email).to_owned());
             let role = self::role(role);
-            let new = LocalUser { email: email.clone(), name, role, password: password()?, organisation: "Platen".to_owned() };
+            let new = LocalUser {
+                email: email.clone(),
+                name,
+                role,
+                password: password()?,
+                organisation: "Platen".to_owned(),
+            };
             let id = create_user(&platform, new, printer).await?;
             let created = Created { id, email: &email, role: role.as_str() };
             if printer.is_json() {

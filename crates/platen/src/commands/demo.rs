@@ -169,12 +169,7 @@ async fn customer_org(ctx: &Ctx, name: &str) -> Result<OrgId> {
         return Ok(org.id);
     }
     let parent = ctx.home;
-    let new = NewOrg {
-        name: name.to_owned(),
-        parent: Some(parent),
-        kind: "customer".to_owned(),
-        ..NewOrg::default()
-    };
+    let new = NewOrg { name: name.to_owned(), parent: Some(parent), kind: "customer".to_owned(), ..NewOrg::default() };
     Ok(orgs::create(ctx, &new).await?.id)
 }
 
