@@ -170,7 +170,7 @@ impl Soak {
             ("fleet by status", "/api/v1/devices?limit=50"),
             ("fleet filtered", "/api/v1/devices?limit=50&filter=vendor%20eq%20%22ricoh%22&sort=name"),
             ("alerts", "/api/v1/alerts?limit=50"),
-            ("search", "/api/v1/search?q=ward"),
+            ("search", "/api/v1/devices?limit=50&q=ward"),
         ];
         lists.iter().filter_map(|(name, path)| Some((*name, self.http.get(path, "application/json").ok()?.1))).collect()
     }
@@ -199,10 +199,22 @@ impl Soak {
     /// Every device polled on time; every acknowledged message there once.
     fn judge(&self, wish: &Wish) -> Result<()> {
         std::thread::sleep(Duration::from_secs(u64::from(wish.status_s) / 2 + 15));
-        let late = format!("seen lt \"-{}s\"", wish.status_s * 2);
+        let late = format!("seen lt \"{}\" and comm eq \"reporting\"", ago(wish.status_s * 2)?);
         let path = format!("/api/v1/devices?limit=1&count=true&filter={}", encode(&late));
         let late = self.http.json(&path)?["count"].as_u64().unwrap_or(u64::MAX);
-        println!("soak: {late} devices not heard for two periods (sleeping and faulty ones among them)");
+        println!("soak: {late} devices that should be heard were not heard for two periods");
+        let log = std::fs::read_to_string(self.folder.join("agent.log")).unwrap_or_default();
+        let figure = |name: &str| {
+            let values =
+                log.lines().filter_map(|line| line.split(&format!("{name}=")).nth(1)?.split_whitespace().next());
+            values.filter_map(|value| value.parse::<u64>().ok()).collect::<Vec<_>>()
+        };
+        let worst = figure("worst_delay_ms").into_iter().max().unwrap_or(0);
+        let rate = figure("polls_per_s").into_iter().max().unwrap_or(0);
+        println!(
+            "soak: {} late polls, worst delay {worst} ms, {rate} polls a second",
+            figure("late_polls").iter().sum::<u64>()
+        );
         let data = self.folder.join("server").to_string_lossy().into_owned();
         let database = self.postgres.as_ref().map_or_else(|| format!("sqlite:{data}/platen.db"), |pg| pg.url.clone());
         let doctor = input(&["doctor", "--data", &data, "--database", &database, "--json"], "")?;
@@ -215,6 +227,13 @@ impl Soak {
         }
         Ok(())
     }
+}
+
+/// A time as filters take it; `date` knows the calendar.
+fn ago(seconds: u32) -> Result<String> {
+    let output =
+        Command::new("date").args(["-u", "-d", &format!("-{seconds} seconds"), "+%Y-%m-%dT%H:%M:%SZ"]).output()?;
+    Ok(String::from_utf8(output.stdout)?.trim().to_owned())
 }
 
 fn binary() -> PathBuf {

@@ -1,5 +1,7 @@
 //! Logs: pretty on a terminal, JSON when `PLATEN_LOG_FORMAT=json`; always on stderr.
 
+use std::io::IsTerminal;
+
 use tracing_subscriber::EnvFilter;
 
 /// Starts logging. `default` is the level of our own crates when `RUST_LOG` says nothing.
@@ -14,6 +16,7 @@ pub fn start(verbose: u8, default: &str) {
     let directives = ours.map(|name| format!("{name}={level}")).join(",");
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(format!("warn,{directives}")));
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let builder = builder.with_ansi(std::io::stderr().is_terminal());
     let started = if std::env::var("PLATEN_LOG_FORMAT").is_ok_and(|format| format == "json") {
         builder.json().try_init()
     } else {
