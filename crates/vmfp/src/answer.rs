@@ -87,7 +87,7 @@ fn handle(shared: &Shared, request: &Datagram<'_>, out: &mut Vec<u8>) -> Option<
     let door = Door { kind, who, now, name, twist: Twist::of(&faults, pdu.kind) };
     let mut answered = heard && door.reply(request.bytes, state, out);
     if answered {
-        let asked = Asked { version, name: community, context: &[], write: false };
+        let asked = Asked::of(version, community, &[], &pdu);
         if !misbehave::refuses(&faults, &asked, &pdu, out) {
             misbehave::spoil(&faults, &mut state.random, out);
         }

@@ -20,6 +20,18 @@ pub struct Asked<'a> {
     pub context: &'a [u8],
     /// Whether it wants to write.
     pub write: bool,
+    /// What it wants.
+    pub kind: PduKind,
+    /// max-repetitions of a GETBULK, else 0.
+    pub repetitions: i32,
+}
+
+impl<'a> Asked<'a> {
+    /// What a PDU asks for by this name, in this context.
+    pub fn of(version: Version, name: &'a [u8], context: &'a [u8], pdu: &PduRef<'_>) -> Self {
+        let repetitions = if pdu.kind == PduKind::GetBulk { pdu.index } else { 0 };
+        Self { version, name, context, write: pdu.kind == PduKind::Set, kind: pdu.kind, repetitions }
+    }
 }
 
 /// What answers a request that was let in.
@@ -64,8 +76,7 @@ pub fn answer<'m>(
         return Err(Ignored::Unknown);
     };
     let Body::Pdu(pdu) = message.body else { return Err(Ignored::NoRequest) };
-    let write = pdu.kind == PduKind::Set;
-    let asked = Asked { version: message.version, name: message.community, context: &[], write };
+    let asked = Asked::of(message.version, message.community, &[], &pdu);
     if !pdu.kind.wants_answer() || pdu.kind == PduKind::Inform {
         return Err(Ignored::NoRequest);
     }

@@ -38,9 +38,7 @@ pub fn answer_v3<'m>(
     if !pdu.kind.wants_answer() || pdu.kind == PduKind::Inform {
         return Err(Ignored::NoRequest);
     }
-    let write = pdu.kind == PduKind::Set;
-    let name = incoming.envelope.user.as_slice();
-    let asked = Asked { version: Version::V3, name, context: scoped.context, write };
+    let asked = Asked::of(Version::V3, &incoming.envelope.user, scoped.context, &pdu);
     let protected = Authority::is_protected(&incoming);
     let Some(agent) = lookup(&asked) else {
         authority.report_context(&incoming, pdu.request_id, out);

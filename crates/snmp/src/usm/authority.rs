@@ -109,6 +109,11 @@ impl Authority {
         *self.clock.lock() = (boots, Instant::now(), time);
     }
 
+    /// Its clock: boots, and seconds since the last one.
+    pub fn clock(&self) -> (u32, u32) {
+        self.now()
+    }
+
     fn now(&self) -> (u32, u32) {
         let (boots, start, offset) = *self.clock.lock();
         (boots, (start.elapsed().as_secs() as u32).saturating_add(offset).min(i32::MAX as u32))
