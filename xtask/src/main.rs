@@ -29,7 +29,7 @@ usage: cargo xtask CHORE [ARGUMENTS]
   openapi        write openapi/platen-v1.json anew from the handlers
   screenshots    photograph every page of a fresh demo into docs/screenshots
   soak [FLAGS]   10,000 virtual devices under one agent and one server for ten minutes, measured
-                 (--devices N --minutes M --kill N --status-s S --postgres)
+                 (--devices N --minutes M --kill N --status-s S --postgres --keep)
   dist           release build with man pages and shell completions in target/dist
 ";
 

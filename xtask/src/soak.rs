@@ -18,11 +18,13 @@ struct Wish {
     kills: u32,
     status_s: u32,
     postgres: bool,
+    /// Leave the folder with data and logs where it is.
+    keep: bool,
 }
 
 impl Wish {
     fn parse(arguments: &[String]) -> Result<Self> {
-        let mut wish = Self { devices: 10_000, minutes: 10.0, kills: 0, status_s: 60, postgres: false };
+        let mut wish = Self { devices: 10_000, minutes: 10.0, kills: 0, status_s: 60, postgres: false, keep: false };
         let mut rest = arguments.iter();
         while let Some(flag) = rest.next() {
             let mut value = || rest.next().with_context(|| format!("{flag} wants a value"));
@@ -32,7 +34,8 @@ impl Wish {
                 "--kill" => wish.kills = value()?.parse()?,
                 "--status-s" => wish.status_s = value()?.parse()?,
                 "--postgres" => wish.postgres = true,
-                other => bail!("soak knows --devices --minutes --kill --status-s --postgres, not {other}"),
+                "--keep" => wish.keep = true,
+                other => bail!("soak knows --devices --minutes --kill --status-s --postgres --keep, not {other}"),
             }
         }
         Ok(wish)
@@ -46,7 +49,11 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
     let folder = target().join("xtask").join(format!("soak-{}", std::process::id()));
     std::fs::create_dir_all(&folder)?;
     let outcome = Soak::start(&wish, &folder).and_then(|mut soak| soak.watch(&wish));
-    drop(std::fs::remove_dir_all(&folder));
+    if wish.keep {
+        println!("soak: data and logs are in {}", folder.display());
+    } else {
+        drop(std::fs::remove_dir_all(&folder));
+    }
     outcome
 }
 
