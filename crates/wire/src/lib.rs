@@ -4,11 +4,14 @@
 
 pub mod cbor;
 pub mod enrol;
+pub mod hours;
+pub mod places;
 pub mod plan;
 pub mod reading;
 pub mod report;
 pub mod signature;
 pub mod subject;
+pub mod traps;
 
 pub use plan::AgentPlan;
 pub use reading::{

@@ -12,10 +12,12 @@ pub struct AgentPlan {
     /// Rises with each edit; the agent reports the one it follows.
     #[n(0)]
     pub revision: u64,
-    /// Where to look: `10.0.0.0/24`, `10.0.0.1-10.0.0.99` or one address, each optionally with `:port`.
+    /// Where to look: `10.0.0.0/24`, `10.0.0.1-10.0.0.99` or one address, each optionally with `:port`
+    /// ([`crate::places::Span`]). IPv6 only as single addresses.
     #[n(1)]
     pub ranges: Vec<String>,
-    /// Never ask these (same forms as `ranges`).
+    /// Never ask these, by whatever road they were found: the forms of `ranges`, IPv6 networks, MAC addresses and their
+    /// first halves ([`crate::places::Exclusions`]).
     #[n(2)]
     pub exclude: Vec<String>,
     /// Tried in this order, and only on addresses that answer.
@@ -36,6 +38,57 @@ pub struct AgentPlan {
     /// Packets a second that discovery may send, over all ranges.
     #[n(8)]
     pub discovery_pps: u32,
+    /// Single places that a person named or a list brought; asked like `ranges`, and before them.
+    #[n(9)]
+    #[cbor(default)]
+    #[serde(default)]
+    pub targets: Vec<Target>,
+    /// When discovery may run: `mon-fri 18:00-06:00`, `sat,sun` ([`crate::hours::Hours`]); none: at any time.
+    #[n(10)]
+    #[cbor(default)]
+    #[serde(default)]
+    pub hours: Vec<String>,
+    /// IANA time zone of the site, which `hours` are meant by; empty: UTC.
+    #[n(11)]
+    #[cbor(default)]
+    #[serde(default)]
+    pub zone: String,
+    /// Whom to ask by DNS-SD who prints: `local` (multicast on every link), or the address of a reflector. What answers
+    /// is asked by SNMP like any other address and trusted no more.
+    #[n(12)]
+    #[cbor(default)]
+    #[serde(default)]
+    pub dns_sd: Vec<String>,
+    /// Rises when a person wants a discovery now, whatever the hours.
+    #[n(13)]
+    #[cbor(default)]
+    #[serde(default)]
+    pub asked: u32,
+}
+
+/// One place that is asked, and what a list said about it. What a device says of itself stands over it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, minicbor::Encode, minicbor::Decode)]
+#[cbor(map)]
+pub struct Target {
+    /// An address of either family or a host name, optionally with a port (`10.0.0.7:1161`, `[2001:db8::7]:161`).
+    #[n(0)]
+    pub host: String,
+    /// Name for people.
+    #[n(1)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Where it stands.
+    #[n(2)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub site: Option<String>,
+    /// Asset number.
+    #[n(3)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asset: Option<String>,
+    /// MAC address as a lease or a neighbour table had it: evidence for a device that tells neither serial nor MAC.
+    #[n(4)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mac: Option<String>,
 }
 
 impl Default for AgentPlan {
@@ -51,6 +104,11 @@ impl Default for AgentPlan {
             full_s: 3_600,
             discovery_s: 4 * 3_600,
             discovery_pps: 150,
+            targets: Vec::new(),
+            hours: Vec::new(),
+            zone: String::new(),
+            dns_sd: Vec::new(),
+            asked: 0,
         }
     }
 }

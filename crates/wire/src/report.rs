@@ -4,7 +4,11 @@
 use minicbor::{Decode, Decoder, Encode, Encoder, data::Type};
 use serde::{Deserialize, Serialize};
 
-use crate::{Alert, Cover, Identity, Input, Meter, Output, SnmpVersion, Status, Subject, Supply, plan::AgentPlan};
+use crate::{
+    Alert, Cover, Identity, Input, Meter, Output, SnmpVersion, Status, Subject, Supply,
+    plan::AgentPlan,
+    traps::{SendersBody, TrapBody},
+};
 
 /// Most messages in one report.
 pub const MAX_MESSAGES: usize = 512;
@@ -65,6 +69,12 @@ pub enum Body {
     Seen(SeenBody),
     /// Kind 65: the agent about itself.
     Agent(AgentBody),
+    /// Kind 66: alerts that a device told by itself.
+    Trap(TrapBody),
+    /// Kind 67: what the agent's trap door heard, and from whom.
+    Senders(SendersBody),
+    /// Kind 68: how a discovery went; told when it ends.
+    Discovery(Box<DiscoveryBody>),
     /// A kind that this version does not know: its number and its CBOR, kept raw.
     #[serde(skip)]
     Unknown(u64, Vec<u8>),
@@ -78,6 +88,9 @@ impl Body {
             Self::Counters(_) => 5,
             Self::Seen(_) => 64,
             Self::Agent(_) => 65,
+            Self::Trap(_) => 66,
+            Self::Senders(_) => 67,
+            Self::Discovery(_) => 68,
             Self::Unknown(kind, _) => *kind,
         }
     }
@@ -165,6 +178,73 @@ pub struct AgentBody {
     /// Devices of this agent that do not answer now.
     #[n(5)]
     pub unreachable: u64,
+    /// Printers that the present discovery has met, known ones among them.
+    #[n(6)]
+    #[cbor(default)]
+    #[serde(default)]
+    pub discovery_found: u64,
+    /// When the next discovery may begin, milliseconds since 1970 by the agent's clock; 0 while one runs or none will.
+    #[n(7)]
+    #[cbor(default)]
+    #[serde(default)]
+    pub discovery_next_ms: i64,
+}
+
+/// Most entries of a list in a [`DiscoveryBody`].
+pub const MAX_SIGHTINGS: usize = 500;
+
+/// One discovery, as it went.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, Encode, Decode)]
+#[cbor(map)]
+pub struct DiscoveryBody {
+    /// When it began, milliseconds since 1970.
+    #[n(0)]
+    pub began_ms: i64,
+    /// When it ended.
+    #[n(1)]
+    pub ended_ms: i64,
+    /// Addresses asked.
+    #[n(2)]
+    pub addresses: u64,
+    /// Addresses that spoke SNMP and let us in.
+    #[n(3)]
+    pub answered: u64,
+    /// Printers among them.
+    #[n(4)]
+    pub printers: u64,
+    /// Printers that were not known before.
+    #[n(5)]
+    pub fresh: u64,
+    /// Packets of the sweeps.
+    #[n(6)]
+    pub packets: u64,
+    /// Addresses and names that were found or named, but that the plan forbids to ask.
+    #[n(7)]
+    pub forbidden: u64,
+    /// What announced itself by DNS-SD, but gave no answer by SNMP; at most [`MAX_SIGHTINGS`].
+    #[n(8)]
+    pub silent: Vec<Sighting>,
+    /// Host names of the plan that have no address; at most [`MAX_SIGHTINGS`].
+    #[n(9)]
+    pub unresolved: Vec<String>,
+}
+
+/// A printer as it announced itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, Encode, Decode)]
+#[cbor(map)]
+pub struct Sighting {
+    /// Address.
+    #[n(0)]
+    pub address: String,
+    /// Name of the service, as people see it.
+    #[n(1)]
+    pub name: String,
+    /// Model as it told it.
+    #[n(2)]
+    pub model: Option<String>,
+    /// `ipp`, `ipps`, `printer`, `pdl-datastream`.
+    #[n(3)]
+    pub services: Vec<String>,
 }
 
 /// The server's answer to a report, given only after everything it calls stored is safe.
@@ -267,6 +347,9 @@ impl<C> Encode<C> for Message {
             Body::Counters(body) => body.encode(e, ctx),
             Body::Seen(body) => body.encode(e, ctx),
             Body::Agent(body) => body.encode(e, ctx),
+            Body::Trap(body) => body.encode(e, ctx),
+            Body::Senders(body) => body.encode(e, ctx),
+            Body::Discovery(body) => body.encode(e, ctx),
             Body::Unknown(_, raw) => e.writer_mut().write_all(raw).map_err(minicbor::encode::Error::write),
         }
     }
@@ -302,6 +385,9 @@ impl<'b, C> Decode<'b, C> for Message {
             5 => Body::Counters(CountersBody::decode(&mut inner, ctx).map_err(|e| e.at(span.start))?),
             64 => Body::Seen(SeenBody::decode(&mut inner, ctx).map_err(|e| e.at(span.start))?),
             65 => Body::Agent(AgentBody::decode(&mut inner, ctx).map_err(|e| e.at(span.start))?),
+            66 => Body::Trap(TrapBody::decode(&mut inner, ctx).map_err(|e| e.at(span.start))?),
+            67 => Body::Senders(SendersBody::decode(&mut inner, ctx).map_err(|e| e.at(span.start))?),
+            68 => Body::Discovery(Box::new(DiscoveryBody::decode(&mut inner, ctx).map_err(|e| e.at(span.start))?)),
             other => Body::Unknown(other, raw.to_vec()),
         };
         Ok(Self {

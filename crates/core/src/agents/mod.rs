@@ -11,7 +11,9 @@ use crate::ids::{AgentId, OrgId};
 use crate::secrets::Secret;
 use crate::time::Micros;
 
+mod discoveries;
 mod enrol;
+pub mod import;
 mod jobs;
 mod plans;
 mod rules;
@@ -20,10 +22,12 @@ mod sql;
 #[cfg(test)]
 mod tests;
 
+pub use discoveries::{Discovery, discovery};
+pub(crate) use discoveries::{hints, keep as keep_discovery};
 pub(crate) use enrol::CachedKey;
 pub use enrol::{enrol, invite, invite_for, key_of};
 pub use jobs::run;
-pub use plans::{heartbeat, plan, set_plan};
+pub use plans::{discover_now, heartbeat, import_list, plan, preview_list, set_plan};
 pub use rules::MASK;
 pub use service::{AgentCounts, AgentQuery, FIELDS, counts, get, list, rename, revoke};
 
@@ -102,6 +106,10 @@ pub struct Agent {
     pub discovery_probed: u64,
     /// Addresses that the present discovery will ask; 0 when none runs.
     pub discovery_total: u64,
+    /// Printers that the present discovery has met.
+    pub discovery_found: u64,
+    /// When the next discovery may begin; `None` while one runs, or when none will.
+    pub discovery_next_at: Option<Micros>,
     /// For `If-Match`.
     pub version: i64,
 }

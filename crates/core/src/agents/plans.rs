@@ -5,6 +5,7 @@ use store::{Tx, params};
 use wire::AgentPlan;
 use wire::report::AgentBody;
 
+use super::import::{self, Fate, Format, Preview};
 use super::{rules, service, sql};
 use crate::audit::{self, Change};
 use crate::ctx::{Actor, Ctx, Role};
@@ -13,6 +14,7 @@ use crate::events;
 use crate::ids::{AgentId, OrgId};
 use crate::platform::Platform;
 use crate::secrets::Place;
+use crate::time::Micros;
 
 /// The plan of an agent: whole for the agent itself, with [`rules::MASK`] in place of secrets for people.
 ///
@@ -30,33 +32,112 @@ pub async fn plan(ctx: &Ctx, agent: AgentId) -> Result<AgentPlan> {
 }
 
 /// Changes the plan; secrets that come back as [`rules::MASK`] stay. The revision is counted here; the one in `plan` must
-/// be the one that was seen.
+/// be the one that was seen. Without a time zone it gets that of the organisation.
 ///
 /// # Errors
 /// `Forbidden` below manager, `NotFound` outside the scope, `Stale` for an older revision, `Invalid` for what does not
 /// fit.
 pub async fn set_plan(ctx: &Ctx, agent: AgentId, plan: AgentPlan) -> Result<AgentPlan> {
     ctx.require(Role::Manager, "change plans of agents")?;
-    let mut tx = ctx.db().write(&ctx.scope.view()).await?;
+    let edit = Edit::begin(ctx, agent).await?;
+    Error::check_version(Some(seen(plan.revision)), seen(edit.old.revision))?;
+    let new = rules::unmasked(plan, &edit.old)?;
+    edit.replace(ctx, new).await
+}
+
+/// What a list would change in the plan of an agent; nothing is changed.
+///
+/// # Errors
+/// `Forbidden` below manager, `NotFound` outside the scope, `Invalid` for a list that cannot be read.
+pub async fn preview_list(ctx: &Ctx, agent: AgentId, list: &[u8], format: Option<Format>) -> Result<Preview> {
+    ctx.require(Role::Manager, "change plans of agents")?;
+    let mut tx = ctx.db().read(&ctx.scope.view()).await?;
     let org = service::tenant(ctx, &mut tx, agent).await?;
-    let (old, state) = load(&mut tx, &ctx.platform, org, agent).await?;
-    if state == "revoked" {
-        return Err(Error::conflict("the agent was revoked"));
+    let plan = load(&mut tx, &ctx.platform, org, agent).await?.0;
+    Ok(import::merge(import::read(list, format)?, &plan).0)
+}
+
+/// Adds the places of a list to the plan of an agent. Doing so twice changes nothing the second time. A list with lines
+/// that cannot be used is taken without them: the preview told of them.
+///
+/// # Errors
+/// As [`preview_list`]; `Invalid` when the plan would name too many places.
+pub async fn import_list(ctx: &Ctx, agent: AgentId, list: &[u8], format: Option<Format>) -> Result<Preview> {
+    ctx.require(Role::Manager, "change plans of agents")?;
+    let list = import::read(list, format)?;
+    let edit = Edit::begin(ctx, agent).await?;
+    let (preview, targets) = import::merge(list, &edit.old);
+    if preview.lines.iter().all(|line| matches!(line.fate, Fate::Known | Fate::Forbidden)) {
+        edit.tx.commit().await?;
+        return Ok(preview);
     }
-    let seen = |revision| i64::try_from(revision).unwrap_or(i64::MAX);
-    Error::check_version(Some(seen(plan.revision)), seen(old.revision))?;
-    let new = AgentPlan { revision: old.revision + 1, ..rules::unmasked(plan, &old)? };
-    rules::check(&new)?;
-    let sealed = seal(&ctx.platform, org, agent, &new)?;
-    tx.execute(&sql::SET_PLAN, &params![org, agent, sealed, seen(new.revision)]).await?;
-    let data = json!({ "agent": agent, "revision": new.revision });
-    events::emit(&mut tx, ctx, org, "agent.plan.changed", ("agent", agent.to_string()), data).await?;
-    let change = Change::new(org, "planned", "agent", agent)
-        .before(json!(rules::masked(old)))
-        .after(json!(rules::masked(new.clone())));
-    audit::record(&mut tx, ctx, change).await?;
-    tx.commit().await?;
-    Ok(rules::masked(new))
+    let plan = AgentPlan { targets, ..edit.old.clone() };
+    edit.replace(ctx, plan).await?;
+    Ok(preview)
+}
+
+/// Asks an agent to discover now, whatever its hours.
+///
+/// # Errors
+/// `Forbidden` below manager, `NotFound` outside the scope.
+pub async fn discover_now(ctx: &Ctx, agent: AgentId) -> Result<AgentPlan> {
+    ctx.require(Role::Manager, "change plans of agents")?;
+    let edit = Edit::begin(ctx, agent).await?;
+    let plan = AgentPlan { asked: edit.old.asked.wrapping_add(1), ..edit.old.clone() };
+    edit.replace(ctx, plan).await
+}
+
+fn seen(revision: u64) -> i64 {
+    i64::try_from(revision).unwrap_or(i64::MAX)
+}
+
+/// A change of a plan that is under way.
+struct Edit {
+    tx: Tx,
+    org: OrgId,
+    agent: AgentId,
+    old: AgentPlan,
+}
+
+impl Edit {
+    async fn begin(ctx: &Ctx, agent: AgentId) -> Result<Self> {
+        let mut tx = ctx.db().write(&ctx.scope.view()).await?;
+        let org = service::tenant(ctx, &mut tx, agent).await?;
+        let (old, state) = load(&mut tx, &ctx.platform, org, agent).await?;
+        if state == "revoked" {
+            return Err(Error::conflict("the agent was revoked"));
+        }
+        Ok(Self { tx, org, agent, old })
+    }
+
+    async fn replace(mut self, ctx: &Ctx, plan: AgentPlan) -> Result<AgentPlan> {
+        let (org, agent) = (self.org, self.agent);
+        let mut new = AgentPlan { revision: self.old.revision + 1, ..plan };
+        if new.zone.is_empty() {
+            new.zone =
+                self.tx.query_opt(&sql::ORG_ZONE, &params![org]).await?.map_or(Ok(String::new()), |row| row.get(0))?;
+        }
+        rules::check(&new)?;
+        let sealed = seal(&ctx.platform, org, agent, &new)?;
+        self.tx.execute(&sql::SET_PLAN, &params![org, agent, sealed, seen(new.revision)]).await?;
+        let data = json!({ "agent": agent, "revision": new.revision });
+        events::emit(&mut self.tx, ctx, org, "agent.plan.changed", ("agent", agent.to_string()), data).await?;
+        let change = Change::new(org, "planned", "agent", agent).before(audited(self.old)).after(audited(new.clone()));
+        audit::record(&mut self.tx, ctx, change).await?;
+        self.tx.commit().await?;
+        Ok(rules::masked(new))
+    }
+}
+
+/// A plan as the audit keeps it: without secrets, and with the number of its single places in place of thousands of lines.
+fn audited(plan: AgentPlan) -> serde_json::Value {
+    let many = plan.targets.len() > 64;
+    let count = plan.targets.len();
+    let mut told = json!(rules::masked(plan));
+    if many {
+        told["targets"] = json!({ "count": count });
+    }
+    told
 }
 
 /// A sign of life, in the transaction of the report that brought it; returns the plan if the agent follows an older one.
@@ -91,7 +172,9 @@ pub async fn heartbeat(
             count(body.unreachable),
             count(body.outbox_depth),
             count(body.discovery_probed),
-            count(body.discovery_total)
+            count(body.discovery_total),
+            count(body.discovery_found),
+            Micros::from_millis(body.discovery_next_ms.max(0))
         ];
         tx.execute(&sql::SAID, &values).await?;
     }

@@ -1,20 +1,27 @@
 //! What a plan may say, and how its secrets are shown to people: not at all.
 
-use std::net::Ipv4Addr;
+use std::collections::HashSet;
+use std::net::IpAddr;
 
 use aws_lc_rs::digest::{SHA256, digest};
 use wire::AgentPlan;
-use wire::plan::SnmpCredential;
+use wire::hours::Hours;
+use wire::places::{Exclusions, Mac, NoPlace, Span, part_port};
+use wire::plan::{SnmpCredential, Target};
 
 use crate::error::{Error, Result};
 use crate::ids::Hex;
+use crate::orgs;
 
 /// Stands for a secret that is kept; sent back it means "unchanged".
 pub const MASK: &str = "********";
 const MAX_RANGES: usize = 256;
 const MAX_CREDENTIALS: usize = 16;
 /// Most addresses of all ranges together.
-const MAX_ADDRESSES: u64 = 1 << 20;
+const MAX_ADDRESSES: u128 = 1 << 20;
+/// Most places that are named singly.
+pub(super) const MAX_TARGETS: usize = 4_096;
+const MAX_HOURS: usize = 32;
 
 /// SHA-256 of a key, hex.
 pub(super) fn thumbprint(key: &[u8]) -> String {
@@ -28,42 +35,131 @@ pub(super) fn told(text: &str, most: usize) -> String {
 
 /// Checks a plan as a person wrote it.
 pub(super) fn check(plan: &AgentPlan) -> Result<()> {
-    let mut addresses = 0;
-    for (field, ranges) in [("ranges", &plan.ranges), ("exclude", &plan.exclude)] {
-        if ranges.len() > MAX_RANGES {
-            return Err(Error::invalid(field, format!("{field} has more than {MAX_RANGES} entries")));
-        }
-        for range in ranges {
-            let size = range_size(range).ok_or_else(|| {
-                let forms = "10.0.0.0/24, 10.0.0.1-10.0.0.99 or 10.0.0.1, each with :port if not 161";
-                Error::invalid(field, format!("{range:?} is no range; write {forms}"))
-            })?;
-            addresses += if field == "ranges" { size } else { 0 };
-        }
-    }
-    if addresses > MAX_ADDRESSES {
-        return Err(Error::invalid(
-            "ranges",
-            format!("the ranges have {addresses} addresses; at most {MAX_ADDRESSES}"),
-        ));
-    }
+    check_places(plan)?;
+    check_targets(&plan.targets)?;
+    check_times(plan)?;
     if plan.credentials.len() > MAX_CREDENTIALS {
         return Err(Error::invalid("credentials", format!("at most {MAX_CREDENTIALS} credentials")));
     }
+    if !(1..=10_000).contains(&plan.discovery_pps) {
+        return Err(Error::invalid("discovery_pps", "discovery_pps is 1 to 10000 packets a second"));
+    }
+    plan.credentials.iter().enumerate().try_for_each(|(at, credential)| check_credential(at, credential))
+}
+
+fn check_places(plan: &AgentPlan) -> Result<()> {
+    let count = |field: &'static str, texts: &[String]| match texts.len() > MAX_RANGES {
+        true => Err(Error::invalid(field, format!("{field} has more than {MAX_RANGES} entries"))),
+        false => Ok(()),
+    };
+    count("ranges", &plan.ranges)?;
+    count("exclude", &plan.exclude)?;
+    count("dns_sd", &plan.dns_sd)?;
+    let mut addresses: u128 = 0;
+    for text in &plan.ranges {
+        let span: Span = text.parse().map_err(|wrong: NoPlace| Error::invalid("ranges", wrong.to_string()))?;
+        if !span.first.is_ipv4() && span.size() > 1 {
+            let message = format!("`{text}` is too large to be asked one by one; name IPv6 addresses singly");
+            return Err(Error::invalid("ranges", message));
+        }
+        addresses += span.size();
+    }
+    if addresses > MAX_ADDRESSES {
+        let message = format!("the ranges have {addresses} addresses; at most {MAX_ADDRESSES}");
+        return Err(Error::invalid("ranges", message));
+    }
+    if let [wrong, ..] = Exclusions::read(&plan.exclude).1[..] {
+        let forms = "write an address, a network, a span, a MAC address or its first three parts";
+        return Err(Error::invalid("exclude", format!("`{wrong}` excludes nothing; {forms}")));
+    }
+    for text in plan.dns_sd.iter().filter(|text| *text != "local") {
+        let known = part_port(text).filter(|(address, _)| address.parse::<IpAddr>().is_ok());
+        known.ok_or_else(|| {
+            Error::invalid("dns_sd", format!("`{text}` is no place to ask; write local, or the address of a reflector"))
+        })?;
+    }
+    Ok(())
+}
+
+fn check_targets(targets: &[Target]) -> Result<()> {
+    if targets.len() > MAX_TARGETS {
+        let message = format!("{} single places are too many; at most {MAX_TARGETS}: name ranges", targets.len());
+        return Err(Error::invalid("targets", message));
+    }
+    let mut hosts = HashSet::new();
+    for (number, target) in (1..).zip(targets) {
+        let wrong = |message: String| Error::invalid("targets", format!("place {number}: {message}"));
+        let known = host(&target.host).map_err(wrong)?;
+        if !hosts.insert(known) {
+            return Err(wrong(format!("`{}` is named twice", target.host)));
+        }
+        let words = [&target.name, &target.site, &target.asset];
+        if words.into_iter().flatten().any(|text| text.chars().count() > 200 || text.chars().any(char::is_control)) {
+            return Err(wrong("name, site and asset are one line of at most 200 characters".to_owned()));
+        }
+        if target.mac.as_ref().is_some_and(|mac| mac.parse::<Mac>().is_err()) {
+            return Err(wrong("the MAC address is none; write 00:26:73:aa:bb:cc".to_owned()));
+        }
+    }
+    Ok(())
+}
+
+fn check_times(plan: &AgentPlan) -> Result<()> {
     for (number, seconds, least) in [
         ("status_s", plan.status_s, 1),
         ("meters_s", plan.meters_s, 5),
         ("full_s", plan.full_s, 5),
         ("discovery_s", plan.discovery_s, 5),
     ] {
-        if !(least..=7 * 86_400).contains(&seconds) {
-            return Err(Error::invalid(number, format!("{number} is {least} s to 7 days")));
+        let most = if number == "discovery_s" { 30 } else { 7 };
+        if !(least..=most * 86_400).contains(&seconds) {
+            return Err(Error::invalid(number, format!("{number} is {least} s to {most} days")));
         }
     }
-    if !(1..=10_000).contains(&plan.discovery_pps) {
-        return Err(Error::invalid("discovery_pps", "discovery_pps is 1 to 10000 packets a second"));
+    if plan.hours.len() > MAX_HOURS {
+        return Err(Error::invalid("hours", format!("at most {MAX_HOURS} lines of hours")));
     }
-    plan.credentials.iter().enumerate().try_for_each(|(at, credential)| check_credential(at, credential))
+    for text in &plan.hours {
+        text.parse::<Hours>().map_err(|wrong| Error::invalid("hours", wrong.to_string()))?;
+    }
+    if !plan.zone.is_empty() {
+        orgs::rules::zone(&plan.zone)?;
+    }
+    Ok(())
+}
+
+/// A place that can be asked, as it is kept: an address in its shortest form or a host name in lower case, with its port
+/// unless that is 161. What is wrong is said to the one who wrote it.
+pub(super) fn host(text: &str) -> std::result::Result<String, String> {
+    let shown: String = text.chars().take(80).collect();
+    let (name, port) = part_port(text.trim())
+        .ok_or_else(|| format!("`{shown}` has no port behind its colon; write 10.0.0.7:1161 or [2001:db8::7]:1161"))?;
+    let port = port.filter(|port| *port != 161);
+    if let Ok(address) = name.parse::<IpAddr>() {
+        if address.is_unspecified() || address.is_multicast() || name == "255.255.255.255" {
+            return Err(format!("`{shown}` is the address of no single device"));
+        }
+        if matches!(address, IpAddr::V6(v6) if v6.is_unicast_link_local()) {
+            return Err(format!("`{shown}` holds on one link alone; give the device's other address"));
+        }
+        return Ok(match (address, port) {
+            (_, None) => address.to_string(),
+            (IpAddr::V4(_), Some(port)) => format!("{address}:{port}"),
+            (IpAddr::V6(_), Some(port)) => format!("[{address}]:{port}"),
+        });
+    }
+    let name = name.trim_end_matches('.').to_ascii_lowercase();
+    let is_label = |label: &str| {
+        (1..=63).contains(&label.len())
+            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
+            && !label.starts_with('-')
+    };
+    let is_name =
+        name.len() <= 253 && name.split('.').all(is_label) && name.bytes().any(|byte| byte.is_ascii_alphabetic());
+    if !is_name {
+        return Err(format!("`{shown}` is neither an address nor a host name"));
+    }
+    Ok(port.map_or(name.clone(), |port| format!("{name}:{port}")))
 }
 
 fn check_credential(at: usize, credential: &SnmpCredential) -> Result<()> {
@@ -93,27 +189,6 @@ fn check_credential(at: usize, credential: &SnmpCredential) -> Result<()> {
             if privacy.is_some() && auth.is_none() { wrong("privacy needs auth".to_owned()) } else { Ok(()) }
         }
     }
-}
-
-/// Addresses of a range; `None` if it is none.
-fn range_size(range: &str) -> Option<u64> {
-    let (range, port) = match range.split_once(':') {
-        Some((range, port)) => (range, Some(port)),
-        None => (range, None),
-    };
-    if port.is_some_and(|port| port.parse::<u16>().map_or(true, |port| port == 0)) {
-        return None;
-    }
-    if let Some((net, bits)) = range.split_once('/') {
-        net.parse::<Ipv4Addr>().ok()?;
-        let bits: u32 = bits.parse().ok().filter(|bits| (8..=32).contains(bits))?;
-        return Some(1 << (32 - bits));
-    }
-    if let Some((first, last)) = range.split_once('-') {
-        let (first, last) = (first.trim().parse::<Ipv4Addr>().ok()?, last.trim().parse::<Ipv4Addr>().ok()?);
-        return u64::from(u32::from(last)).checked_sub(u64::from(u32::from(first))).map(|size| size + 1);
-    }
-    range.parse::<Ipv4Addr>().ok().map(|_| 1)
 }
 
 /// The plan for eyes: secrets become [`MASK`]; `public` is no secret.
@@ -197,20 +272,6 @@ mod tests {
     }
 
     #[test]
-    fn ranges_are_read_as_the_agent_reads_them() {
-        for (range, size) in
-            [("10.0.0.0/24", 256), ("10.0.0.1-10.0.0.99", 99), ("10.0.0.1:1161", 1), ("10.0.0.0/30:161", 4)]
-        {
-            assert_eq!(range_size(range), Some(size), "{range}");
-        }
-        for bad in
-            ["", "10.0.0", "10.0.0.9-10.0.0.1", "10.0.0.0/33", "10.0.0.0/4", "10.0.0.1:0", "10.0.0.1:x", "printer"]
-        {
-            assert_eq!(range_size(bad), None, "{bad}");
-        }
-    }
-
-    #[test]
     fn secrets_are_masked_and_come_back_unchanged() {
         let plan = AgentPlan {
             credentials: vec![
@@ -263,6 +324,43 @@ mod tests {
         assert_eq!(field(AgentPlan { discovery_pps: 0, ..base() }), "discovery_pps");
         assert_eq!(field(AgentPlan { ranges: vec!["10.0.0.0/8".to_owned()], ..base() }), "ranges");
         assert_eq!(field(AgentPlan { credentials: vec![usm("ann", "short")], ..base() }), "credentials");
+        assert_eq!(field(AgentPlan { ranges: vec!["2001:db8::/64".to_owned()], ..base() }), "ranges");
+        assert_eq!(field(AgentPlan { exclude: vec!["somebody".to_owned()], ..base() }), "exclude");
+        assert_eq!(field(AgentPlan { dns_sd: vec!["everywhere".to_owned()], ..base() }), "dns_sd");
+        assert_eq!(field(AgentPlan { hours: vec!["at night".to_owned()], ..base() }), "hours");
+        assert_eq!(field(AgentPlan { zone: "Mars/Base".to_owned(), ..base() }), "zone");
+        let target = |host: &str| Target { host: host.to_owned(), ..Target::default() };
+        assert_eq!(field(AgentPlan { targets: vec![target("10.0.0.999")], ..base() }), "targets");
+        assert_eq!(field(AgentPlan { targets: vec![target("10.0.0.9"), target("10.0.0.9:161")], ..base() }), "targets");
         assert!(check(&base()).is_ok());
+    }
+
+    #[test]
+    fn a_plan_may_name_places_of_every_kind() {
+        let own = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
+        let plan = AgentPlan {
+            ranges: own(&["10.0.0.0/24:1161", "10.1.0.1-10.1.0.9", "2001:db8::7"]),
+            exclude: own(&["10.0.0.7", "2001:db8::/64", "00:26:73", "00:17:c8:01:02:03"]),
+            dns_sd: own(&["local", "10.0.0.2", "[2001:db8::2]:5353"]),
+            hours: own(&["mon-fri 18:00-06:00", "sat,sun"]),
+            zone: "Europe/Berlin".to_owned(),
+            targets: vec![Target { host: "printer-7.example.org".to_owned(), ..Target::default() }],
+            ..AgentPlan::default()
+        };
+        check(&plan).unwrap();
+    }
+
+    #[test]
+    fn a_place_is_kept_in_its_shortest_form() {
+        let kept = |text: &str| host(text).unwrap();
+        assert_eq!(kept(" 10.0.0.7:161 "), "10.0.0.7");
+        assert_eq!(kept("[2001:DB8:0::7]:1161"), "[2001:db8::7]:1161");
+        assert_eq!(kept("2001:db8::0007"), "2001:db8::7");
+        assert_eq!(kept("Printer-7.Example.ORG.:1161"), "printer-7.example.org:1161");
+        for wrong in
+            ["", "10.0.0", "10.0.0.999", "224.0.0.1", "0.0.0.0", "fe80::1", "a b", "-x", "10.0.0.1:0", "x:99999"]
+        {
+            assert!(host(wrong).is_err(), "{wrong}");
+        }
     }
 }

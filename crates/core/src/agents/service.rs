@@ -13,6 +13,7 @@ use crate::filter::{Field, FieldKind, Filter};
 use crate::ids::{AgentId, OrgId};
 use crate::orgs;
 use crate::page::{Key, Page, PageQuery, Sort};
+use crate::time::Micros;
 
 const BY_NAME: Sort = Sort { name: "agents.name", keys: &[Key::up("a.name"), Key::up("a.id")] };
 
@@ -185,5 +186,7 @@ fn read(row: &Row) -> Result<Agent> {
         discovery_probed: row.get(14)?,
         discovery_total: row.get(15)?,
         version: row.get(16)?,
+        discovery_found: row.get(17)?,
+        discovery_next_at: Some(row.get(18)?).filter(|at: &Micros| at.0 > 0),
     })
 }

@@ -167,3 +167,59 @@ async fn renaming_and_revoking_are_audited() {
     assert_eq!(verbs, ["revoked", "renamed", "enrolled", "invited"]);
     assert_eq!(audit::verify(&root, root.home).await.unwrap().fault, None);
 }
+
+#[tokio::test]
+async fn a_list_adds_places_to_the_plan_once_and_its_names_to_devices() {
+    for test in TestPlatform::each().await {
+        let root = test.root().await;
+        let subject = enrolled(&test, &root, 1).await;
+        let list =
+            b"address,name,site,asset\n10.0.0.7,Reception,Ground floor,A-17\nprinter-8.example.org,Eight,,\n10.0.0\n";
+        let preview = preview_list(&root, subject.into(), list, None).await.unwrap();
+        assert_eq!((preview.new, preview.fault_count, preview.faults[0].line), (2, 1, 4));
+        assert_eq!(plan(&root, subject.into()).await.unwrap().targets.len(), 0, "a preview changes nothing");
+        import_list(&root, subject.into(), list, None).await.unwrap();
+        let taken = plan(&root, subject.into()).await.unwrap();
+        assert_eq!((taken.revision, taken.targets.len(), taken.zone.as_str()), (2, 2, "UTC"));
+        let again = import_list(&root, subject.into(), list, None).await.unwrap();
+        assert_eq!((again.known, plan(&root, subject.into()).await.unwrap().revision), (2, 2));
+        let user = test.account(&root, root.home, "u@example.org", Role::User).await;
+        assert_eq!(import_list(&user, subject.into(), list, None).await.unwrap_err().kind, Kind::Forbidden);
+        let (_, ctx) = key_of(&test.platform, subject).await.unwrap().unwrap();
+        let mut tx = ctx.db().write(&ctx.scope.view()).await.unwrap();
+        let hints = hints(&mut tx, &ctx).await.unwrap();
+        let name = |address: &str, names| hints.of(address, 161, names).and_then(|target| target.name.as_deref());
+        assert_eq!(name("10.0.0.7", [None, None]), Some("Reception"));
+        assert_eq!(name("10.0.0.8", [Some("PRINTER-8"), None]), Some("Eight"));
+        assert_eq!(name("10.0.0.9", [Some("other"), None]), None);
+    }
+}
+
+#[tokio::test]
+async fn a_discovery_is_kept_as_it_went_and_asked_for_at_once() {
+    use wire::report::{DiscoveryBody, Sighting};
+    for test in TestPlatform::each().await {
+        let root = test.root().await;
+        let subject = enrolled(&test, &root, 1).await;
+        assert_eq!(discovery(&root, subject.into()).await.unwrap(), None);
+        let asked = discover_now(&root, subject.into()).await.unwrap();
+        assert_eq!((asked.revision, asked.asked), (2, 1));
+        let (_, ctx) = key_of(&test.platform, subject).await.unwrap().unwrap();
+        let now = ctx.now.as_millis();
+        let silent =
+            vec![Sighting { address: "10.0.0.9".to_owned(), name: "Nine\0".to_owned(), ..Sighting::default() }];
+        let body =
+            DiscoveryBody { began_ms: now - 5_000, ended_ms: now, printers: 3, silent, ..DiscoveryBody::default() };
+        for (printers, ended_ms) in [(3, now), (2, now - 60_000)] {
+            let mut tx = ctx.db().write(&ctx.scope.view()).await.unwrap();
+            keep_discovery(&mut tx, &ctx, &DiscoveryBody { printers, ended_ms, ..body.clone() }, 0).await.unwrap();
+            tx.commit().await.unwrap();
+        }
+        let told = discovery(&root, subject.into()).await.unwrap().unwrap();
+        assert_eq!((told.printers, told.silent[0].name.as_str()), (3, "Nine"), "the newer one stands");
+        let said = AgentBody { discovery_found: 2, discovery_next_ms: now + 60_000, ..AgentBody::default() };
+        beat(&ctx, Some(&said), 1).await.unwrap();
+        let agent = get(&root, subject.into()).await.unwrap();
+        assert_eq!((agent.discovery_found, agent.discovery_next_at), (2, Some(Micros::from_millis(now + 60_000))));
+    }
+}

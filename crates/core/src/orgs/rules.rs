@@ -73,7 +73,7 @@ pub(super) fn slug(text: &str) -> Result<String> {
 }
 
 /// An IANA zone that this program knows.
-pub(super) fn zone(text: &str) -> Result<String> {
+pub(crate) fn zone(text: &str) -> Result<String> {
     match jiff::tz::TimeZone::get(text) {
         Ok(zone) => Ok(zone.iana_name().unwrap_or(text).to_owned()),
         Err(_) => Err(Error::invalid("zone", format!("{text:?} is no IANA time zone, as Europe/Berlin is"))),

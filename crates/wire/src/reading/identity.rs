@@ -39,6 +39,10 @@ pub struct Identity {
     /// Firmware parts with their versions.
     #[n(10)]
     pub firmware: Vec<Component>,
+    /// snmpEngineID in lower-case hex, where the device tells one.
+    #[n(11)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub engine_id: Option<String>,
 }
 
 /// One firmware part of a device.

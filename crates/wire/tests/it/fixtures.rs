@@ -3,7 +3,8 @@
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
-use wire::report::{AgentBody, CountersBody, SeenBody, StatusBody};
+use wire::report::{AgentBody, CountersBody, DiscoveryBody, SeenBody, Sighting, StatusBody};
+use wire::traps::{SendersBody, TrapBody, TrapSender};
 use wire::*;
 
 fn text() -> impl Strategy<Value = String> {
@@ -64,6 +65,18 @@ fn identity() -> impl Strategy<Value = Identity> {
     })
 }
 
+fn alert(code: Option<i64>) -> Alert {
+    Alert {
+        severity: AlertSeverity::Warning,
+        reason: "toner-low".into(),
+        group: Some("marker-supplies".into()),
+        part: Some("1.1".into()),
+        text: None,
+        code,
+        since: None,
+    }
+}
+
 fn status() -> impl Strategy<Value = StatusBody> {
     (text(), any::<u16>(), identity(), vec(supply(), 0..4), level(), raw(), option::of(any::<i64>())).prop_map(
         |(address, port, identity, supplies, level, raw, code)| StatusBody {
@@ -76,16 +89,37 @@ fn status() -> impl Strategy<Value = StatusBody> {
             inputs: vec![Input { index: "1.1".into(), name: None, media: Some("iso_a4_210x297mm".into()), level, raw }],
             outputs: vec![Output { index: "1.1".into(), name: None, level, raw }],
             covers: vec![Cover { index: "1.1".into(), name: None, open: Some(true) }],
-            alerts: vec![Alert {
-                severity: AlertSeverity::Warning,
-                reason: "toner-low".into(),
-                group: Some("marker-supplies".into()),
-                part: Some("1.1".into()),
-                text: None,
-                code,
-                since: None,
-            }],
+            alerts: vec![alert(code)],
             quirks: vec![],
+        },
+    )
+}
+
+fn trap() -> impl Strategy<Value = TrapBody> {
+    (vec(option::of(any::<i64>()).prop_map(alert), 1..4), any::<u64>())
+        .prop_map(|(alerts, shed)| TrapBody { snmp: SnmpVersion::V1, alerts, shed })
+}
+
+fn senders() -> impl Strategy<Value = SendersBody> {
+    (any::<u64>(), any::<i64>(), option::of("[0-9.]{3,20}")).prop_map(|(count, first_ms, trap)| {
+        let sender = TrapSender {
+            address: "198.51.100.7".into(),
+            count,
+            first_ms,
+            last_ms: first_ms,
+            trap,
+            snmp: Some(SnmpVersion::V3),
+            speaks_for: None,
+        };
+        SendersBody { listen: "[::]:162".into(), received: count, senders: vec![sender], ..SendersBody::default() }
+    })
+}
+
+fn discovery() -> impl Strategy<Value = DiscoveryBody> {
+    (any::<i64>(), any::<u64>(), "[a-z.]{1,12}", option::of("[A-Z ]{1,9}")).prop_map(
+        |(began_ms, answered, name, model)| {
+            let sighting = Sighting { address: "192.0.2.7".into(), name, model, services: vec!["ipp".into()] };
+            DiscoveryBody { began_ms, answered, silent: vec![sighting], ..DiscoveryBody::default() }
         },
     )
 }
@@ -97,6 +131,9 @@ fn body() -> impl Strategy<Value = Body> {
         vec(any::<[u8; 16]>().prop_map(Subject), 0..6)
             .prop_map(|answered| Body::Seen(SeenBody { answered, unreachable: vec![] })),
         any::<u64>().prop_map(|devices| Body::Agent(AgentBody { devices, ..AgentBody::default() })),
+        trap().prop_map(Body::Trap),
+        senders().prop_map(Body::Senders),
+        discovery().prop_map(|discovery| Body::Discovery(Box::new(discovery))),
     ]
 }
 
