@@ -200,6 +200,7 @@ impl Agent {
             discovery_probed: now.probed,
             discovery_total: now.to_probe,
             unreachable: now.unreachable,
+            ..AgentBody::default()
         };
         let draft = Draft { taken_ms: wall_ms(), subject: None, body: Body::Agent(body) };
         if let Err(e) = self.outbox.record(vec![draft]).await {

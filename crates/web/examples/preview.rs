@@ -394,6 +394,7 @@ async fn live(mut site: Site, count: u64, platform: &platen_core::Platform) {
                 discovery_probed: 1_270 + tick * 8,
                 discovery_total: 4_094,
                 unreachable: count / 31,
+                ..AgentBody::default()
             };
             site.send(vec![(None, Body::Seen(SeenBody { answered, unreachable })), (None, Body::Agent(agent))]).await;
             drop(platen_core::devices::reconcile(platform).await);

@@ -93,7 +93,7 @@ pub(crate) fn fault(message: &Message) -> Option<String> {
     if i64::try_from(message.seq).is_err() {
         return Some(format!("number {} is too large", message.seq));
     }
-    if matches!(message.body, Body::Status(_) | Body::Counters(_)) && message.subject.is_none() {
+    if matches!(message.body, Body::Status(_) | Body::Counters(_) | Body::Trap(_)) && message.subject.is_none() {
         return Some("it speaks of a device, but names none".into());
     }
     match &message.body {
@@ -121,6 +121,19 @@ pub(crate) fn fault(message: &Message) -> Option<String> {
             }
             let beyond = body.meters.iter().find(|meter| meter.value > i64::MAX as u64 / 4);
             beyond.map(|meter| format!("value {} of {} cannot be a count", meter.value, meter.source))
+        }
+        Body::Trap(body) => {
+            let (told, most) = (body.alerts.len(), wire::traps::MAX_TRAP_ALERTS);
+            (told == 0 || told > most).then(|| format!("a trap with {told} alerts; 1 to {most}"))
+        }
+        Body::Senders(body) => {
+            let (told, most) = (body.senders.len(), wire::traps::MAX_SENDERS);
+            (told > most).then(|| format!("{told} senders of traps; at most {most}"))
+        }
+        Body::Discovery(body) => {
+            let most = wire::report::MAX_SIGHTINGS;
+            let told = body.silent.len().max(body.unresolved.len());
+            (told > most).then(|| format!("a discovery with {told} entries in a list; at most {most}"))
         }
         Body::Seen(_) | Body::Agent(_) | Body::Unknown(..) => None,
     }

@@ -101,6 +101,11 @@ async fn attempt(ctx: &Ctx, agent: AgentId, report: &Report, poison: Option<&str
             let mut intake = Intake::load(ctx, &mut tx, agent, &sorted.fresh, offset_ms).await?;
             let refused = intake.take(ctx, &sorted.fresh)?;
             intake.flush(ctx, &mut tx).await?;
+            for message in &sorted.fresh {
+                if let Body::Senders(body) = &message.body {
+                    crate::traps::take(&mut tx, ctx, body, offset_ms).await?;
+                }
+            }
             for result in &mut sorted.results {
                 if let Some((outcome, detail)) = refused.get(&result.seq) {
                     (result.outcome, result.detail) = (*outcome, Some(detail.clone()));
@@ -112,10 +117,21 @@ async fn attempt(ctx: &Ctx, agent: AgentId, report: &Report, poison: Option<&str
         Body::Agent(body) => Some(body),
         _ => None,
     });
+    if let (Some(body), None) = (discovered(&sorted.fresh), poison) {
+        crate::agents::keep_discovery(&mut tx, ctx, body, offset_ms).await?;
+    }
     let plan = crate::agents::heartbeat(&mut tx, ctx, said, report.plan_revision).await?;
     crate::alerts::agent_is_back(&mut tx, ctx, agent).await?;
     tx.commit().await?;
     Ok(Reply { version: 1, server_ms: ctx.now.as_millis(), results: sorted.results, not_before_ms: None, plan })
+}
+
+/// The last discovery that is told of.
+fn discovered<'m>(fresh: &[&'m Message]) -> Option<&'m wire::report::DiscoveryBody> {
+    fresh.iter().rev().find_map(|message| match &message.body {
+        Body::Discovery(body) => Some(&**body),
+        _ => None,
+    })
 }
 
 /// Parts the messages by the replay window and by what they hold.
@@ -236,6 +252,7 @@ impl Intake {
             let found = fleet.meet(subject, &told, now.0, || DeviceId::new(ctx.ids()));
             met.insert(seq, (told, found));
         }
+        name_newcomers(ctx, tx, &mut fleet, fresh, &met).await?;
         let again = load_heard_again(&mut fleet, tx, fresh).await?;
         let sets = Changing::of(&fleet, fresh, &met, again);
         let oldest = fresh.iter().map(|message| corrected(message.taken_ms, offset_ms, now.0)).min().unwrap_or(now.0);
@@ -252,7 +269,8 @@ impl Intake {
             let when = corrected(message.taken_ms, self.offset_ms, ctx.now.0);
             match &message.body {
                 Body::Status(body) => match self.told.remove(&message.seq) {
-                    Some((told, Met::Device(at))) => self.status(at, body, &told, when)?,
+                    Some((told, Met::Device(at))) => self.status((at, message.subject), body, Some(&told), when)?,
+                    Some((_, Met::Rival(at))) => self.status((at, message.subject), body, None, when)?,
                     _ => {
                         refused.insert(message.seq, (Outcome::Refused, "the device was retired".to_owned()));
                     }
@@ -260,7 +278,7 @@ impl Intake {
                 Body::Counters(body) => match message.subject.and_then(|subject| self.fleet.of(subject)) {
                     Some(at) if self.fleet.get(at).lifecycle != "retired" => {
                         self.book.take(&mut self.fleet, at, body, when, self.offset_ms);
-                        self.hear(at, when);
+                        self.hear(at, message.subject, when);
                     }
                     Some(_) => {
                         refused.insert(message.seq, (Outcome::Refused, "the device was retired".to_owned()));
@@ -270,17 +288,39 @@ impl Intake {
                         refused.insert(message.seq, (Outcome::Invalid, why.to_owned()));
                     }
                 },
+                Body::Trap(body) => match message.subject.and_then(|subject| self.fleet.of(subject)) {
+                    Some(at) if self.fleet.get(at).lifecycle != "retired" => {
+                        self.board.take_trap(&mut self.fleet, at, body, when);
+                        self.hear(at, message.subject, when);
+                    }
+                    Some(_) => {
+                        refused.insert(message.seq, (Outcome::Refused, "the device was retired".to_owned()));
+                    }
+                    None => {
+                        let why = "no status of this device came before its trap";
+                        refused.insert(message.seq, (Outcome::Invalid, why.to_owned()));
+                    }
+                },
                 Body::Seen(body) => self.seen(body, when),
-                Body::Agent(_) | Body::Unknown(..) => {}
+                Body::Agent(_) | Body::Discovery(_) | Body::Senders(_) | Body::Unknown(..) => {}
             }
         }
         Ok(refused)
     }
 
-    fn status(&mut self, at: usize, body: &wire::report::StatusBody, told: &Told, when: i64) -> Result<()> {
+    /// `told`: who it says to be; `None` where that is not taken from this source.
+    fn status(
+        &mut self,
+        (at, subject): (usize, Option<wire::Subject>),
+        body: &wire::report::StatusBody,
+        told: Option<&Told>,
+        when: i64,
+    ) -> Result<()> {
         // One that comes late is in the log; what is newer stands.
         if when >= self.fleet.get(at).status_at {
-            self.fleet.take_identity(at, body, told, when);
+            if let Some(told) = told {
+                self.fleet.take_identity(at, body, told, when);
+            }
             self.fleet.take_parts(at, body, when)?;
             self.shelf.take(&mut self.fleet, at, body, when);
             self.fleet.take_status(at, body, when);
@@ -290,14 +330,14 @@ impl Intake {
                 device.status_dirty = true;
             }
         }
-        self.hear(at, when);
+        self.hear(at, subject, when);
         Ok(())
     }
 
-    fn hear(&mut self, at: usize, when: i64) {
+    fn hear(&mut self, at: usize, subject: Option<wire::Subject>, when: i64) {
         let when = when.min(self.fleet.now.0);
         let recent = self.fleet.now.0 - when < SILENT;
-        self.fleet.hear(at, when, recent);
+        self.fleet.hear(at, subject, when, recent);
         if recent {
             self.board.clear_made(&mut self.fleet, at, "platen-silent", when);
         }
@@ -308,7 +348,7 @@ impl Intake {
         self.fleet.hear_subjects(&body.answered, when);
         for subject in &body.answered {
             if let Some(at) = self.fleet.of(*subject) {
-                self.hear(at, when);
+                self.hear(at, Some(*subject), when);
             }
         }
         for subject in &body.unreachable {
@@ -323,12 +363,44 @@ impl Intake {
         self.fleet.flush(tx).await?;
         self.shelf.flush(tx).await?;
         self.board.flush(tx).await?;
-        self.book.flush(tx).await?;
+        let flushed = self.book.flush(tx).await?;
+        crate::doubts::take(ctx, tx, ctx.home, std::mem::take(&mut self.fleet.doubts), flushed).await?;
         for (kind, subject, id, data) in std::mem::take(&mut self.fleet.events) {
             crate::events::emit(tx, ctx, ctx.home, kind, (subject, id), data).await?;
         }
         Ok(())
     }
+}
+
+/// Gives devices that are met for the first time the name, place and asset number that a list had for their address.
+async fn name_newcomers(
+    ctx: &Ctx,
+    tx: &mut Tx,
+    fleet: &mut Fleet,
+    fresh: &[&Message],
+    met: &HashMap<u64, (Told, Met)>,
+) -> Result<()> {
+    let newcomers: Vec<_> = fresh
+        .iter()
+        .filter_map(|message| match (&message.body, met.get(&message.seq)) {
+            (Body::Status(body), Some((_, Met::Device(at)))) if fleet.get(*at).fresh => Some((*at, body)),
+            _ => None,
+        })
+        .collect();
+    if newcomers.is_empty() {
+        return Ok(());
+    }
+    let hints = crate::agents::hints(tx, ctx).await?;
+    for (at, body) in newcomers {
+        let names = [body.identity.hostname.as_deref(), body.identity.name.as_deref()];
+        if let Some(target) = hints.of(&body.address, body.port, names) {
+            let device = fleet.get_mut(at);
+            device.own_name.clone_from(&target.name);
+            device.own_location.clone_from(&target.site);
+            device.asset_no.clone_from(&target.asset);
+        }
+    }
+    Ok(())
 }
 
 async fn load_heard_again(fleet: &mut Fleet, tx: &mut Tx, fresh: &[&Message]) -> Result<Vec<usize>> {
@@ -355,7 +427,7 @@ impl Changing {
         for message in fresh {
             let counted = || message.subject.and_then(|subject| fleet.of(subject));
             match (&message.body, met.get(&message.seq)) {
-                (Body::Status(body), Some((_, Met::Device(at)))) => {
+                (Body::Status(body), Some((_, Met::Device(at) | Met::Rival(at)))) => {
                     let device = fleet.get(*at);
                     if !device.fresh && device.supplies_hash != supplies::fingerprint(body) {
                         sets.supplies.push(device.id);
@@ -374,6 +446,7 @@ impl Changing {
                         }
                     }
                 }
+                (Body::Trap(_), _) => sets.alerts.extend(counted().map(|at| fleet.get(at).id)),
                 _ => {}
             }
         }

@@ -79,6 +79,7 @@ pub(super) fn from_form(fields: &Fields, old: &AgentPlan) -> Result<AgentPlan> {
         full_s: number(fields, "full_s")?,
         discovery_s: number(fields, "discovery_s")?,
         discovery_pps: number(fields, "discovery_pps")?,
+        ..old.clone()
     })
 }
 
