@@ -57,6 +57,17 @@ impl Clock {
         Instant(real as i64 + self.ahead.load(std::sync::atomic::Ordering::Relaxed))
     }
 
+    /// Second of real time since the start.
+    pub(crate) fn second(&self) -> u64 {
+        self.began.elapsed().as_secs()
+    }
+
+    /// Real time until this simulated moment; a day where the clock stands still.
+    pub(crate) fn until(&self, at: Instant) -> Duration {
+        let millis = at.since(self.now()) as f64 / self.speed;
+        Duration::from_millis(if millis.is_finite() { millis.min(86_400_000.0) as u64 } else { 86_400_000 })
+    }
+
     /// Skips simulated time at once; time never goes back.
     pub(crate) fn skip(&self, time: Duration) {
         let millis = i64::try_from(time.as_millis()).unwrap_or(i64::MAX / 4);

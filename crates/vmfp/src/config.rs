@@ -3,7 +3,10 @@
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
+use snmp::UsmUser;
+
 use crate::fault::Line;
+use crate::traps::TrapTarget;
 
 /// First address of a fleet when nothing else is said.
 pub const BASE: Ipv4Addr = Ipv4Addr::new(127, 20, 0, 1);
@@ -31,6 +34,10 @@ pub struct FleetConfig {
     pub community: String,
     /// First address of walks.
     pub walk_base: Ipv4Addr,
+    /// Users of SNMPv3 that every device knows, recordings too.
+    pub v3_users: Vec<UsmUser>,
+    /// Who gets traps.
+    pub traps: Vec<TrapTarget>,
 }
 
 /// Which devices.
@@ -82,6 +89,8 @@ impl Default for FleetConfig {
             line: Line::default(),
             community: "public".into(),
             walk_base: BASE,
+            v3_users: Vec::new(),
+            traps: Vec::new(),
         }
     }
 }

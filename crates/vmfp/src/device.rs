@@ -11,10 +11,11 @@ use crate::config::Mood;
 use crate::fault::Fault;
 use crate::identity::Identity;
 use crate::life::Life;
-use crate::misbehave::Twist;
+use crate::misbehave::{Odd, Twist};
 use crate::profile::Profile;
 use crate::random::Random;
 use crate::table::{Table, Tables, View};
+use crate::usm::Engine;
 use crate::walk::{Recording, Walk};
 
 /// What devices of one kind share.
@@ -36,6 +37,23 @@ pub(crate) struct State {
     pub faults: Vec<Fault>,
     /// Draws for faults; the life has a stream of its own, which faults must not disturb.
     pub random: Random,
+    /// Its SNMPv3 engine, made when it is first asked in v3.
+    pub engine: Option<Box<Engine>>,
+    /// What its faults remember.
+    pub odd: Option<Box<Odd>>,
+}
+
+impl State {
+    /// The life that its objects tell: an old one where it is stale.
+    pub(crate) fn told(&self) -> Option<&Life> {
+        let stale = self.odd.as_ref().and_then(|odd| odd.stale.as_ref());
+        stale.or(self.life.as_ref())
+    }
+
+    /// What its faults remember.
+    pub(crate) fn odd(&mut self) -> &mut Odd {
+        self.odd.get_or_insert_with(Box::default)
+    }
 }
 
 /// What all devices of a fleet know.
@@ -60,7 +78,7 @@ impl Slot {
                         Kind::Walk(_) => None,
                     };
                     let random = Random::stream(world.seed, u64::from(place) * 2);
-                    Box::new(State { life, faults: Vec::new(), random })
+                    Box::new(State { life, faults: Vec::new(), random, engine: None, odd: None })
                 })
                 .as_mut()
         });
@@ -74,7 +92,7 @@ impl Slot {
 /// The objects of one device at one moment, with the faults that twist them.
 pub(crate) struct Objects<'a> {
     pub source: Source<'a>,
-    pub twist: Twist,
+    pub twist: Twist<'a>,
 }
 
 /// Where objects come from.
@@ -102,7 +120,7 @@ impl Source<'_> {
 impl Mib for Objects<'_> {
     fn get(&self, oid: &Oid) -> Value {
         let value = self.source.get(oid);
-        if self.twist.is_none() { value } else { self.twist.value(oid, value, true) }
+        if self.twist.is_none() { value } else { self.twist.value(oid, value, true, |oid| self.source.get(oid)) }
     }
 
     fn next(&self, oid: &Oid) -> Option<(Oid, Value)> {
@@ -111,37 +129,45 @@ impl Mib for Objects<'_> {
             return found;
         }
         let (next, value) = self.twist.next(oid, found, |from| self.source.next(from))?;
-        let value = self.twist.value(&next, value, false);
+        let value = self.twist.value(&next, value, false, |oid| self.source.get(oid));
         Some((next, value))
     }
 }
 
+/// Who asks a device for objects, and when.
+#[derive(Clone, Copy)]
+pub(crate) struct Look<'a> {
+    pub who: Identity,
+    pub now: Instant,
+    pub faults: &'a [Fault],
+}
+
 impl Kind {
-    /// The objects that a community opens, or none: `name` opens the device, `name@Context` a context of it.
-    pub(crate) fn source<'a>(
-        &'a self,
-        state: &'a State,
-        who: Identity,
-        now: Instant,
-        name: &[u8],
-        asked: &[u8],
-    ) -> Option<Source<'a>> {
-        let rest = asked.strip_prefix(name)?;
-        let context = if rest.is_empty() { None } else { Some(rest.strip_prefix(b"@")?) };
-        match (self, &state.life) {
+    /// The objects of a context, or none: an empty name is the device itself.
+    pub(crate) fn source<'a>(&'a self, state: &'a State, look: Look<'a>, context: &[u8]) -> Option<Source<'a>> {
+        match (self, state.told()) {
             (Self::Profile { profile, tables }, Some(life)) => {
                 let table = match (context, &tables.context) {
-                    (None, _) => &tables.main,
-                    (Some(context), Some((name, table))) if context == name.as_bytes() => table,
+                    (b"", _) => &tables.main,
+                    (context, Some((name, table))) if context == name.as_bytes() => table,
                     _ => return None,
                 };
-                Some(Source::Life(table, View { profile, who: Identity { board: life.board, ..who }, life, now }))
+                let Look { who, now, faults } = look;
+                Some(Source::Life(table, View { profile, who: who.of(life), life, now, faults }))
             }
             (Self::Walk(recording), _) => Some(Source::Walk(match context {
-                None => &recording.main,
-                Some(context) => &recording.contexts.iter().find(|(name, _)| name.as_bytes() == context)?.1,
+                b"" => &recording.main,
+                context => &recording.contexts.iter().find(|(name, _)| name.as_bytes() == context)?.1,
             })),
             _ => None,
+        }
+    }
+
+    /// Whether it speaks v3; a recording does where the fleet has users.
+    pub(crate) fn speaks_v3(&self, has_users: bool) -> bool {
+        match self {
+            Self::Profile { profile, .. } => !profile.manners.no_v3,
+            Self::Walk(_) => has_users,
         }
     }
 }

@@ -1,29 +1,31 @@
-//! A fleet: many devices behind one socket, each at a loopback address of its own.
+//! A fleet: many devices behind one socket, each at a loopback address of its own. What happens to them on demand
+//! stands in `happen`.
 
 use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use parking_lot::{Mutex, RwLock};
-use snmp::Oid;
 use snmp::responder::{Responder, ResponderConfig};
+use snmp::usm::Users;
+use snmp::{Oid, UsmUser};
 use tokio::task::JoinHandle;
 
 use crate::clock::{Clock, Instant};
 use crate::config::{Devices, FleetConfig};
 use crate::device::{Kind, Slot, World};
-use crate::fault::Fault;
 use crate::identity::Identity;
 use crate::profile::{self, ProfileError};
 use crate::random::Random;
 use crate::ready::{DeviceInfo, ReadyFile};
 use crate::table::Tables;
+use crate::traps::{self, TrapTarget, Traps};
 use crate::truth::Truth;
 use crate::walk::{Recording, Walk};
-use crate::{answer, http};
+use crate::{answer, http, usm};
 
 /// Why a fleet does not start, or a wish cannot be met.
 #[derive(Debug, thiserror::Error)]
@@ -43,6 +45,9 @@ pub enum FleetError {
     /// The devices do not fit.
     #[error("{0} devices from {1} on leave 127.0.0.0/8: choose another base address or fewer devices")]
     Range(u32, Ipv4Addr),
+    /// A user of SNMPv3 that cannot be.
+    #[error("SNMPv3 user {0}: {1}")]
+    User(String, snmp::usm::AuthFailure),
     /// No such device.
     #[error("no device of this fleet is at {0}")]
     Nobody(Ipv4Addr),
@@ -50,7 +55,9 @@ pub enum FleetError {
 
 /// A running fleet. Dropping it stops it.
 pub struct Fleet {
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
+    responder: Responder,
+    lives: Mutex<Option<JoinHandle<()>>>,
     tasks: Vec<JoinHandle<io::Result<()>>>,
 }
 
@@ -67,8 +74,15 @@ pub(crate) struct Shared {
     base: u32,
     ports: Vec<(&'static str, u16)>,
     /// Addresses that do not follow from the base: whom they reach, if anybody.
-    moves: RwLock<HashMap<Ipv4Addr, Option<u32>>>,
-    moved: AtomicBool,
+    pub moves: RwLock<HashMap<Ipv4Addr, Option<u32>>>,
+    pub moved: AtomicBool,
+    v3_users: Vec<UsmUser>,
+    /// By kind: users of the fleet and of the description, their pass phrases stretched when first needed.
+    users: Vec<OnceLock<Arc<Users>>>,
+    pub has_users: bool,
+    pub traps: Traps,
+    /// Where tasks of faults run.
+    pub runtime: tokio::runtime::Handle,
     pub asked: AtomicU64,
     pub answered: AtomicU64,
 }
@@ -77,6 +91,9 @@ pub(crate) struct Shared {
 pub async fn start(config: FleetConfig) -> Result<Fleet, FleetError> {
     if config.ipp_port != 0 {
         return Err(FleetError::Ipp);
+    }
+    for user in &config.v3_users {
+        usm::check(user).map_err(|error| FleetError::User(user.user.clone(), error))?;
     }
     let (kinds, slots, base) = build(&config)?;
     let end = u32::from(base).checked_add(slots.len() as u32).map(|end| Ipv4Addr::from(end.saturating_sub(1)));
@@ -93,6 +110,11 @@ pub async fn start(config: FleetConfig) -> Result<Fleet, FleetError> {
     };
     ports.extend(listener.as_ref().map(|_| ("http", config.http_port)));
     let shared = Arc::new(Shared {
+        users: kinds.iter().map(|_| OnceLock::new()).collect(),
+        has_users: !config.v3_users.is_empty(),
+        v3_users: config.v3_users,
+        traps: Traps::default(),
+        runtime: tokio::runtime::Handle::current(),
         kinds,
         slots,
         world: World { seed: config.seed, mood: config.mood },
@@ -107,9 +129,11 @@ pub async fn start(config: FleetConfig) -> Result<Fleet, FleetError> {
         asked: AtomicU64::new(0),
         answered: AtomicU64::new(0),
     });
-    let mut tasks = vec![tokio::spawn(answer::serve(Arc::clone(&shared), responder))];
+    let mut tasks = vec![tokio::spawn(answer::serve(Arc::clone(&shared), responder.clone()))];
     tasks.extend(listener.map(|listener| tokio::spawn(http::serve(Arc::clone(&shared), listener))));
-    Ok(Fleet { shared, tasks })
+    let fleet = Fleet { shared, responder, lives: Mutex::new(None), tasks };
+    config.traps.into_iter().for_each(|target| fleet.send_traps(target));
+    Ok(fleet)
 }
 
 fn build(config: &FleetConfig) -> Result<(Vec<Kind>, Vec<Slot>, Ipv4Addr), FleetError> {
@@ -158,7 +182,39 @@ impl Shared {
     }
 
     pub(crate) fn identity(&self, place: u32) -> Identity {
-        Identity { seed: self.world.seed, place, board: 0 }
+        Identity { seed: self.world.seed, place, board: 0, unit: 0 }
+    }
+
+    /// Where a device is now: where it began, unless it moved.
+    pub(crate) fn address_of(&self, place: u32) -> Ipv4Addr {
+        let home = Ipv4Addr::from(self.base + place);
+        if !self.moved.load(Ordering::Acquire) || self.place_at(home) == Some(place) {
+            return home;
+        }
+        let moves = self.moves.read();
+        moves.iter().find(|(_, there)| **there == Some(place)).map_or(home, |(address, _)| *address)
+    }
+
+    /// Users that a device knows.
+    pub(crate) fn users(&self, place: u32) -> &Arc<Users> {
+        self.users[usize::from(self.slots[place as usize].kind)].get_or_init(|| {
+            let mut all = self.v3_users.clone();
+            if let Kind::Profile { profile, .. } = self.kind(place) {
+                all.extend(profile.users.iter().filter_map(|plan| plan.user().ok()));
+            }
+            Users::new(&all).or_else(|_| Users::new(&[])).expect("nobody has no weak pass phrase")
+        })
+    }
+
+    /// Somebody asked the page of the device at this address.
+    pub(crate) fn visited(&self, address: Ipv4Addr) {
+        if let Some(place) = self.place_at(address) {
+            let now = self.clock.now();
+            let mut state = self.slots[place as usize].at(self.kind(place), self.world, place, now);
+            if !state.faults.is_empty() {
+                state.odd().visited = Some(now);
+            }
+        }
     }
 
     pub(crate) fn kind(&self, place: u32) -> &Kind {
@@ -184,7 +240,7 @@ impl Shared {
         let state = self.slots[place as usize].at(kind, self.world, place, now);
         Ok(match (kind, &state.life) {
             (Kind::Profile { profile, .. }, Some(life)) => {
-                Truth::of(address, profile, Identity { board: life.board, ..self.identity(place) }, life, now)
+                Truth::of(address, profile, self.identity(place).of(life), life, now)
             }
             (Kind::Walk(recording), _) => {
                 let (vendor, model, serial) = walk_identity(&recording.main);
@@ -226,6 +282,20 @@ impl Fleet {
     /// Lets simulated time pass at once; time never goes back.
     pub fn skip(&self, time: Duration) {
         self.shared.clock.skip(time);
+        self.shared.traps.touch(None);
+    }
+
+    /// From now on devices send traps there, besides the receivers named before.
+    pub fn send_traps(&self, target: TrapTarget) {
+        if self.shared.traps.add(target) {
+            let task = traps::drive(Arc::clone(&self.shared), self.responder.clone());
+            *self.lives.lock() = Some(self.shared.runtime.spawn(task));
+        }
+    }
+
+    /// Traps and informs sent so far, repetitions of informs apart.
+    pub fn traps_sent(&self) -> u64 {
+        self.shared.traps.sent.load(Ordering::Relaxed)
     }
 
     /// What the device at this address really is, for tests to compare.
@@ -238,53 +308,6 @@ impl Fleet {
         (self.shared.asked.load(Ordering::Relaxed), self.shared.answered.load(Ordering::Relaxed))
     }
 
-    /// Makes the device at this address do something wrong, until [`Self::heal`]; some faults happen once.
-    pub fn fault(&self, address: Ipv4Addr, fault: Fault) -> Result<(), FleetError> {
-        let shared = &self.shared;
-        let place = shared.place_at(address).ok_or(FleetError::Nobody(address))?;
-        if let Fault::AddressMove(to) = fault {
-            let mut moves = shared.moves.write();
-            moves.insert(address, None);
-            moves.insert(to, Some(place));
-            shared.moved.store(true, Ordering::Release);
-            return Ok(());
-        }
-        let (kind, now) = (shared.kind(place), shared.clock.now());
-        let mut state = shared.slots[place as usize].at(kind, shared.world, place, now);
-        let once = match (&mut state.life, kind) {
-            (Some(life), Kind::Profile { profile, .. }) => match fault {
-                Fault::CounterReset => {
-                    life.reset_counters();
-                    true
-                }
-                Fault::BoardSwap => {
-                    life.reset_counters();
-                    life.swap_board(profile, now);
-                    true
-                }
-                Fault::Reboot => {
-                    life.reboot(profile, now);
-                    true
-                }
-                _ => false,
-            },
-            _ => false,
-        };
-        if !once {
-            state.faults.push(fault);
-        }
-        Ok(())
-    }
-
-    /// Ends all faults of the device at this address. What happened once stays as it is.
-    pub fn heal(&self, address: Ipv4Addr) -> Result<(), FleetError> {
-        let shared = &self.shared;
-        let place = shared.place_at(address).ok_or(FleetError::Nobody(address))?;
-        let (kind, now) = (shared.kind(place), shared.clock.now());
-        shared.slots[place as usize].at(kind, shared.world, place, now).faults.clear();
-        Ok(())
-    }
-
     /// Runs until a door fails.
     pub async fn wait(&mut self) -> io::Result<()> {
         for task in &mut self.tasks {
@@ -295,6 +318,11 @@ impl Fleet {
 
     /// Closes all doors.
     pub async fn stop(mut self) {
+        let lives = self.lives.lock().take();
+        if let Some(lives) = lives {
+            lives.abort();
+            let _ = lives.await;
+        }
         for task in std::mem::take(&mut self.tasks) {
             task.abort();
             // The doors never end by themselves, so this only waits for the socket to be closed.
@@ -307,6 +335,9 @@ impl Drop for Fleet {
     fn drop(&mut self) {
         for task in &self.tasks {
             task.abort();
+        }
+        if let Some(lives) = self.lives.lock().take() {
+            lives.abort();
         }
     }
 }

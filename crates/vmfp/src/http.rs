@@ -57,6 +57,9 @@ async fn visit(shared: &Shared, mut stream: TcpStream) -> io::Result<()> {
     let Some(path) = read_path(&mut stream).await? else {
         return respond(&mut stream, "400 Bad Request", "This is no HTTP request.").await;
     };
+    if let Some(address) = v4(address.ip()) {
+        shared.visited(address);
+    }
     let truth = v4(address.ip()).and_then(|address| shared.truth(address).ok());
     let Some(truth) = truth.filter(|truth| truth.state != TrueState::Off) else {
         // Nobody lives at this address: close without a word, as an empty address would.

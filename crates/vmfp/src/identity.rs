@@ -1,5 +1,6 @@
 //! Names, places, serial numbers and hardware addresses: plausible, and the same for the same seed and place.
 
+use crate::life::Life;
 use crate::profile::Profile;
 use crate::random::mix;
 
@@ -11,7 +12,12 @@ pub(crate) struct Identity {
     pub place: u32,
     /// Times the main board was exchanged.
     pub board: u16,
+    /// Which unit stands in this place; 0 is the first.
+    pub unit: u16,
 }
+
+/// Places that are far apart belong to different units.
+const UNITS: u32 = 100_003;
 
 /// Coprime to 2, 3 and 5, so that stepping by it visits every serial before one repeats.
 const STRIDE: u64 = 7_368_787;
@@ -39,13 +45,23 @@ const BUILDINGS: [&str; 8] =
     ["Main building", "Annex", "Town hall", "North campus", "Clinic", "Warehouse", "Riverside house", "Institute"];
 
 impl Identity {
+    /// As this life has it.
+    pub(crate) fn of(self, life: &Life) -> Self {
+        Self { board: life.board, unit: life.unit, ..self }
+    }
+
+    /// Number of the unit, wherever it stands.
+    pub(crate) fn stream(self) -> u32 {
+        self.place.wrapping_add(u32::from(self.unit).wrapping_mul(UNITS))
+    }
+
     fn word(self, salt: u64) -> u64 {
-        mix(mix(self.seed ^ salt) ^ (u64::from(self.place) << 20))
+        mix(mix(self.seed ^ salt) ^ (u64::from(self.stream()) << 20))
     }
 
     /// Serial number by the profile's pattern.
     pub(crate) fn serial(self, profile: &Profile) -> String {
-        let number = u64::from(self.place).wrapping_mul(STRIDE) + mix(self.seed) % (1 << 44);
+        let number = u64::from(self.stream()).wrapping_mul(STRIDE) + mix(self.seed) % (1 << 44);
         fill(&profile.identity.serial, number + u64::from(self.board) * 333_667)
     }
 
@@ -61,7 +77,8 @@ impl Identity {
         for (octet, text) in mac.iter_mut().zip(profile.identity.mac.split(':')) {
             *octet = u8::from_str_radix(text, 16).unwrap_or(0);
         }
-        let number = u64::from(self.place).wrapping_mul(STRIDE) + mix(self.seed ^ 1) + u64::from(self.board) * 65_537;
+        let number =
+            u64::from(self.stream()).wrapping_mul(STRIDE) + mix(self.seed ^ 1) + u64::from(self.board) * 65_537;
         mac[3..].copy_from_slice(&(number as u32).to_be_bytes()[1..]);
         mac
     }
@@ -130,7 +147,7 @@ mod tests {
     #[test]
     fn serials_and_hardware_addresses_are_unique() {
         for profile in crate::profile::embedded().unwrap() {
-            let identities = (0..10_000).map(|place| Identity { seed: 3, place, board: 0 });
+            let identities = (0..10_000).map(|place| Identity { seed: 3, place, board: 0, unit: 0 });
             let serials: HashSet<_> = identities.clone().map(|who| who.serial(profile)).collect();
             assert_eq!(serials.len(), 10_000, "{}", profile.name);
             let macs: HashSet<_> = identities.map(|who| who.mac(profile)).collect();

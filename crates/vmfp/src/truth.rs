@@ -57,6 +57,10 @@ pub struct Truth {
     pub alerts_ended: u32,
     /// Supplies exchanged since the fleet began.
     pub replacements: u32,
+    /// Page sides since the fleet began, or since this unit came; no reset and no wrap of a counter changes it.
+    pub printed: u64,
+    /// Times the power came on since then.
+    pub boots: u16,
     /// What the panel shows, first line.
     pub console: String,
     /// Simulated milliseconds since the fleet began.
@@ -128,7 +132,7 @@ pub struct TrueAlert {
 
 impl Truth {
     pub(crate) fn of(address: Ipv4Addr, profile: &Profile, who: Identity, life: &Life, now: Instant) -> Self {
-        let view = View { profile, who, life, now };
+        let view = View { profile, who, life, now, faults: &[] };
         let meters = &life.meters;
         let function = |number: usize| meters.pages[number * 4..number * 4 + 4].iter().sum();
         let state = match life.phase {
@@ -162,6 +166,8 @@ impl Truth {
             alerts_begun: life.alerts.all_events,
             alerts_ended: life.alerts.cleared,
             replacements: life.replacements,
+            printed: life.printed,
+            boots: life.boots,
             console: table::console(&view, 0),
             at_ms: now.millis(),
         }
@@ -192,6 +198,8 @@ impl Truth {
             alerts_begun: 0,
             alerts_ended: 0,
             replacements: 0,
+            printed: 0,
+            boots: 0,
             console: String::new(),
             at_ms: now.millis(),
         }

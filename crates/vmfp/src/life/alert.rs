@@ -42,6 +42,20 @@ pub(crate) struct Row {
     pub at: Instant,
 }
 
+/// What a device would send a trap for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Notice {
+    /// A critical row was added.
+    Added(Row),
+    /// A critical row went and left this trace.
+    Removed(Row),
+    /// The power came on.
+    Started(Instant),
+}
+
+/// Notices kept before the oldest is forgotten.
+const MEMORY: usize = 4_096;
+
 /// The table, and what the general group counts about it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Alerts {
@@ -53,6 +67,8 @@ pub(crate) struct Alerts {
     pub critical_events: u32,
     /// Rows ever cleared; for truth and tests.
     pub cleared: u32,
+    /// Notices not sent yet; `None` while nobody wants any.
+    pub notices: Option<Vec<Notice>>,
 }
 
 impl Alerts {
@@ -84,7 +100,20 @@ impl Alerts {
         self.last_index += 1;
         self.all_events += 1;
         self.critical_events += u32::from(severity == Severity::Critical);
-        self.rows.push(Row { index: self.last_index, cause, severity, at });
+        let row = Row { index: self.last_index, cause, severity, at };
+        self.rows.push(row);
+        if severity == Severity::Critical {
+            self.notice(Notice::Added(row));
+        }
+    }
+
+    fn notice(&mut self, notice: Notice) {
+        if let Some(notices) = &mut self.notices {
+            if notices.len() >= MEMORY {
+                notices.remove(0);
+            }
+            notices.push(notice);
+        }
     }
 
     /// Takes the rows away; returns whether there was one. `trace` leaves a removal row behind.
@@ -95,6 +124,9 @@ impl Alerts {
         if let Some(room) = trace {
             for row in gone.iter().filter(|row| row.severity != Severity::Other) {
                 self.raise(Cause::Removal(row.index), Severity::Other, at, room);
+                if let Some(trace) = self.rows.last().copied().filter(|_| row.severity == Severity::Critical) {
+                    self.notice(Notice::Removed(trace));
+                }
             }
         }
         !gone.is_empty()
@@ -104,6 +136,7 @@ impl Alerts {
     pub(crate) fn reboot(&mut self, at: Instant, room: usize) {
         let standing = std::mem::take(&mut self.rows);
         self.last_index = 0;
+        self.notice(Notice::Started(at));
         for row in standing.into_iter().filter(|row| row.severity != Severity::Other) {
             self.raise(row.cause, row.severity, at, room);
         }

@@ -129,6 +129,7 @@ impl Life {
     fn count(&mut self, job: &Job, pages: u32, sheets: u32) {
         self.meters.add(usize::from(job.function), job.colour, job.large, pages);
         self.meters.sheets += sheets;
+        self.printed += u64::from(pages);
         if job.duplex {
             self.meters.duplex += pages - pages % 2;
         }

@@ -8,7 +8,7 @@ mod media;
 mod supply;
 mod upset;
 
-pub(crate) use alert::{Alerts, Cause, Row, Severity};
+pub(crate) use alert::{Alerts, Cause, Notice, Row, Severity};
 pub(crate) use birth::Habits;
 pub(crate) use job::Job;
 pub(crate) use media::{InputLife, OutputLife};
@@ -84,6 +84,14 @@ pub(crate) struct Life {
     open_cover: Option<u8>,
     /// Times the main board was exchanged; a new board brings a new serial.
     pub board: u16,
+    /// Which unit stands here: the first, the one that came in its place, …
+    pub unit: u16,
+    /// Times the power came on since the fleet began.
+    pub boots: u16,
+    /// Bits of its counters; 0 means 32.
+    pub counter_bits: u8,
+    /// Page sides since the fleet began; no counter of the device, so nothing ever resets it.
+    pub printed: u64,
     /// Supplies replaced so far, without those of the years before.
     pub replacements: u32,
 }
@@ -161,6 +169,16 @@ impl Life {
             .rows
             .iter()
             .any(|row| matches!(row.cause, Cause::SupplyEmpty(_)) && row.severity == Severity::Critical)
+    }
+
+    /// Moment of the next event: nothing changes before it.
+    pub(crate) fn due(&self) -> Instant {
+        self.due
+    }
+
+    /// What a counter shows of a count.
+    pub(crate) fn shown(&self, count: u32) -> u32 {
+        if self.counter_bits == 31 { count & 0x7fff_ffff } else { count }
     }
 
     pub(crate) fn open_cover(&self) -> Option<u8> {

@@ -86,6 +86,7 @@ impl Life {
     /// Power comes on: uptime and alert indices begin anew, the engine warms up.
     pub(super) fn boot(&mut self, profile: &Profile, at: Instant) {
         self.booted = at;
+        self.boots = self.boots.wrapping_add(1);
         self.idle_since = at;
         self.meters.at_power_on = self.meters.total();
         self.alerts.reboot(at, profile.alert_rows());
@@ -112,5 +113,40 @@ impl Life {
     /// Counters fall back to nothing, as after a failed memory. Only a fault does this.
     pub(crate) fn reset_counters(&mut self) {
         self.meters = crate::profile::Meters::default();
+        self.counter_bits = 0;
+    }
+
+    /// The total stands `left` pages before its end. Only a fault does this.
+    pub(crate) fn near_wrap(&mut self, bits: u8, left: u32) {
+        let end = if bits == 31 { 1 << 31 } else { 0_u32 };
+        let more = end.wrapping_sub(left).wrapping_sub(self.meters.total());
+        self.meters.add(crate::profile::Meters::PRINT, false, false, more);
+        self.meters.at_power_on = self.meters.at_power_on.wrapping_add(more);
+        self.counter_bits = bits;
+    }
+
+    /// Another unit of the same kind is put in the place of this one, and was switched on just now.
+    pub(crate) fn succeed(&mut self, profile: &Profile, seed: u64, place: u32, now: Instant) {
+        let notices = self.alerts.notices.take().map(|_| Vec::new());
+        let unit = self.unit + 1;
+        let place = crate::identity::Identity { seed, place, board: 0, unit }.stream();
+        let mut other = Self::begin_at(profile, seed, place, Mood::Calm);
+        other.advance(profile, Mood::Calm, now);
+        (other.unit, other.printed, other.alerts.notices) = (unit, 0, notices);
+        other.boot(profile, now);
+        other.due = other.next_event().0;
+        *self = other;
+    }
+
+    /// The switch of the first cover is loose: it opens if it was closed, and closes if it was open.
+    pub(crate) fn flip_cover(&mut self, profile: &Profile, at: Instant) {
+        if self.open_cover.is_some() {
+            self.cover_closes(profile, at);
+        } else {
+            self.open_cover = Some(0);
+            self.raise(profile, Cause::Cover(0), Severity::Critical, at);
+            self.calendar.closes = Instant::NEVER;
+        }
+        self.due = self.next_event().0;
     }
 }

@@ -99,6 +99,10 @@ fn check(profile: &Profile) -> Result<(), String> {
     if !profile.supplies.iter().any(|supply| supply.kind.marks()) && profile.engine.technology != 17 {
         return Err("nothing to mark paper with".into());
     }
+    if profile.manners.no_v3 && !profile.users.is_empty() {
+        return Err("users of SNMPv3, which it does not speak".into());
+    }
+    profile.users.iter().try_for_each(|plan| plan.user().map(drop))?;
     if let Some(supply) = profile.supplies.iter().find(|supply| usize::from(supply.finisher) > profile.finishers.len())
     {
         return Err(format!("{} belongs to a finisher that is not there", supply.description));

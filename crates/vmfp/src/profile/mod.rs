@@ -13,6 +13,7 @@ pub use parts::{Consumption, CoverPlan, FinisherPlan, InputPlan, OutputPlan, Rep
 use serde::Deserialize;
 
 use crate::rhythm::Rhythm;
+use crate::usm;
 
 /// One kind of device.
 #[derive(Debug, Clone, Deserialize)]
@@ -59,7 +60,7 @@ pub struct Profile {
     /// Objects outside the standard tables: identity and counters in the vendor's tree.
     #[serde(default)]
     pub objects: Vec<ObjectPlan>,
-    /// SNMPv3 users that the device knows; served once the responder speaks v3.
+    /// SNMPv3 users that the device knows beside those of the fleet.
     #[serde(default)]
     pub users: Vec<UserPlan>,
 }
@@ -191,6 +192,10 @@ pub struct Manners {
     pub lean_supplies: bool,
     /// Rows of prtAlertTable that the device can hold; 0 means 12.
     pub alert_rows: usize,
+    /// It speaks v1 and v2c only.
+    pub no_v3: bool,
+    /// It sends no traps.
+    pub no_traps: bool,
 }
 
 /// Forms of hrPrinterDetectedErrorState in the field.
@@ -206,6 +211,10 @@ pub enum ErrorShape {
     EmptyWhenReady,
     /// Two octets in the wrong order.
     Swapped,
+    /// Four octets, the last two always 0.
+    Four,
+    /// Always an empty string.
+    Never,
 }
 
 /// Panel lines and lamps.
@@ -291,6 +300,24 @@ pub struct UserPlan {
     /// Passphrase for privacy.
     #[serde(default)]
     pub privacy_pass: Option<String>,
+}
+
+impl UserPlan {
+    /// The user with his protocols; the error says what is wrong with it.
+    pub(crate) fn user(&self) -> Result<snmp::UsmUser, String> {
+        let mut user = snmp::UsmUser::new(&self.name);
+        let wrong = |why: &dyn std::fmt::Display| format!("SNMPv3 user {}: {why}", self.name);
+        if let Some(auth) = &self.auth {
+            let protocol = auth.parse().map_err(|error| wrong(&error))?;
+            user = user.auth(protocol, self.auth_pass.as_deref().unwrap_or_default());
+        }
+        if let Some(privacy) = &self.privacy {
+            let protocol = privacy.parse().map_err(|error| wrong(&error))?;
+            user = user.privacy(protocol, self.privacy_pass.as_deref().unwrap_or_default());
+        }
+        usm::check(&user).map_err(|error| wrong(&error))?;
+        Ok(user)
+    }
 }
 
 impl Profile {

@@ -5,6 +5,7 @@ use snmp::{Oid, Value};
 
 use super::alert;
 use crate::clock::Instant;
+use crate::fault::Fault;
 use crate::identity::Identity;
 use crate::life::{Cause, Life, Phase, Severity};
 use crate::profile::{ErrorShape, Expression, ObjectType, Profile, Report};
@@ -15,6 +16,38 @@ pub(crate) struct View<'a> {
     pub who: Identity,
     pub life: &'a Life,
     pub now: Instant,
+    /// Faults that change what it says of itself.
+    pub faults: &'a [Fault],
+}
+
+impl View<'_> {
+    /// Replaces the fields of a text.
+    fn fill_in(&self, text: &str) -> String {
+        let told = self.faults.iter().rev().find_map(|fault| match fault {
+            Fault::Serial(serial) => Some(text.replace("{serial}", serial)),
+            _ => None,
+        });
+        let text = told.as_deref().unwrap_or(text);
+        let Some(mac) = self.told_mac() else { return self.who.fill_in(self.profile, text) };
+        let octets = mac.map(|octet| format!("{octet:02X}"));
+        let text = text.replace("{mac}", &octets.join("")).replace("{mac:}", &octets.join(":"));
+        self.who.fill_in(self.profile, &text)
+    }
+
+    fn told_mac(&self) -> Option<[u8; 6]> {
+        self.faults.iter().rev().find_map(|fault| match fault {
+            Fault::Mac(mac) => Some(*mac),
+            _ => None,
+        })
+    }
+
+    fn error_shape(&self) -> ErrorShape {
+        let told = self.faults.iter().rev().find_map(|fault| match fault {
+            Fault::ErrorState(shape) => Some(*shape),
+            _ => None,
+        });
+        told.unwrap_or(self.profile.manners.error_state)
+    }
 }
 
 /// A value, or how to compute it.
@@ -67,10 +100,13 @@ impl Cell {
         let life = view.life;
         match self {
             Self::Same(value) => value.clone(),
-            Self::Text(text) => string(view.profile, &view.who.fill_in(view.profile, text)),
-            Self::Count(sum, kind) => counted(sum.value(&life.meters), *kind),
+            Self::Text(text) => string(view.profile, &view.fill_in(text)),
+            Self::Count(sum, kind) => counted(life.shown(sum.value(&life.meters)), *kind),
             Self::Uptime => Value::TimeTicks((view.now.since(life.booted) / 10) as u32),
-            Self::Mac => Value::OctetString(Bytes::copy_from_slice(&view.who.mac(view.profile))),
+            Self::Mac => {
+                let mac = view.told_mac().unwrap_or_else(|| view.who.mac(view.profile));
+                Value::OctetString(Bytes::copy_from_slice(&mac))
+            }
             Self::Name => string(view.profile, &view.who.name(view.profile)),
             Self::Location => string(view.profile, &view.who.location()),
             Self::DeviceStatus => Value::Integer(status(view).0),
@@ -171,12 +207,14 @@ pub(crate) fn status(view: &View<'_>) -> (i32, i32) {
 
 fn error_state(view: &View<'_>) -> Value {
     let bits = alert::error_bits(view);
-    let octets = match view.profile.manners.error_state {
+    let octets = match view.error_shape() {
         ErrorShape::Two => bits.to_be_bytes().to_vec(),
         ErrorShape::One => vec![bits.to_be_bytes()[0]],
         ErrorShape::EmptyWhenReady if bits == 0 => Vec::new(),
         ErrorShape::EmptyWhenReady => bits.to_be_bytes().to_vec(),
         ErrorShape::Swapped => bits.to_le_bytes().to_vec(),
+        ErrorShape::Four => (u32::from(bits) << 16).to_be_bytes().to_vec(),
+        ErrorShape::Never => Vec::new(),
     };
     Value::OctetString(octets.into())
 }

@@ -14,7 +14,11 @@ fn each(mut check: impl FnMut(&Profile, &Tables, &View<'_>)) {
             let mut life = Life::begin_at(profile, 9, place, Mood::Lively);
             let now = Instant::from_hours(0.05);
             life.advance(profile, Mood::Lively, now);
-            check(profile, &tables, &View { profile, who: Identity { seed: 9, place, board: 0 }, life: &life, now });
+            check(
+                profile,
+                &tables,
+                &View { profile, who: Identity { seed: 9, place, board: 0, unit: 0 }, life: &life, now, faults: &[] },
+            );
         }
     }
 }
@@ -130,8 +134,13 @@ fn alert_rows_and_error_bits_speak_of_the_same() {
     let profile = crate::profile::find("kyocera-colour-a3").unwrap();
     let tables = Tables::of(&profile).unwrap();
     let life = Life::begin_at(&profile, 4, 5, Mood::Lively);
-    let view =
-        View { profile: &profile, who: Identity { seed: 4, place: 5, board: 0 }, life: &life, now: Instant::START };
+    let view = View {
+        profile: &profile,
+        who: Identity { seed: 4, place: 5, board: 0, unit: 0 },
+        life: &life,
+        now: Instant::START,
+        faults: &[],
+    };
     let row = life.alerts.rows.iter().find(|row| row.cause == crate::life::Cause::Jam).unwrap().index;
     let cell = |column: u32| tables.main.get(&alert::TABLE.join(&[column, 1, row]), &view);
     let told = [cell(2), cell(4), cell(7)].map(|value| value.as_i64());
@@ -149,8 +158,13 @@ fn vendors_keep_their_ways() {
         let tables = Tables::of(&profile).unwrap();
         let mut life = Life::begin_at(&profile, 4, 0, Mood::Calm);
         life.supplies[0].left = left;
-        let view =
-            View { profile: &profile, who: Identity { seed: 4, place: 0, board: 0 }, life: &life, now: Instant::START };
+        let view = View {
+            profile: &profile,
+            who: Identity { seed: 4, place: 0, board: 0, unit: 0 },
+            life: &life,
+            now: Instant::START,
+            faults: &[],
+        };
         tables.main.get(&oid.parse().unwrap(), &view).as_i64().unwrap()
     };
     let first = "1.3.6.1.2.1.43.11.1.1.9.1.1";
@@ -172,7 +186,8 @@ fn told_levels_stay_in_their_range_for_a_quarter() {
         for hour in 0..2_200 {
             let now = Instant::from_hours(f64::from(hour));
             life.advance(profile, Mood::Lively, now);
-            let view = View { profile, who: Identity { seed: 8, place: 1, board: 0 }, life: &life, now };
+            let view =
+                View { profile, who: Identity { seed: 8, place: 1, board: 0, unit: 0 }, life: &life, now, faults: &[] };
             for (oid, cell) in tables.main.rows() {
                 let most = match cell {
                     Cell::InputLevel(input) => i64::from(profile.inputs[usize::from(*input)].sheets),
