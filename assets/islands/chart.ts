@@ -5,7 +5,7 @@ import "uplot/dist/uPlot.min.css";
 interface Point { from: string; mono: number | null; color: number | null; total: number | null }
 
 export async function draw(place: HTMLElement, address: string): Promise<void> {
-  const answer = await fetch(address, { headers: { accept: "application/json" } });
+  const answer = await fetch(address, { headers: { accept: "application/json", "platen-live": "1" } });
   if (!answer.ok) return;
   const all = ((await answer.json()) as { points: Point[] }).points;
   // Nothing was known before the first reading; what came after it and is missing stays a gap.

@@ -13,7 +13,7 @@ use platen_core::Platform;
 use tokio::time::Instant;
 use wire::signature::TIME_HEADER;
 
-use crate::{admission::Admission, agent_rpc, body::Memory, limits::Limits, reply::Refusal};
+use crate::{admission::Admission, agent_rpc, body::Memory, limits::Limits, metrics::{Call, Metrics}, reply::Refusal};
 
 /// A refusal of a sender is given no sooner than this after the request came, whatever its cause.
 const FORBIDDEN_AFTER: Duration = Duration::from_millis(100);
@@ -25,17 +25,22 @@ pub(crate) struct Door {
     pub(crate) limits: Arc<Limits>,
     pub(crate) memory: Memory,
     pub(crate) admission: Arc<Admission>,
+    pub(crate) metrics: Arc<Metrics>,
     ca_pem: Arc<str>,
 }
 
 impl Door {
     pub(crate) fn new(platform: Platform, limits: Limits, ca_pem: &str) -> Self {
         let admission = Arc::new(Admission::new(&limits));
-        Self { platform, limits: Arc::new(limits), memory: Memory::default(), admission, ca_pem: ca_pem.into() }
+        Self { platform, limits: Arc::new(limits), memory: Memory::default(), admission, metrics: Arc::default(), ca_pem: ca_pem.into() }
     }
 
     /// Runs one call and turns its outcome into an answer that carries the server's time.
-    pub(crate) async fn answer(&self, work: impl Future<Output = Result<Response<Body>, Refusal>>) -> Response<Body> {
+    pub(crate) async fn answer(
+        &self,
+        call: Call,
+        work: impl Future<Output = Result<Response<Body>, Refusal>>,
+    ) -> Response<Body> {
         let began = Instant::now();
         let outcome = work.await;
         if outcome.as_ref().is_err_and(|refusal| *refusal == Refusal::Forbidden) {
@@ -46,6 +51,7 @@ impl Door {
         let headers = response.headers_mut();
         headers.insert(TIME_HEADER, HeaderValue::from(now_ms));
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        self.metrics.count(call, response.status(), began.elapsed());
         response
     }
 

@@ -9,6 +9,7 @@ mod envelope;
 mod error;
 mod limits;
 mod listen;
+mod metrics;
 mod reply;
 mod signature;
 mod tls;
@@ -50,6 +51,15 @@ pub struct Gateway {
     pub ca_pin: [u8; 16],
     /// Ends when the shutdown has drained it, 8 s after the signal at the latest.
     pub task: JoinHandle<()>,
+    metrics: Arc<metrics::Metrics>,
+}
+
+impl Gateway {
+    /// Counts of answers, as Prometheus text; for the process's one page of metrics.
+    pub fn metrics(&self) -> impl Fn() -> String + Send + Sync + 'static {
+        let metrics = Arc::clone(&self.metrics);
+        move || metrics.text()
+    }
 }
 
 /// Opens the door; returns once it listens.
@@ -63,6 +73,7 @@ pub async fn serve(config: GatewayConfig, shutdown: CancellationToken) -> Result
     let (ca_path, ca_pin) = (authority.path(), authority.pin());
     let door = door::Door::new(config.platform, config.limits, authority.pem());
     let limits = Arc::clone(&door.limits);
+    let metrics = Arc::clone(&door.metrics);
     let names = tls::names_for(address, config.public_url.as_deref());
     let certificates = listen::Certificates::new(authority, names)?;
     let url = config.public_url.unwrap_or_else(|| {
@@ -71,7 +82,7 @@ pub async fn serve(config: GatewayConfig, shutdown: CancellationToken) -> Result
     });
     let task = tokio::spawn(listen::serve(listener, certificates, door.router(), limits, shutdown));
     tracing::info!(url, "the gateway listens");
-    Ok(Gateway { url, address, ca_path, ca_pin, task })
+    Ok(Gateway { url, address, ca_path, ca_pin, task, metrics })
 }
 
 /// The server's wall clock in milliseconds.

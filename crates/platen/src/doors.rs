@@ -1,5 +1,6 @@
 //! All doors of a server: opened in the order in which they need each other, closed together.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -47,7 +48,7 @@ impl Doors {
                 gateway_url: Some(gateway.url.clone()),
                 ca_pin: Some(gateway.ca_pin),
                 public_url: config.public_url.clone(),
-                extra_metrics: Vec::new(),
+                extra_metrics: vec![Arc::new(gateway.metrics())],
                 demo,
             },
             stop.clone(),

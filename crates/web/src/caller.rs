@@ -10,7 +10,7 @@ use platen_core::{Ctx, OrgId, users};
 use crate::{
     app::{App, cookie},
     problem::Problem,
-    session::SESSION,
+    session::{self, SESSION},
     viewer::{request_id, same},
 };
 
@@ -46,10 +46,10 @@ async fn identify(parts: &Parts, app: &App) -> Result<Ctx, Problem> {
     if let Some(token) = token(parts)? {
         return Ok(users::bearer(&app.platform, &token).await?);
     }
-    let Some(session) = cookie(&parts.headers, SESSION) else {
+    let Some(token) = cookie(&parts.headers, SESSION) else {
         return Err(Problem::unauthenticated("send an API token, or sign in"));
     };
-    let resumed = users::resume(&app.platform, session).await?;
+    let resumed = session::of_token(app, &parts.headers, token).await?;
     let reads = matches!(parts.method, Method::GET | Method::HEAD | Method::OPTIONS);
     let proof = parts.headers.get(CSRF_HEADER).and_then(|v| v.to_str().ok()).unwrap_or_default();
     if !reads && !same(proof, resumed.csrf.expose()) {

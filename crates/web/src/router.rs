@@ -18,7 +18,7 @@ use crate::{
     account, agents, alerts, api,
     app::{App, cookie},
     assets, audit, devices, events, health, meters, orgs, security,
-    session::{self, NOTE, add_cookie, set_cookie},
+    session::{self, LIVE, NOTE, add_cookie, set_cookie},
     shell, trouble, users,
 };
 
@@ -163,7 +163,7 @@ fn finish(router: Router<App>, app: App) -> Router {
 async fn forget_note(State(app): State<App>, request: Request, next: Next) -> Response {
     let headers = request.headers().clone();
     let shown =
-        request.method() == Method::GET && cookie(&headers, NOTE).is_some() && !headers.contains_key("platen-live");
+        request.method() == Method::GET && cookie(&headers, NOTE).is_some() && !headers.contains_key(LIVE);
     let mut response = next.run(request).await;
     let page = response.headers().get(header::CONTENT_TYPE).is_some_and(|v| v.as_bytes().starts_with(b"text/html"));
     if shown && page {

@@ -4,12 +4,12 @@ use axum::{
     extract::FromRequestParts,
     http::{HeaderMap, Method, request::Parts},
 };
-use platen_core::{Ctx, Kind, OrgId, users};
+use platen_core::{Ctx, Kind, OrgId};
 
 use crate::{
     app::{App, cookie},
     security::RequestId,
-    session::{FOCUS, NOTE, SESSION, THEME, theme_of},
+    session::{self, FOCUS, NOTE, SESSION, THEME, theme_of},
     trouble::Trouble,
 };
 
@@ -63,10 +63,10 @@ impl FromRequestParts<App> for Viewer {
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Trouble> {
         let path = parts.uri.path_and_query().map(|p| p.as_str().to_owned()).unwrap_or_default();
         let next = if parts.method == Method::GET { path.clone() } else { "/devices".to_owned() };
-        let Some(session) = cookie(&parts.headers, SESSION).map(str::to_owned) else {
+        let Some(token) = cookie(&parts.headers, SESSION).map(str::to_owned) else {
             return Err(Trouble::SignIn { next });
         };
-        let resumed = match users::resume(&app.platform, &session).await {
+        let resumed = match session::of_token(app, &parts.headers, &token).await {
             Ok(resumed) => resumed,
             Err(error) if error.kind == Kind::Unauthenticated => return Err(Trouble::SignIn { next }),
             Err(error) => return Err(error.into()),
@@ -84,7 +84,7 @@ impl FromRequestParts<App> for Viewer {
             theme: theme_of(cookie(&parts.headers, THEME)),
             path,
             note: cookie(&parts.headers, NOTE).map(str::to_owned),
-            session,
+            session: token,
         })
     }
 }

@@ -30,7 +30,7 @@ pub use saved::{NewFilter, SavedFilter, delete_filter, list_filters, save_filter
 pub use service::{
     FIELDS, NewUser, UserPatch, UserQuery, create_user, find_by_email, get, list, set_role, set_state, update,
 };
-pub use sessions::{SessionRow, SignIn, end_session, list_sessions, resume, rotate, sign_in, sign_out};
+pub use sessions::{SessionRow, SignIn, end_session, glance, list_sessions, resume, rotate, sign_in, sign_out};
 pub use setup::{FirstUser, setup_first, setup_local, setup_needed, setup_secret};
 pub use tokens::{NewToken, TOKEN_PREFIX, Token, bearer, create_token, create_token_for, list_tokens, revoke_token};
 

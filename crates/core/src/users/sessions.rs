@@ -118,11 +118,33 @@ async fn prove(platform: &Platform, sign_in: &SignIn, now: Micros) -> Result<Opt
     Ok(None)
 }
 
-/// The session that a cookie names, prolonged.
+/// The session that a cookie names, prolonged because its owner acts.
 ///
 /// # Errors
 /// `Unauthenticated` when it has ended, was never, or the account is disabled.
 pub async fn resume(platform: &Platform, token: &str) -> Result<Session> {
+    let (mut session, seen) = find(platform, token).await?;
+    let now = session.ctx.now;
+    if now.0 - seen.0 > TOUCH {
+        session.idle_until = now + rules::idle(session.user.role);
+        let mut tx = platform.db().write(&home(&session.ctx)).await?;
+        let values = params![session.user.org, hash_of(token), now, session.idle_until];
+        tx.execute(&sql::TOUCH_SESSION, &values).await?;
+        tx.commit().await?;
+    }
+    Ok(session)
+}
+
+/// The session that a cookie names, not prolonged: an open page that renews itself is not a person at work.
+///
+/// # Errors
+/// As [`resume`].
+pub async fn glance(platform: &Platform, token: &str) -> Result<Session> {
+    find(platform, token).await.map(|(session, _)| session)
+}
+
+/// A live session, and when its owner was last at work.
+async fn find(platform: &Platform, token: &str) -> Result<(Session, Micros)> {
     let now = platform.now();
     let ended = || Error::new(Kind::Unauthenticated, "the session has ended; sign in again");
     if token.len() != 43 {
@@ -141,7 +163,7 @@ pub async fn resume(platform: &Platform, token: &str) -> Result<Session> {
     let actor = Actor::User { id: user.id, name: user.name.clone() };
     let ctx =
         Ctx { platform: platform.clone(), actor, home: user.org, role: user.role, scope, now, request: String::new() };
-    let mut session = Session {
+    let session = Session {
         ctx,
         csrf: csrf(&token),
         idle_until,
@@ -149,14 +171,7 @@ pub async fn resume(platform: &Platform, token: &str) -> Result<Session> {
         must_change: row.get::<Option<bool>>(13)?.unwrap_or(false),
         user,
     };
-    if now.0 - seen.0 > TOUCH {
-        session.idle_until = now + rules::idle(session.user.role);
-        let mut tx = platform.db().write(&home(&session.ctx)).await?;
-        let values = params![session.user.org, token.hash(), now, session.idle_until];
-        tx.execute(&sql::TOUCH_SESSION, &values).await?;
-        tx.commit().await?;
-    }
-    Ok(session)
+    Ok((session, seen))
 }
 
 /// A new token for the same session, after the password or the rights of its owner changed; the old one is dead.

@@ -101,6 +101,20 @@ async fn a_session_ends_by_idleness_by_age_by_its_owner_and_with_the_account() {
 }
 
 #[tokio::test]
+async fn a_page_that_only_renews_itself_does_not_keep_a_session_alive() {
+    for test in TestPlatform::each().await {
+        test.root().await;
+        let (token, _) = signed_in(&test.platform).await;
+        for _ in 0..3 {
+            test.clock.advance(Duration::from_secs(5 * 60));
+            glance(&test.platform, token.expose()).await.expect("it may look while the session lives");
+        }
+        test.clock.advance(Duration::from_secs(60));
+        assert_eq!(glance(&test.platform, token.expose()).await.unwrap_err().kind, Kind::Unauthenticated);
+    }
+}
+
+#[tokio::test]
 async fn a_rotated_session_leaves_its_old_token_dead_and_others_can_be_ended() {
     for test in TestPlatform::each().await {
         test.root().await;

@@ -11,12 +11,13 @@ use crate::{
     body::receive,
     door::Door,
     envelope::{decode, open, twin_of},
+    metrics::Call,
     reply::{Refusal, Twin, document},
 };
 
 /// Handles one enrolment.
 pub(crate) async fn enrol(State(door): State<Door>, request: Request) -> Response<Body> {
-    door.answer(accept(&door, request)).await
+    door.answer(Call::Enrol, accept(&door, request)).await
 }
 
 async fn accept(door: &Door, request: Request) -> Result<Response<Body>, Refusal> {

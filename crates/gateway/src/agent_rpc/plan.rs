@@ -8,13 +8,14 @@ use axum::{
 
 use crate::{
     door::Door,
+    metrics::Call,
     reply::{Refusal, Twin, document},
     signature::authenticate,
 };
 
 /// Handles one inquiry.
 pub(crate) async fn plan(State(door): State<Door>, request: Request) -> Response<Body> {
-    door.answer(look_up(&door, request)).await
+    door.answer(Call::Plan, look_up(&door, request)).await
 }
 
 async fn look_up(door: &Door, request: Request) -> Result<Response<Body>, Refusal> {

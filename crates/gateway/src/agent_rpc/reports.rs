@@ -11,13 +11,14 @@ use crate::{
     body::receive,
     door::Door,
     envelope::{check, decode, open, twin_of},
+    metrics::Call,
     reply::{Refusal, Twin, document},
     signature::authenticate,
 };
 
 /// Handles one report.
 pub(crate) async fn report(State(door): State<Door>, request: Request) -> Response<Body> {
-    door.answer(accept(&door, request)).await
+    door.answer(Call::Report, accept(&door, request)).await
 }
 
 async fn accept(door: &Door, request: Request) -> Result<Response<Body>, Refusal> {

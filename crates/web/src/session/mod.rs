@@ -3,6 +3,7 @@
 mod pages;
 
 use axum::http::{HeaderMap, HeaderValue, header};
+use platen_core::users::{self, Session};
 
 use crate::app::{App, is_https};
 
@@ -16,6 +17,19 @@ pub(crate) const THEME: &str = "platen_theme";
 pub(crate) const FOCUS: &str = "platen_org";
 /// Cookie with the key of a note, for one page.
 pub(crate) const NOTE: &str = "platen_note";
+
+/// Header of requests that a page makes by itself, with nobody at work.
+pub(crate) const LIVE: &str = "platen-live";
+
+/// The session of a token; what a page does by itself does not prolong it.
+pub(crate) async fn of_token(app: &App, headers: &HeaderMap, token: &str) -> platen_core::Result<Session> {
+    let streams = headers.get(header::ACCEPT).is_some_and(|value| value.as_bytes().starts_with(b"text/event-stream"));
+    if streams || headers.contains_key(LIVE) {
+        users::glance(&app.platform, token).await
+    } else {
+        users::resume(&app.platform, token).await
+    }
+}
 
 /// A theme that exists; anything else follows the system.
 pub(crate) fn theme_of(cookie: Option<&str>) -> &'static str {
