@@ -21,11 +21,13 @@ pub mod agents;
 pub mod alerts;
 pub mod audit;
 pub mod devices;
+pub mod doubts;
 pub mod meters;
 pub mod orgs;
 pub mod reports;
 pub mod retention;
 pub mod supplies;
+pub mod traps;
 pub mod users;
 
 pub use ctx::{Actor, Ctx, Role};

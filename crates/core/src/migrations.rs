@@ -23,6 +23,7 @@ pub fn migrations() -> Vec<Migration> {
         migration!("0012_supplies"),
         migration!("0013_alerts"),
         migration!("0014_reports"),
+        migration!("0015_doubts"),
         migration!("0030_traps"),
         migration!("0031_discovery"),
     ]

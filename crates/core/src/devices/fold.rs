@@ -28,8 +28,10 @@ pub fn fold_serial(serial: Option<&str>) -> Option<String> {
     let first = letters.next()?;
     let all_alike = letters.all(|c| c == first);
     let filler =
-        ["unknown", "none", "null", "notset", "na", "serial", "serialnumber", "default", "123456789", "0123456789"];
-    (folded.chars().count() >= 4 && !all_alike && !filler.contains(&folded.as_str())).then_some(folded)
+        "unknown none null notset notavailable notapplicable na serial serialnumber default 12345678 123456789 1234567890
+         0123456789 tobefilledbyoem"
+            .split_whitespace();
+    (folded.chars().count() >= 4 && !all_alike && !filler.into_iter().any(|word| word == folded)).then_some(folded)
 }
 
 /// `aa:bb:cc:dd:ee:ff` from any common form; `None` for other lengths, all zeros, all ones and group addresses.
@@ -40,6 +42,13 @@ pub fn fold_mac(mac: Option<&str>) -> Option<String> {
         return None;
     }
     Some(bytes.iter().map(|b| format!("{b:02x}")).collect::<Vec<_>>().join(":"))
+}
+
+/// An snmpEngineID in lower-case hex, 5 to 32 octets (RFC 3411); `None` for other lengths and for fillers.
+pub fn fold_engine(engine: Option<&str>) -> Option<String> {
+    let hex: String = engine?.chars().filter(char::is_ascii_hexdigit).map(|c| c.to_ascii_lowercase()).collect();
+    let hollow = hex.bytes().skip(8).all(|c| c == b'0' || c == b'f');
+    ((10..=64).contains(&hex.len()) && hex.len().is_multiple_of(2) && !hollow).then_some(hex)
 }
 
 /// A key that sorts as people count: numbers by value, absent last.
@@ -131,8 +140,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn fillers_carry_no_identity() {
-        for filler in ["", "0000000000", "XXXXXXXX", "N/A", "unknown", "12", "---", "0123456789"] {
+    fn identity_is_not_carried_by_fillers() {
+        for filler in ["", "0000000000", "1234567890", "Not Available", "XXXXXXXX", "N/A", "unknown", "12", "---", "0123456789"] {
             assert_eq!(fold_serial(Some(filler)), None, "{filler}");
         }
         assert_eq!(fold_serial(Some(" CNB-VL9K0qt ")), Some("cnbvl9k0qt".into()));

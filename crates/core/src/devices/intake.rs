@@ -1,7 +1,7 @@
 //! What reports do to devices: load those that are spoken of, meet new ones, take their words, write what changed.
 //! One working set a report; a handful of statements, however many messages.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use serde_json::{Value as Json, json};
 use store::{Tx, Value, params};
@@ -9,10 +9,11 @@ use wire::Subject;
 use wire::report::StatusBody;
 
 use super::fold::{clean, fold_serial};
-use super::identity::{Decision, identify};
+use super::identity::{Decision, Evidence, identify};
 use super::known::{self, Known, Told};
 use super::sql::{self, CHUNK};
 use super::words::{Comm, DeviceId};
+use crate::doubts::{Kind, NewDoubt};
 use crate::error::Result;
 use crate::{AgentId, Micros, OrgId};
 
@@ -29,11 +30,14 @@ pub(crate) struct Fleet {
     by_subject: HashMap<Subject, usize>,
     by_serial: HashMap<String, Vec<usize>>,
     by_mac: HashMap<String, Vec<usize>>,
-    heard: HashMap<usize, i64>,
+    by_engine: HashMap<String, Vec<usize>>,
+    worthless: HashSet<String>,
+    heard: HashMap<usize, (i64, Option<String>)>,
     seen: Vec<(Subject, i64)>,
     history_no: i64,
     pub(crate) history: Vec<Vec<Value>>,
     pub(crate) events: Vec<Notice>,
+    pub(crate) doubts: Vec<NewDoubt>,
     evidence: Vec<Vec<Value>>,
     ended: Vec<Vec<Value>>,
     ended_of: Vec<Vec<Value>>,
@@ -46,6 +50,8 @@ pub(crate) struct Fleet {
 pub(crate) enum Met {
     /// This one of the working set.
     Device(usize),
+    /// This one too, but another source of it is heard as well: its address and its like are not taken from here.
+    Rival(usize),
     /// Retired by a person: nothing is taken from it.
     Retired,
 }
@@ -74,11 +80,14 @@ impl Fleet {
             by_subject: HashMap::new(),
             by_serial: HashMap::new(),
             by_mac: HashMap::new(),
+            by_engine: HashMap::new(),
+            worthless: HashSet::new(),
             heard: HashMap::new(),
             seen: Vec::new(),
             history_no: seed,
             history: Vec::new(),
             events: Vec::new(),
+            doubts: Vec::new(),
             evidence: Vec::new(),
             ended: Vec::new(),
             ended_of: Vec::new(),
@@ -110,6 +119,9 @@ impl Fleet {
         }
         if let Some(mac) = &device.mac {
             self.by_mac.entry(mac.clone()).or_default().push(at);
+        }
+        if let Some(engine) = &device.engine_id {
+            self.by_engine.entry(engine.clone()).or_default().push(at);
         }
     }
 
@@ -146,7 +158,7 @@ impl Fleet {
 
     /// Loads devices by what these status messages say of serial and MAC, where the subject alone does not decide.
     pub(crate) async fn load_claims(&mut self, tx: &mut Tx, claims: &[(Subject, &Told)]) -> Result<()> {
-        let (mut serials, mut macs) = (Vec::new(), Vec::new());
+        let (mut serials, mut macs, mut engines) = (Vec::new(), Vec::new(), Vec::new());
         for (subject, told) in claims {
             let bound = self.by_subject.get(subject).map(|at| &self.devices[*at]);
             if bound.is_some_and(|d| {
@@ -156,8 +168,15 @@ impl Fleet {
             }
             serials.extend(told.serial_fold.clone());
             macs.extend(told.mac.clone());
+            engines.extend(told.engine.clone());
         }
-        for (statement, mut values) in [(&sql::BY_SERIAL, serials), (&sql::BY_MAC, macs)] {
+        for row in chunks(self.tenant, &[macs.as_slice(), engines.as_slice()].concat()) {
+            for row in tx.query(&sql::WORTHLESS, &row).await? {
+                self.worthless.insert(row.get(0)?);
+            }
+        }
+        for (statement, mut values) in [(&sql::BY_SERIAL, serials), (&sql::BY_MAC, macs), (&sql::BY_ENGINE, engines)] {
+            values.retain(|value| !self.worthless.contains(value));
             values.sort_unstable();
             values.dedup();
             for row in chunks(self.tenant, &values) {
@@ -177,37 +196,99 @@ impl Fleet {
         {
             return Met::Device(own);
         }
-        let now = self.now;
-        let candidate = |at: usize, devices: &[Known]| devices[at].candidate(own == Some(at), now);
-        let by_subject = own.map(|at| candidate(at, &self.devices));
+        let (now, key) = (self.now, self.subject_key(subject));
+        let candidate = |at: usize| self.devices[at].candidate(own == Some(at), &key, now);
+        let living = |at: &&usize| self.devices[**at].lifecycle != "retired";
         let by_serial = told.serial_fold.as_ref().and_then(|serial| self.by_serial.get(serial)).and_then(|found| {
-            let living = || found.iter().filter(|at| self.devices[**at].lifecycle != "retired");
             let vendor = |at: &usize| self.devices[*at].vendor.as_str();
-            let exact = living().find(|at| vendor(at) == told.vendor);
-            let vague = || living().find(|at| told.vendor.is_empty() || vendor(at).is_empty());
-            exact.or_else(vague).map(|at| candidate(*at, &self.devices))
+            let exact = found.iter().filter(living).find(|at| vendor(at) == told.vendor);
+            let vague = || found.iter().filter(living).find(|at| told.vendor.is_empty() || vendor(at).is_empty());
+            exact.or_else(vague).map(|at| candidate(*at))
         });
-        let by_mac = told.mac.as_ref().and_then(|mac| self.by_mac.get(mac)).and_then(|found| {
-            let living = |at: &&usize| self.devices[**at].lifecycle != "retired";
-            found.iter().find(living).map(|at| candidate(*at, &self.devices))
-        });
-        match identify(&told.claim(), by_subject.as_ref(), by_serial.as_ref(), by_mac.as_ref()) {
+        // What two living devices have says nothing of a third message.
+        let only = |index: &HashMap<String, Vec<usize>>, value: Option<&String>| {
+            let mut found = value.and_then(|value| index.get(value))?.iter().filter(living);
+            found.next().filter(|first| found.all(|other| other == *first)).map(|at| candidate(*at))
+        };
+        let claim = told.claim(|value| self.worthless.contains(value));
+        let by_subject = own.map(candidate);
+        let by_mac = only(&self.by_mac, claim.mac.and(told.mac.as_ref()));
+        let by_engine = only(&self.by_engine, claim.engine.and(told.engine.as_ref()));
+        let evidence = Evidence {
+            subject: by_subject.as_ref(),
+            serial: by_serial.as_ref(),
+            mac: by_mac.as_ref(),
+            engine: by_engine.as_ref(),
+        };
+        match identify(&claim, &evidence) {
             Decision::Retired(_) => Met::Retired,
-            Decision::Same(id) => {
+            Decision::Same(id) => self.met_again(subject, own, self.by_id[&id], told),
+            Decision::Doubtful(id) => {
                 let at = self.by_id[&id];
                 if own != Some(at) {
                     self.bind(subject, at);
                 }
-                Met::Device(at)
+                self.doubt_sources(subject, at, told);
+                Met::Rival(at)
             }
             Decision::New { instead_of, doubled } => {
-                let at = self.make(subject, told, at, id(), doubled);
+                let at = self.make(subject, told, at, id(), doubled.is_some());
                 if let Some(expected) = instead_of {
                     self.mismatch(expected, at, told);
+                }
+                if let Some(other) = doubled {
+                    let data = self.sources(subject, self.by_id[&other], told, "two");
+                    self.doubt(Kind::DoubledSerial, at, Some(other), data);
                 }
                 Met::Device(at)
             }
         }
+    }
+
+    /// A known device speaks. A name that is new to it takes it over (it has moved); one that was there before does not,
+    /// while another is heard: then two read it at once.
+    fn met_again(&mut self, subject: Subject, own: Option<usize>, at: usize, told: &Told) -> Met {
+        if own != Some(at) {
+            self.bind(subject, at);
+            return Met::Device(at);
+        }
+        let device = &self.devices[at];
+        let elsewhere = device.alive_elsewhere(true, &self.subject_key(subject), self.now);
+        let differs = device.agent.is_some_and(|agent| agent != self.agent)
+            || matches!((&device.mac, &told.mac), (Some(a), Some(b)) if a != b);
+        if !(elsewhere && differs) {
+            return Met::Device(at);
+        }
+        self.doubt_sources(subject, at, told);
+        Met::Rival(at)
+    }
+
+    /// Two sources of one device are heard at once: two agents, or two network cards, or two devices with one serial.
+    fn doubt_sources(&mut self, subject: Subject, at: usize, told: &Told) {
+        let device = &self.devices[at];
+        let cards = matches!((&device.mac, &told.mac), (Some(a), Some(b)) if a != b);
+        let agents = device.agent.is_some_and(|agent| agent != self.agent);
+        let kind = if agents && !cards { Kind::TwoAgents } else { Kind::DoubledSerial };
+        let data = self.sources(subject, at, told, "same");
+        self.doubt(kind, at, None, data);
+    }
+
+    /// What was seen of both.
+    fn sources(&self, subject: Subject, at: usize, told: &Told, assumed: &str) -> Json {
+        let device = &self.devices[at];
+        json!({
+            "assumed": assumed,
+            "subject": self.subject_key(subject),
+            "known": {
+                "device": device.id, "agent": device.agent, "subject": device.heard_by, "address": device.address,
+                "mac": device.mac, "model": device.model, "serial": device.serial,
+            },
+            "seen": { "agent": self.agent, "address": told.address, "mac": told.mac, "model": told.model, "serial": told.serial },
+        })
+    }
+
+    fn doubt(&mut self, kind: Kind, at: usize, other: Option<DeviceId>, data: Json) {
+        self.doubts.push(NewDoubt { kind, device: self.devices[at].id, other, at: self.now.0, pages: None, data });
     }
 
     fn make(&mut self, subject: Subject, told: &Told, at: i64, id: DeviceId, doubled: bool) -> usize {
@@ -215,6 +296,7 @@ impl Fleet {
         device.vendor.clone_from(&told.vendor);
         device.serial_fold = told.serial_fold.clone().filter(|_| !doubled);
         device.mac.clone_from(&told.mac);
+        device.engine_id.clone_from(&told.engine);
         device.model.clone_from(&told.model);
         let at = self.hold(device);
         self.bind(subject, at);
@@ -238,6 +320,7 @@ impl Fleet {
         });
         self.note(self.by_id[&expected], self.now.0, "identity", &data, None);
         self.note(at, self.now.0, "identity", &data, None);
+        self.doubt(Kind::DeviceSwap, at, Some(expected), data.clone());
         self.events.push(("device.identity.mismatched", "device", expected.to_string(), data));
     }
 
@@ -300,6 +383,7 @@ impl Fleet {
         device.serial = told.serial.clone().or(device.serial.take());
         device.model = told.model.clone().or(device.model.take());
         device.mac = told.mac.clone().or(device.mac.take());
+        device.engine_id = told.engine.clone().or(device.engine_id.take());
         device.name = text(identity.name.as_deref());
         device.hostname = text(identity.hostname.as_deref()).or(device.hostname.take());
         device.location = text(identity.location.as_deref());
@@ -329,6 +413,7 @@ impl Fleet {
         let kinds = [
             ("serial", before.serial_fold.as_ref(), after.serial_fold.as_ref()),
             ("mac", before.mac.as_ref(), after.mac.as_ref()),
+            ("engine_id", before.engine_id.as_ref(), after.engine_id.as_ref()),
             ("address", before.address.as_ref(), after.address.as_ref()),
         ];
         for (kind, old, new) in kinds {
@@ -421,10 +506,13 @@ impl Fleet {
         Ok(())
     }
 
-    /// A sign of life at `when`; if that is `recent`, a device that was not heard is heard again.
-    pub(crate) fn hear(&mut self, at: usize, when: i64, recent: bool) {
-        let newest = self.heard.entry(at).or_insert(i64::MIN);
-        *newest = (*newest).max(when);
+    /// A sign of life at `when` from a subject; if that is `recent`, a device that was not heard is heard again.
+    pub(crate) fn hear(&mut self, at: usize, subject: Option<Subject>, when: i64, recent: bool) {
+        let key = subject.map(|subject| self.subject_key(subject));
+        let newest = self.heard.entry(at).or_insert((i64::MIN, None));
+        if when >= newest.0 {
+            *newest = (when, key.or(newest.1.take()));
+        }
         if recent {
             self.set_comm(at, Comm::Reporting, when);
         }
@@ -450,7 +538,7 @@ impl Fleet {
     /// Loads the agent's devices that are not heard, to see which of `answered` are heard again.
     pub(crate) async fn load_not_heard(&mut self, tx: &mut Tx, answered: &[Subject]) -> Result<Vec<usize>> {
         let prefix = format!("{}/", self.agent);
-        let answered: std::collections::HashSet<&Subject> = answered.iter().collect();
+        let answered: HashSet<&Subject> = answered.iter().collect();
         let mut unheard: HashMap<DeviceId, Known> = HashMap::new();
         for row in tx.query(&sql::NOT_HEARD, &params![self.tenant, self.agent]).await? {
             let device = Known::read(&row)?;
@@ -484,10 +572,11 @@ impl Fleet {
         let month = now.month();
         let (mut fresh, mut presence, mut identity, mut status, mut heard) = (vec![], vec![], vec![], vec![], vec![]);
         for (at, device) in self.devices.iter().enumerate() {
-            let when = self.heard.get(&at).copied();
+            let heard_now = self.heard.get(&at);
             if device.fresh {
                 fresh.push(device.insert_row(tenant, now, month)?);
-                presence.push(params![tenant, device.id, when.unwrap_or(now.0)].into());
+                let (when, by) = heard_now.cloned().unwrap_or((now.0, None));
+                presence.push(params![tenant, device.id, when, by].into());
                 continue;
             }
             if device.identity_dirty {
@@ -496,7 +585,7 @@ impl Fleet {
             if device.status_dirty {
                 status.push(device.status_row(tenant)?);
             }
-            heard.extend(when.map(|when| Vec::from(params![tenant, device.id, when])));
+            heard.extend(heard_now.map(|(when, by)| Vec::from(params![tenant, device.id, *when, by.as_ref()])));
         }
         let seen = self
             .seen

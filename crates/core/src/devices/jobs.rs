@@ -27,6 +27,8 @@ pub struct Reconciled {
     pub devices: u64,
     /// Snoozed incidents whose time is over.
     pub woken: u64,
+    /// Flapping alerts that have stayed away.
+    pub settled: u64,
     /// Devices whose count of this month began anew.
     pub months: u64,
 }
@@ -43,13 +45,14 @@ pub async fn reconcile(platform: &Platform) -> Result<Reconciled> {
         let rows = tx.query(&sql::UNHEARD, &params![ctx.now.0 - LATE, ctx.now.0 - SILENT, BATCH]).await?;
         let mut tenants: BTreeMap<OrgId, Vec<Row>> = BTreeMap::new();
         for row in rows {
-            tenants.entry(row.get(36)?).or_default().push(row);
+            tenants.entry(row.get(39)?).or_default().push(row);
         }
         let Some((tenant, rows)) = tenants.into_iter().next() else { break };
         done.devices += unheard(&ctx, &mut tx, tenant, rows).await?;
         tx.commit().await?;
     }
     done.woken = crate::alerts::wake(&ctx).await?;
+    done.settled = crate::alerts::settle(&ctx).await?;
     done.months = begin_months(&ctx).await?;
     Ok(done)
 }
@@ -64,7 +67,7 @@ async fn unheard(ctx: &Ctx, tx: &mut store::Tx, tenant: OrgId, rows: Vec<Row>) -
     for row in rows {
         let device = Known::read(&row)?;
         let agent = device.agent;
-        found.push((fleet.hold(device), agent, row.get::<String>(37)? == "online"));
+        found.push((fleet.hold(device), agent, row.get::<String>(40)? == "online"));
     }
     let ids: Vec<_> = found.iter().map(|(at, _, _)| fleet.get(*at).id).collect();
     let mut board = Board::load(tx, &ctx.platform, tenant, &ids, ctx.now.0).await?;

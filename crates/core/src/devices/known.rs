@@ -4,7 +4,7 @@ use store::{Row, Value, params};
 use wire::State;
 use wire::report::StatusBody;
 
-use super::fold::{Findable, clean, fold_mac, fold_serial, sort_key, tokens};
+use super::fold::{Findable, clean, fold_engine, fold_mac, fold_serial, sort_key, tokens};
 use super::identity::{Candidate, Claim};
 use super::rules::{Facts, judge};
 use super::words::{Comm, DeviceId, SupplyBrief, Word};
@@ -53,6 +53,11 @@ pub(crate) struct Known {
     pub(crate) parts_hash: i64,
     pub(crate) alerts_hash: i64,
     pub(crate) seen_at: i64,
+    /// The total that a person chose to bill by: the object it is read from.
+    pub(crate) bill_source: Option<String>,
+    pub(crate) engine_id: Option<String>,
+    /// What the agent that heard it last calls it, as "agent/subject".
+    pub(crate) heard_by: Option<String>,
     /// Attributes that only travel to the database.
     pub(crate) extra: Extra,
     /// Not in the database yet.
@@ -78,6 +83,8 @@ pub(crate) struct Told {
     pub(crate) serial: Option<String>,
     pub(crate) serial_fold: Option<String>,
     pub(crate) mac: Option<String>,
+    pub(crate) engine: Option<String>,
+    pub(crate) address: Option<String>,
     pub(crate) hash: i64,
 }
 
@@ -96,15 +103,20 @@ impl Told {
             serial_fold: fold_serial(serial.as_deref()),
             serial,
             mac: fold_mac(identity.mac.as_deref()),
+            engine: fold_engine(identity.engine_id.as_deref()),
+            address: clean(Some(&body.address)),
             hash: hash(&bytes),
         }
     }
 
-    pub(crate) fn claim(&self) -> Claim<'_> {
+    /// The claim, without what `worthless` says that many devices have shown.
+    pub(crate) fn claim(&self, worthless: impl Fn(&str) -> bool) -> Claim<'_> {
+        let worth = |value: &'_ &str| !worthless(value);
         Claim {
             vendor: &self.vendor,
             serial: self.serial_fold.as_deref(),
-            mac: self.mac.as_deref(),
+            mac: self.mac.as_deref().filter(worth),
+            engine: self.engine.as_deref().filter(worth),
             model: self.model.as_deref(),
         }
     }
@@ -160,6 +172,9 @@ impl Known {
             parts_hash: row.get(33)?,
             alerts_hash: row.get(34)?,
             seen_at: row.get(35)?,
+            bill_source: row.get(36)?,
+            engine_id: row.get(37)?,
+            heard_by: row.get(38)?,
             extra: Extra::default(),
             fresh: false,
             identity_dirty: false,
@@ -206,6 +221,9 @@ impl Known {
             parts_hash: 0,
             alerts_hash: 0,
             seen_at: now.0,
+            bill_source: None,
+            engine_id: None,
+            heard_by: None,
             extra: Extra::default(),
             fresh: true,
             identity_dirty: false,
@@ -213,16 +231,23 @@ impl Known {
         }
     }
 
-    /// As the rules of identity see it; `own`: the subject that asks is bound to this device.
-    pub(crate) fn candidate(&self, own: bool, now: Micros) -> Candidate {
+    /// Heard lately under another name than `key`; `own`: the subject of this name is bound to this device.
+    pub(crate) fn alive_elsewhere(&self, own: bool, key: &str, now: Micros) -> bool {
+        let other = self.heard_by.as_deref().map_or(!own, |by| by != key);
+        other && now.0 - self.seen_at < ALIVE
+    }
+
+    /// As the rules of identity see it when the subject named `key` asks.
+    pub(crate) fn candidate(&self, own: bool, key: &str, now: Micros) -> Candidate {
         Candidate {
             id: self.id,
             vendor: self.vendor.clone(),
             serial: self.serial_fold.clone(),
+            shown: fold_serial(self.serial.as_deref()),
             mac: self.mac.clone(),
             model: self.model.clone(),
             retired: self.lifecycle == "retired",
-            alive_elsewhere: !own && now.0 - self.seen_at < ALIVE,
+            alive_elsewhere: self.alive_elsewhere(own, key, now),
         }
     }
 
@@ -295,6 +320,7 @@ impl Known {
         .into();
         row.extend(self.sort_keys());
         row.push(self.identity_hash.into());
+        row.push(self.engine_id.as_ref().into());
         row
     }
 
@@ -370,7 +396,8 @@ impl Known {
             self.parts_hash,
             self.alerts_hash,
             now,
-            Value::Null
+            Value::Null,
+            self.engine_id.as_ref()
         ]);
         Ok(row)
     }

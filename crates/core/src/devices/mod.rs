@@ -10,6 +10,7 @@ mod lede;
 mod list;
 pub mod rules;
 mod service;
+mod settle;
 mod sheet;
 mod sql;
 #[cfg(test)]
@@ -23,7 +24,8 @@ pub use jobs::{Reconciled, reconcile};
 pub use lede::lede;
 pub use list::{DeviceQuery, FIELDS, FacetCount, Facets, SortBy, facets, list, neighbours, search};
 pub use rules::{Facts, Standing, judge};
-pub(crate) use service::tenant_of;
+pub(crate) use service::{note, tenant_of};
+pub(crate) use settle::{bill_by, changes_near, give_to, join, split};
 pub use service::{DevicePatch, retire, update};
 pub use sheet::{get, history};
 pub(crate) use sql::in64;
@@ -152,6 +154,10 @@ pub struct DeviceSheet {
     pub meters: Vec<crate::meters::MeterNow>,
     /// Conditions that stand, worst first.
     pub alerts: Vec<crate::alerts::AlertRow>,
+    /// What waits for a person's decision.
+    pub doubts: Vec<crate::doubts::DoubtRow>,
+    /// The standard total beside the maker's own, where they differ.
+    pub apart: Option<crate::meters::Apart>,
     /// Every value as the device said it.
     pub raw: Vec<RawValue>,
     /// The moment of this sheet.
@@ -177,7 +183,7 @@ pub struct HistoryLine {
     /// When.
     pub at: Micros,
     /// discovered, state, comm, address, identity, moved, firmware, alert_raised, alert_cleared, supply_replaced,
-    /// meter_segment, meter_suspected, edited, retired.
+    /// meter_segment, meter_suspected, doubt_settled, doubt_reopened, merged, split, edited, retired.
     pub kind: String,
     /// Details by kind.
     pub data: Json,

@@ -67,7 +67,15 @@ fn given(field: &str, text: Option<&str>) -> Result<Option<String>> {
     }
 }
 
-async fn note(ctx: &Ctx, tx: &mut Tx, tenant: OrgId, id: DeviceId, kind: &str, data: &serde_json::Value) -> Result<()> {
+/// Adds a line to the history of a device, by the one who asks.
+pub(crate) async fn note(
+    ctx: &Ctx,
+    tx: &mut Tx,
+    tenant: OrgId,
+    id: DeviceId,
+    kind: &str,
+    data: &serde_json::Value,
+) -> Result<()> {
     let mut no = [0; 8];
     ctx.ids().random(&mut no);
     let no = i64::from_be_bytes(no) & (i64::MAX >> 1);

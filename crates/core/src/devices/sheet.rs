@@ -33,6 +33,8 @@ pub async fn get(ctx: &Ctx, id: DeviceId) -> Result<DeviceSheet> {
     sheet.supplies = crate::supplies::current_in(&mut tx, tenant, id, ctx.now).await?;
     sheet.meters = crate::meters::current_in(&mut tx, tenant, id, ctx.now).await?;
     sheet.alerts = crate::alerts::open_of(ctx, &mut tx, id).await?;
+    sheet.doubts = crate::doubts::open_of(&mut tx, tenant, id).await?;
+    sheet.apart = crate::meters::apart(&sheet.meters);
     sheet.raw = raw_values(&sheet);
     Ok(sheet)
 }
@@ -67,6 +69,8 @@ fn head(row: &store::Row, now: Micros) -> Result<DeviceSheet> {
         supplies: Vec::new(),
         meters: Vec::new(),
         alerts: Vec::new(),
+        doubts: Vec::new(),
+        apart: None,
         raw: Vec::new(),
         now,
     })

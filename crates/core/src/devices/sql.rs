@@ -22,7 +22,9 @@ macro_rules! known {
          d.label, d.place, d.firmware, d.comm, d.comm_at, d.state, d.reasons, d.console, d.state_at,
          d.status_at, d.word, d.why, d.supplies, d.pages_life, d.identity_hash, d.supplies_hash,
          d.parts_hash, d.alerts_hash,
-         (select s.seen_at from device_presence s where s.tenant = d.tenant and s.device = d.id)"
+         (select s.seen_at from device_presence s where s.tenant = d.tenant and s.device = d.id),
+         d.bill_source, d.engine_id,
+         (select s.heard_by from device_presence s where s.tenant = d.tenant and s.device = d.id)"
     };
 }
 
@@ -58,6 +60,19 @@ store::sql! {
         where d.tenant = $1
           and d.lifecycle <> 'retired'
           and d.mac in (", in64!(), ")");
+    pub(super) BY_ENGINE = concat!("select ", known!(), "
+        from devices d
+        where d.tenant = $1
+          and d.lifecycle <> 'retired'
+          and d.engine_id in (", in64!(), ")");
+    /// What three devices or more have shown is evidence of none.
+    pub(super) WORTHLESS = concat!("select e.value
+        from device_evidence e
+        where e.tenant = $1
+          and e.kind in ('mac', 'engine_id')
+          and e.value in (", in64!(), ")
+        group by e.value
+        having count(distinct e.device) >= 3");
     pub(super) BY_ID = concat!("select ", known!(), "
         from devices d
         where d.tenant = $1
@@ -78,15 +93,15 @@ store::sql! {
           asset_no, label, place, firmware, comm, comm_at, state, reasons, console, state_at, status_at,
           word, rank, why, supplies, pages_life, pages_month, pages_month_key, sort_name, sort_model,
           sort_place, sort_serial, sort_address, identity_hash, supplies_hash, parts_hash, alerts_hash,
-          first_at, retired_at)
+          first_at, retired_at, engine_id)
         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21,
           $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37, $38, $39, $40, $41,
-          $42, $43, $44, $45, $46, $47, $48, $49, $50)";
+          $42, $43, $44, $45, $46, $47, $48, $49, $50, $51)";
     pub(super) UPDATE_IDENTITY = "update devices
         set agent = $3, vendor = $4, model = $5, serial_no = $6, serial_fold = $7, name = $8, hostname = $9,
           address = $10, port = $11, mac = $12, snmp = $13, sys_object_id = $14, description = $15,
           location = $16, contact = $17, label = $18, place = $19, firmware = $20, sort_name = $21,
-          sort_model = $22, sort_place = $23, sort_serial = $24, sort_address = $25, identity_hash = $26
+          sort_model = $22, sort_place = $23, sort_serial = $24, sort_address = $25, identity_hash = $26, engine_id = $27
         where tenant = $1
           and id = $2";
     pub(super) UPDATE_STATUS = "update devices
@@ -95,16 +110,18 @@ store::sql! {
           alerts_hash = $16
         where tenant = $1
           and id = $2";
-    pub(super) PRESENCE_NEW = "insert into device_presence (tenant, device, seen_at)
-        values ($1, $2, $3)
+    pub(super) PRESENCE_NEW = "insert into device_presence (tenant, device, seen_at, heard_by)
+        values ($1, $2, $3, $4)
         on conflict (tenant, device) do nothing";
     pub(super) PRESENCE = "update device_presence
-        set seen_at = $3
+        set seen_at = $3,
+          heard_by = coalesce($4, heard_by)
         where tenant = $1
           and device = $2
           and seen_at < $3";
     pub(super) SEEN = "update device_presence
-        set seen_at = $3
+        set seen_at = $3,
+          heard_by = $2
         where tenant = $1
           and device = (select e.device
             from device_evidence e
@@ -165,6 +182,56 @@ store::sql! {
         where tenant = $1
           and id = $2
           and version = $10";
+    pub(super) CHANGES = "select at, data
+        from device_history
+        where tenant = $1
+          and device = $2
+          and at >= $3
+          and at <= $4
+          and kind in ('identity', 'firmware', 'address')
+        order by at, no
+        limit 20";
+    pub(super) RETIRE_JOINED = "update devices
+        set lifecycle = 'retired',
+          retired_at = $3,
+          serial_fold = null,
+          version = version + 1
+        where tenant = $1
+          and id = $2";
+    pub(super) EVIDENCE_JOIN = "update device_evidence
+        set device = $3
+        where tenant = $1
+          and device = $2
+          and not exists (select 1 from device_evidence k
+            where k.tenant = $1
+              and k.kind = device_evidence.kind
+              and k.value = device_evidence.value
+              and k.device = $3)";
+    pub(super) EVIDENCE_LEFT = "update device_evidence
+        set ended_at = $3
+        where tenant = $1
+          and device = $2
+          and ended_at is null";
+    pub(super) HISTORY_JOIN = "update device_history
+        set device = $3
+        where tenant = $1
+          and device = $2";
+    pub(super) TAKE_OVER = "update devices
+        set vendor = $3, serial_no = $4, serial_fold = $5, mac = $6, model = $7, sort_serial = $8,
+          identity_hash = 0, version = version + 1
+        where tenant = $1
+          and id = $2";
+    pub(super) GIVE_TO = "update devices
+        set agent = $3,
+          identity_hash = 0,
+          version = version + 1
+        where tenant = $1
+          and id = $2";
+    pub(super) BILL_BY = "update devices
+        set bill_source = $3,
+          version = version + 1
+        where tenant = $1
+          and id = $2";
     pub(super) RETIRE = "update devices
         set lifecycle = 'retired',
           retired_at = $3,

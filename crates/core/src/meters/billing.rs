@@ -72,6 +72,9 @@ pub struct BillingRow {
     pub usage: Option<i64>,
     /// Segments that began within the month: a reset or a swap of a board.
     pub breaks: i64,
+    /// What nobody has settled yet about this figure: kinds of open doubts, and `held_back` while the newest value
+    /// waits for another that agrees; joined by `; `.
+    pub doubt: Option<String>,
 }
 
 /// One page of rows. Its cursor is that of the devices.
@@ -122,7 +125,20 @@ async fn of_org(
         .collect();
     let text = statement(&marks.join(", "));
     let rows = tx.query(&Sql::built_as("meters::billing", text), &params).await?;
-    rows.iter().map(|row| read(row, org, month, to, list)).collect()
+    let flags = crate::doubts::flags(tx, org).await?;
+    rows.iter()
+        .map(|row| {
+            let mut bill = read(row, org, month, to, list)?;
+            let (meter, read_at, quality): (i64, i64, String) = (row.get(20)?, row.get(17)?, row.get(18)?);
+            let open = flags.get(&bill.device).into_iter().flatten().filter(|flag| flag.concerns(meter, from, to));
+            let mut kinds: Vec<&str> = open.map(|flag| flag.kind.as_str()).collect();
+            kinds.extend((quality == "suspect" && read_at > from && read_at <= to).then_some("held_back"));
+            kinds.sort_unstable();
+            kinds.dedup();
+            bill.doubt = (!kinds.is_empty()).then(|| kinds.join("; "));
+            Ok(bill)
+        })
+        .collect()
 }
 
 fn statement(marks: &str) -> String {
@@ -140,7 +156,8 @@ fn statement(marks: &str) -> String {
           u.delta, m.last_value, m.read_at, m.quality,
           (select count(*) from meter_segments s where s.tenant = m.tenant and s.device = m.device and s.meter = m.id
             and s.no > 1 and s.from_at > $2 and s.from_at <= $3)
-          + case when m.segment > 1 and m.segment_at > $2 and m.segment_at <= $3 then 1 else 0 end
+          + case when m.segment > 1 and m.segment_at > $2 and m.segment_at <= $3 then 1 else 0 end,
+          m.id
         from meters m
         join devices d on d.tenant = m.tenant and d.id = m.device
         join organisations o on o.tenant = m.tenant and o.id = m.tenant
@@ -183,5 +200,6 @@ fn read(row: &Row, org: OrgId, month: i64, to: i64, list: &[DeviceRow]) -> Resul
         closing_quality: if newest { Some("actual".to_owned()) } else { row.get(14)? },
         usage: row.get(15)?,
         breaks: row.get(19)?,
+        doubt: None,
     })
 }

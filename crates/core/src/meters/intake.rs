@@ -1,5 +1,5 @@
 //! What counters do to meters: tracks go on, segments begin, readings are kept, sums grow.
-//! Readings in order are handled in memory; a late one is fitted between its neighbours (`late.rs`).
+//! Readings in order are handled in memory; after a late one all since then is reckoned anew (`refit.rs`).
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -9,8 +9,9 @@ use store::{Tx, Value, params};
 use wire::report::CountersBody;
 
 use super::calendar::{Grain, HOUR};
-use super::rules::{Reason, Role, Step, Track, Words, roles, step};
-use super::{late, sql};
+use super::rules::{Role, Words, conflict, roles};
+use super::track::{Effect, Fault, Reason, Stretch, Track};
+use super::{refit, sql};
 use crate::devices::DeviceId;
 use crate::devices::fold::clean;
 use crate::devices::intake::{Fleet, chunks};
@@ -54,12 +55,40 @@ struct Held {
 }
 
 /// A reading older than what is known.
-pub(super) struct Late {
-    pub(super) device: DeviceId,
-    pub(super) meter: i64,
-    pub(super) at: i64,
-    pub(super) value: i64,
-    pub(super) offset_ms: i64,
+struct Late {
+    device: DeviceId,
+    meter: i64,
+    at: i64,
+    value: i64,
+    offset_ms: i64,
+}
+
+/// A fault of a counter, for [`crate::doubts`].
+#[derive(Clone, Debug)]
+pub(crate) struct Found {
+    pub(crate) device: DeviceId,
+    pub(crate) meter: i64,
+    /// Whether it counts towards all pages of the device.
+    pub(crate) leads: bool,
+    pub(crate) fault: Fault,
+}
+
+/// Two totals of a device that grew apart.
+#[derive(Clone, Debug)]
+pub(crate) struct Conflicting {
+    pub(crate) device: DeviceId,
+    pub(crate) data: serde_json::Value,
+    pub(crate) at: i64,
+    /// Pages that the maker's own total counted more.
+    pub(crate) apart: i64,
+}
+
+/// What a flush leaves to be told.
+#[derive(Default)]
+pub(crate) struct Flushed {
+    pub(crate) faults: Vec<Found>,
+    pub(crate) conflicts: Vec<Conflicting>,
+    pub(crate) refitted: Vec<refit::Refitted>,
 }
 
 /// Meters of the devices of one report.
@@ -73,6 +102,9 @@ pub(crate) struct Book {
     touched: HashSet<DeviceId>,
     segments: Vec<Vec<Value>>,
     readings: Vec<(i64, i64, Vec<Value>)>,
+    promoted: Vec<Vec<Value>>,
+    faults: Vec<Found>,
+    conflicts: Vec<Conflicting>,
     usage: BTreeMap<(DeviceId, i64, i64, i64), (i64, i64)>,
     late: Vec<Late>,
 }
@@ -98,6 +130,9 @@ impl Book {
             touched: HashSet::new(),
             segments: Vec::new(),
             readings: Vec::new(),
+            promoted: Vec::new(),
+            faults: Vec::new(),
+            conflicts: Vec::new(),
             usage: BTreeMap::new(),
             late: Vec::new(),
         };
@@ -136,8 +171,10 @@ impl Book {
             recorded += 1;
         }
         if fresh {
-            self.assign_roles(device);
+            let billed = fleet.get(at).bill_source.clone();
+            self.assign_roles(device, billed.as_deref());
         }
+        self.compare_totals(device, when);
         for held in self.meters.entry(device).or_default().iter().filter(|held| held.role.as_deref() == Some("total")) {
             total = Some(total.unwrap_or(0) + held.track.last);
         }
@@ -154,16 +191,7 @@ impl Book {
     fn begin(&mut self, device: DeviceId, key: MeterKey, name: Option<String>, value: i64, when: i64, offset_ms: i64) {
         self.next_id += 1;
         let id = self.next_id;
-        let track = Track {
-            segment: 1,
-            reason: Reason::Start,
-            segment_at: when,
-            first: value,
-            last: value,
-            last_at: when,
-            before: None,
-            suspect: None,
-        };
+        let track = Track::start(when, value);
         self.meters.entry(device).or_default().push(Held {
             id,
             key,
@@ -181,76 +209,84 @@ impl Book {
     fn go_on(&mut self, fleet: &mut Fleet, at: usize, place: usize, value: i64, when: i64, offset_ms: i64) {
         let device = fleet.get(at).id;
         let held = &mut self.meters.entry(device).or_default()[place];
-        let (id, segment) = (held.id, held.track.segment);
-        match step(&held.track, when, value) {
-            Step::Late => self.late.push(Late { device, meter: id, at: when, value, offset_ms }),
-            // Nothing new within the hour: the value stands, only its age changes.
-            Step::Grown(0) if (when - 1).div_euclid(HOUR) == (held.track.last_at - 1).div_euclid(HOUR) => {
-                (held.read_at, held.quality, held.track.suspect) = (held.read_at.max(when), "actual", None);
-                self.dirty.insert((device, id));
+        let (id, before) = (held.id, held.track.clone());
+        let effects = held.track.advance(when, value, &[]);
+        if matches!(effects[..], [Effect::Late]) {
+            self.late.push(Late { device, meter: id, at: when, value, offset_ms });
+            return;
+        }
+        held.read_at = held.read_at.max(when);
+        held.quality = if held.track.suspect.is_some() { "suspect" } else { "actual" };
+        self.dirty.insert((device, id));
+        // Nothing new within the hour: the value stands, only its age changes.
+        let quiet = before.suspect.is_none() && (when - 1).div_euclid(HOUR) == (before.last_at - 1).div_euclid(HOUR);
+        if let ([Effect::Took { delta: 0, .. }], true) = (&effects[..], quiet) {
+            held.track.last_at = before.last_at;
+            return;
+        }
+        let leads = held.role.as_deref() == Some("total");
+        for effect in effects {
+            match effect {
+                Effect::Took { at, value, segment, delta } => {
+                    self.keep(id, value, at, "actual", segment, offset_ms);
+                    self.count(device, id, at, delta);
+                }
+                Effect::Aside { at, value, segment } => {
+                    self.keep(id, value, at, "suspect", segment, offset_ms);
+                }
+                Effect::Promoted { at, segment, delta } => {
+                    self.promoted.push(params![self.tenant, id, at, segment].into());
+                    self.count(device, id, at, delta);
+                }
+                Effect::Closed(stretch) => self.segments.push(closed(self.tenant, device, id, &stretch)),
+                Effect::Fault(fault) => self.faults.push(Found { device, meter: id, leads, fault }),
+                Effect::Late => {}
             }
-            Step::Grown(delta) => {
-                (held.track.last, held.track.last_at, held.track.suspect) = (value, when, None);
-                (held.read_at, held.quality) = (held.read_at.max(when), "actual");
-                self.dirty.insert((device, id));
-                self.keep(id, value, when, "actual", segment, offset_ms);
-                self.count(device, id, when, delta);
-            }
-            Step::Segment { reason, opening, delta } => {
-                self.part(fleet, at, place, (reason, opening, delta), (value, when, offset_ms));
-            }
-            Step::Suspect => {
-                (held.track.suspect, held.read_at, held.quality) =
-                    (Some((value, when)), held.read_at.max(when), "suspect");
-                self.dirty.insert((device, id));
-                self.keep(id, value, when, "suspect", segment, offset_ms);
-                let data = json!({ "device": device, "meter": id, "value": value, "rule": "jump" });
-                fleet.note(at, when, "meter_suspected", &data, None);
-                fleet.events.push(("meter.reading.suspected", "device", device.to_string(), data));
-            }
+        }
+        self.tell(fleet, at, place, &before, when);
+    }
+
+    /// Tells what happened to a counter beside that it went on.
+    fn tell(&mut self, fleet: &mut Fleet, at: usize, place: usize, before: &Track, when: i64) {
+        let device = fleet.get(at).id;
+        let held = &self.meters.entry(device).or_default()[place];
+        let (id, track) = (held.id, &held.track);
+        if track.segment != before.segment {
+            let data = json!({
+                "device": device, "meter": id, "function": held.key.function, "color": held.key.color,
+                "reason": track.reason.as_str(), "last_value": before.last, "first_value": track.last,
+            });
+            fleet.note(at, when, "meter_segment", &data, None);
+            fleet.events.push(("meter.segment.started", "device", device.to_string(), data));
+        }
+        // One line for a stretch of values that are not believed, not one for each.
+        if let Some((value, _)) = track.suspect.filter(|_| before.suspect.is_none()) {
+            let rule = if value < track.last { "fell" } else { "jump" };
+            let data = json!({ "device": device, "meter": id, "value": value, "last_value": track.last, "rule": rule });
+            fleet.note(at, when, "meter_suspected", &data, None);
+            fleet.events.push(("meter.reading.suspected", "device", device.to_string(), data));
         }
     }
 
-    /// Closes the present segment and begins the next.
-    fn part(&mut self, fleet: &mut Fleet, at: usize, place: usize, to: (Reason, i64, i64), read: (i64, i64, i64)) {
-        let ((reason, opening, delta), (value, when, offset_ms)) = (to, read);
-        let device = fleet.get(at).id;
-        let held = &mut self.meters.entry(device).or_default()[place];
-        let (id, old) = (held.id, held.track.clone());
-        self.segments.push(
-            params![
-                self.tenant,
-                device,
-                id,
-                old.segment,
-                old.reason.as_str(),
-                old.segment_at,
-                old.first,
-                old.last_at,
-                old.last
-            ]
-            .into(),
-        );
-        held.track = Track {
-            segment: old.segment + 1,
-            reason,
-            segment_at: when,
-            first: opening,
-            last: value,
-            last_at: when,
-            before: Some(old.last),
-            suspect: None,
+    /// Whether the standard total and a maker's own still tell one truth.
+    fn compare_totals(&mut self, device: DeviceId, when: i64) {
+        let Some(meters) = self.meters.get(&device) else { return };
+        let words: Vec<Words<'_>> = meters.iter().map(|held| held.key.words()).collect();
+        let since = meters.iter().find(|held| held.role.as_deref() == Some("total")).map(|held| held.track.segment_at);
+        let alike = |held: &&Held| Some(held.track.segment_at) == since && held.track.suspect.is_none();
+        let grown: Vec<Option<i64>> =
+            meters.iter().map(|held| Some(held).filter(alike).map(|held| held.track.last - held.track.first)).collect();
+        let Some(found) = conflict(&words, &grown) else { return };
+        let side = |place: usize| {
+            let held: &Held = &meters[place];
+            json!({ "meter": held.id, "source": held.key.source, "value": held.track.last, "grown": grown[place] })
         };
-        (held.read_at, held.quality) = (held.read_at.max(when), "actual");
+        let at = meters[found.standard].track.segment_at;
         let data = json!({
-            "device": device, "meter": id, "function": held.key.function, "color": held.key.color,
-            "reason": reason.as_str(), "last_value": old.last, "first_value": value,
+            "standard": side(found.standard), "private": side(found.private), "apart": found.apart,
+            "since": Micros(at), "seen_at": Micros(when),
         });
-        self.dirty.insert((device, id));
-        self.keep(id, value, when, "actual", old.segment + 1, offset_ms);
-        self.count(device, id, when, delta);
-        fleet.note(at, when, "meter_segment", &data, None);
-        fleet.events.push(("meter.segment.started", "device", device.to_string(), data));
+        self.conflicts.push(Conflicting { device, data, at, apart: found.apart });
     }
 
     fn keep(&mut self, meter: i64, value: i64, when: i64, quality: &str, segment: i64, offset_ms: i64) {
@@ -267,10 +303,10 @@ impl Book {
         }
     }
 
-    fn assign_roles(&mut self, device: DeviceId) {
+    fn assign_roles(&mut self, device: DeviceId, billed: Option<&str>) {
         let Some(meters) = self.meters.get_mut(&device) else { return };
         let words: Vec<Words<'_>> = meters.iter().map(|held| held.key.words()).collect();
-        let roles: Vec<Option<&str>> = roles(&words).into_iter().map(|role| role.map(Role::as_str)).collect();
+        let roles: Vec<Option<&str>> = roles(&words, billed).into_iter().map(|role| role.map(Role::as_str)).collect();
         for (held, role) in meters.iter_mut().zip(roles) {
             if held.role.as_deref() != role {
                 held.role = role.map(str::to_owned);
@@ -279,8 +315,8 @@ impl Book {
         }
     }
 
-    /// Writes everything, then fits late readings in; the pages of the devices are summed last.
-    pub(crate) async fn flush(mut self, tx: &mut Tx) -> Result<()> {
+    /// Writes everything, then reckons anew where readings came late; the pages of the devices are summed last.
+    pub(crate) async fn flush(mut self, tx: &mut Tx) -> Result<Flushed> {
         let tenant = self.tenant;
         let mut tracks: Vec<Vec<Value>> = Vec::with_capacity(self.dirty.len());
         for (device, held) in self.meters.iter().flat_map(|(device, all)| all.iter().map(move |held| (device, held))) {
@@ -293,10 +329,11 @@ impl Book {
         let usage = self.usage.iter().map(|((device, grain, bucket, meter), (delta, count))| {
             Vec::from(params![tenant, *device, *grain, *bucket, *meter, *delta, *count])
         });
-        let writes: [(&store::Sql, Vec<Vec<Value>>); 4] = [
+        let writes: [(&store::Sql, Vec<Vec<Value>>); 5] = [
             (&sql::SEGMENT, self.segments),
             (&sql::UPSERT, tracks),
             (&sql::READING, readings),
+            (&sql::PROMOTE, self.promoted),
             (&sql::USAGE, usage.collect()),
         ];
         for (statement, rows) in writes {
@@ -304,16 +341,54 @@ impl Book {
                 tx.many(statement, rows).await?;
             }
         }
-        for late in &self.late {
-            late::fit(tx, tenant, &self.zone, self.now, late).await?;
-        }
+        let refitted = take_late(tx, tenant, &self.zone, self.now, &self.late).await?;
         let month = Grain::Month.bucket(self.now.0, &self.zone);
         let pages: Vec<Vec<Value>> = self.touched.iter().map(|device| params![tenant, *device, month].into()).collect();
         if !pages.is_empty() {
             tx.many(&sql::PAGES, pages).await?;
         }
-        Ok(())
+        Ok(Flushed { faults: self.faults, conflicts: self.conflicts, refitted })
     }
+}
+
+/// Keeps late readings, then reckons each of their counters anew from the earliest.
+async fn take_late(
+    tx: &mut Tx,
+    tenant: OrgId,
+    zone: &TimeZone,
+    now: Micros,
+    all: &[Late],
+) -> Result<Vec<refit::Refitted>> {
+    let mut earliest: BTreeMap<(DeviceId, i64), i64> = BTreeMap::new();
+    for late in all {
+        let month = Micros(late.at).month();
+        // What has not found its place counts for nothing.
+        let row = params![tenant, month, late.meter, late.at, late.value, "suspect", 0_i64, now, late.offset_ms];
+        if tx.execute(&sql::READING, &row).await? > 0 {
+            let from = earliest.entry((late.device, late.meter)).or_insert(late.at);
+            *from = late.at.min(*from);
+        }
+    }
+    let mut refitted = Vec::new();
+    for ((device, meter), from) in earliest {
+        refitted.push(refit::refit(tx, tenant, zone, (device, meter), from).await?);
+    }
+    Ok(refitted)
+}
+
+pub(super) fn closed(tenant: OrgId, device: DeviceId, meter: i64, stretch: &Stretch) -> Vec<Value> {
+    params![
+        tenant,
+        device,
+        meter,
+        stretch.no,
+        stretch.reason.as_str(),
+        stretch.from_at,
+        stretch.first,
+        stretch.last_at,
+        stretch.last
+    ]
+    .into()
 }
 
 fn read(row: &store::Row) -> Result<Held> {

@@ -4,23 +4,29 @@
 mod billing;
 pub(crate) mod calendar;
 pub(crate) mod intake;
-mod late;
+pub(crate) mod refit;
 mod rules;
 mod series;
 mod service;
+mod settle;
 mod sql;
+mod sums;
 #[cfg(test)]
 mod tests;
+pub(crate) mod track;
 
 use serde::Serialize;
 
 pub use billing::{BillingQuery, BillingRow, billing_rows};
 pub use calendar::Grain;
-pub use late::{Sums, rebuild_usage};
-pub use rules::{Reason, Role, Step, Track, Words, roles, step};
+pub use rules::{Conflict, Role, Words, conflict, roles};
 pub use series::{Point, Range, Series, Spark, series, spark};
 pub use service::{Segment, current, segments};
 pub(crate) use service::{begin_month, current_in};
+pub use settle::{Apart, ReadingAt, apart};
+pub(crate) use settle::{adopt, around, bill_by, came_back, reckon};
+pub use sums::{Sums, rebuild_usage};
+pub use track::{Reason, Track};
 
 use crate::Micros;
 
@@ -60,21 +66,26 @@ pub struct MeterNow {
 impl MeterNow {
     /// `print, full colour`: the words as people read them.
     pub fn title(&self) -> String {
-        let color = match self.color.as_str() {
-            "all" => "",
-            "mono" => ", black",
-            "full" => ", full colour",
-            "single" => ", single colour",
-            "two" => ", two colours",
-            _ => ", colour not known",
-        };
-        let size = match self.size.as_str() {
-            "small" => ", small",
-            "large" => ", large",
-            _ => "",
-        };
-        let sides = if self.sides == "two" { ", two-sided" } else { "" };
-        let unit = if self.unit == "impressions" { String::new() } else { format!(" ({})", self.unit) };
-        format!("{}{color}{size}{sides}{unit}", self.function)
+        title(&self.function, &self.color, &self.size, &self.sides, &self.unit)
     }
+}
+
+/// The words of a meter as people read them.
+pub fn title(function: &str, color: &str, size: &str, sides: &str, unit: &str) -> String {
+    let color = match color {
+        "all" => "",
+        "mono" => ", black",
+        "full" => ", full colour",
+        "single" => ", single colour",
+        "two" => ", two colours",
+        _ => ", colour not known",
+    };
+    let size = match size {
+        "small" => ", small",
+        "large" => ", large",
+        _ => "",
+    };
+    let sides = if sides == "two" { ", two-sided" } else { "" };
+    let unit = if unit == "impressions" { String::new() } else { format!(" ({unit})") };
+    format!("{function}{color}{size}{sides}{unit}")
 }

@@ -62,7 +62,7 @@ pub struct Segment {
     pub meter: i64,
     /// From 1.
     pub no: i64,
-    /// start, rollover, reset, board_swap, resumed.
+    /// start, rollover, reset, set_back, board_swap, jump, resumed, manual.
     pub reason: String,
     /// Since when.
     pub from_at: Micros,

@@ -59,7 +59,7 @@ store::sql! {
           pages_month_key = $3
         where tenant = $1
           and id = $2";
-    pub(super) BEFORE = "select taken_at, value, segment
+    pub(super) BEFORE = "select taken_at, value, segment, quality
         from readings
         where tenant = $1
           and meter = $2
@@ -67,35 +67,108 @@ store::sql! {
           and quality <> 'suspect'
         order by taken_at desc
         limit 1";
-    pub(super) AFTER = "select taken_at, value, segment
+    pub(super) READINGS_AFTER = "select taken_at, value, segment, quality
         from readings
         where tenant = $1
           and meter = $2
           and taken_at > $3
-          and quality <> 'suspect'
+        order by taken_at";
+    pub(super) PROMOTE = "update readings
+        set quality = 'actual',
+          segment = $4
+        where tenant = $1
+          and meter = $2
+          and taken_at = $3";
+    pub(super) MARK = "update readings
+        set segment = $4,
+          quality = $5
+        where tenant = $1
+          and meter = $2
+          and taken_at = $3";
+    pub(super) DROP_SEGMENTS = "delete from meter_segments
+        where tenant = $1
+          and device = $2
+          and meter = $3
+          and no >= $4";
+    pub(super) RETRACK = "update meters
+        set segment = $4,
+          segment_reason = $5,
+          segment_at = $6,
+          first_value = $7,
+          last_value = $8,
+          last_at = $9,
+          read_at = case when read_at < $10 then $10 else read_at end,
+          quality = $11,
+          before_value = $12,
+          suspect_value = $13,
+          suspect_at = $14
+        where tenant = $1
+          and device = $2
+          and id = $3";
+    pub(super) DROP_EMPTY_USAGE = "delete from usages
+        where tenant = $1
+          and device = $2
+          and meter = $3
+          and delta = 0
+          and readings = 0";
+    pub(super) ROLE = "select role
+        from meters
+        where tenant = $1
+          and device = $2
+          and id = $3";
+    pub(super) SET_ROLE = "update meters
+        set role = $4
+        where tenant = $1
+          and device = $2
+          and id = $3";
+    pub(super) READINGS_AROUND = "select taken_at, value, segment, quality
+        from readings
+        where tenant = $1
+          and meter = $2
+          and taken_at >= $3
+          and taken_at <= $4
         order by taken_at
-        limit 1";
-    pub(super) EXTEND_SEGMENT = "update meter_segments
-        set last_value = $5,
-          last_at = $6
+        limit 400";
+    pub(super) ADOPT_METER = "update meters
+        set device = $3
         where tenant = $1
           and device = $2
-          and meter = $3
-          and no = $4";
-    pub(super) OPEN_EARLIER = "update meters
-        set first_value = $4,
-          segment_at = $5
+          and id = $4";
+    pub(super) ADOPT_SEGMENTS = "update meter_segments
+        set device = $3
         where tenant = $1
           and device = $2
-          and id = $3
-          and segment = 1";
-    pub(super) OPEN_EARLIER_CLOSED = "update meter_segments
-        set first_value = $4,
-          from_at = $5
+          and meter = $4";
+    pub(super) ADOPT_USAGE = "update usages
+        set device = $3
         where tenant = $1
           and device = $2
-          and meter = $3
-          and no = 1";
+          and meter = $4";
+    pub(super) MOVE_READINGS = "update readings
+        set meter = $3,
+          quality = 'suspect',
+          segment = 0
+        where tenant = $1
+          and meter = $2
+          and not exists (select 1 from readings k
+            where k.tenant = $1
+              and k.meter = $3
+              and k.taken_at = readings.taken_at)";
+    pub(super) DROP_READINGS = "delete from readings
+        where tenant = $1
+          and meter = $2";
+    pub(super) DROP_METER = "delete from meters
+        where tenant = $1
+          and device = $2
+          and id = $3";
+    pub(super) DROP_METER_USAGE = "delete from usages
+        where tenant = $1
+          and device = $2
+          and meter = $3";
+    pub(super) FIRST_OF = "select min(taken_at)
+        from readings
+        where tenant = $1
+          and meter = $2";
     pub(super) SEGMENTS = "select meter, no, reason, from_at, first_value, last_at, last_value
         from meter_segments
         where tenant = $1

@@ -1,7 +1,7 @@
 //! Reports of agents: one transaction each, raw log first, then what follows for devices, meters, supplies and alerts.
 //! (sender, epoch, seq) takes effect once, however often and over whichever door it comes.
 
-mod rules;
+pub(crate) mod rules;
 mod service;
 mod sql;
 #[cfg(test)]

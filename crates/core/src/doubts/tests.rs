@@ -1,0 +1,1 @@
+//! Doubts through reports, on both engines.
