@@ -75,6 +75,16 @@ pub enum Error {
     /// TLS could not be set up.
     #[error("cannot set up TLS: {0}")]
     Tls(String),
+    /// The trap door could not be opened.
+    #[error(
+        "cannot listen for traps at {address}: {source}; give another address or port to --trap-listen (ports below 1024 need the right to open them)"
+    )]
+    TrapDoor {
+        /// Address that was wanted.
+        address: std::net::SocketAddr,
+        /// Why.
+        source: std::io::Error,
+    },
     /// The SNMP socket could not be opened.
     #[error("cannot open the SNMP socket: {0}")]
     Snmp(std::io::Error),

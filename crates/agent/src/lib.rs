@@ -11,10 +11,11 @@ mod polling;
 mod run;
 mod state;
 mod stats;
+mod traps;
 mod trust;
 mod uplink;
 
-use std::path::PathBuf;
+use std::{net::SocketAddr, path::PathBuf};
 
 pub use error::Error;
 pub use run::{Running, run};
@@ -31,4 +32,6 @@ pub struct AgentConfig {
     pub enrol: Option<String>,
     /// Name shown to people; the host name when `None`.
     pub name: Option<String>,
+    /// Address and UDP port at which traps and informs of devices are taken (port 0 picks one); `None`: nowhere.
+    pub trap_listen: Option<SocketAddr>,
 }

@@ -1,6 +1,6 @@
 //! Start, work, stop: enrols if need be, opens the state, starts the tasks, and ends them in good order.
 
-use std::{sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use snmp::{Engine, EngineConfig};
 use tokio::{sync::watch, task::JoinSet, time::MissedTickBehavior};
@@ -25,6 +25,7 @@ use crate::{
         pressure::SOFT_BYTES,
     },
     stats::StatsView,
+    traps::{Keeper, TrapDoor},
     trust,
     uplink::{Uplink, client::Client},
 };
@@ -43,6 +44,8 @@ pub struct Running {
     pub agent: Subject,
     /// Gateway that it reports to.
     pub gateway: String,
+    /// Where it listens for traps.
+    pub traps: Option<SocketAddr>,
     /// Figures that go on changing.
     pub stats: Arc<AgentStats>,
 }
@@ -63,12 +66,15 @@ pub async fn run(
         enrolled = enrol::identity(&config, &home) => enrolled?,
     };
     let agent = Agent::open(home, identity, bought_plan).await?;
+    let open = |address| TrapDoor::open(address, agent.fleet.clone(), agent.stats.clone());
+    let door = config.trap_listen.map(open).transpose()?;
     on_ready(Running {
         agent: agent.identity.agent,
         gateway: agent.identity.gateway.clone(),
+        traps: door.as_ref().map(TrapDoor::address),
         stats: agent.stats.clone(),
     });
-    agent.work(shutdown).await
+    agent.work(door, shutdown).await
 }
 
 /// Everything that is open while an agent runs.
@@ -101,7 +107,7 @@ impl Agent {
         Ok(Self { home, identity, outbox, plan, fleet, clock: Arc::new(Clock::new()), stats })
     }
 
-    async fn work(self, shutdown: CancellationToken) -> Result<()> {
+    async fn work(self, door: Option<TrapDoor>, shutdown: CancellationToken) -> Result<()> {
         let engine = Engine::start(EngineConfig::default()).map_err(Error::Snmp)?;
         let uplink = self.uplink()?;
         let healthy = uplink.healthy.subscribe();
@@ -126,7 +132,7 @@ impl Agent {
             engine,
             fleet: self.fleet.clone(),
             intake,
-            looker,
+            looker: looker.clone(),
             scheduler: scheduler.clone(),
             plan: self.plan.subscribe(),
             stats: self.stats.clone(),
@@ -134,6 +140,11 @@ impl Agent {
         let (finding, telling) = (shutdown.child_token(), CancellationToken::new());
         let mut finders = JoinSet::new();
         finders.spawn(discovery.run(finding.clone()));
+        if let Some(door) = door {
+            let (outbox, agent) = (self.outbox.clone(), self.identity.agent);
+            let keeper = Keeper::new(door, outbox, looker, scheduler.clone(), agent).await?;
+            finders.spawn(keeper.run(finding.clone()));
+        }
         finders.spawn(scheduler.clone().run(finding.clone()));
         finders.spawn(follow_plan(scheduler, self.plan.subscribe(), finding));
         let delivering = tokio::spawn(uplink.run(telling.clone()));

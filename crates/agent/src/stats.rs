@@ -64,6 +64,16 @@ counters! {
     rejected,
     /// Superseded status messages that were dropped because the outbox was full or they were too old.
     shed,
+    /// Notifications (traps and informs) received, of whomever.
+    traps,
+    /// Of these, from known devices.
+    traps_known,
+    /// Of these, shed: repetitions between the first and the last within a window.
+    traps_shed,
+    /// Datagrams at the trap door that were no notification, or none that can be believed.
+    traps_refused,
+    /// Readings of devices because they called.
+    trap_reads,
     /// Requests to the server.
     requests,
     /// Requests that failed.

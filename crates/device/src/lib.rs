@@ -23,5 +23,6 @@ pub use reader::{
     read_status, reread, vitals, ways_in,
 };
 pub use snapshot::{Row, Snapshot};
+pub use standard::trap::AlertRow;
 pub use snmprec::{RecordingError, load_recording, parse_recording};
 pub use text::Charset;

@@ -261,6 +261,9 @@ pub struct AgentArgs {
     /// Name shown to people (default: this machine's host name)
     #[arg(long)]
     pub name: Option<String>,
+    /// Take traps and informs of devices at this address and UDP port, as 0.0.0.0:162 (default: nowhere)
+    #[arg(long, value_name = "ADDR:PORT", env = "PLATEN_AGENT_TRAP_LISTEN")]
+    pub trap_listen: Option<SocketAddr>,
     /// Written when the agent is enrolled and at work
     #[arg(long, value_name = "PATH")]
     pub ready_file: Option<PathBuf>,

@@ -1,8 +1,8 @@
 //! The devices in memory: who is where, who is being asked now, who is silent.
 
 use std::{
-    collections::{HashMap, HashSet},
-    net::SocketAddr,
+    collections::{BTreeMap, HashMap, HashSet},
+    net::{IpAddr, SocketAddr},
     sync::Arc,
 };
 
@@ -34,6 +34,17 @@ pub(crate) struct Tracked {
     busy: bool,
 }
 
+/// Who stands on an address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// No known device.
+    Nobody,
+    /// This one.
+    One(Subject),
+    /// More than one: a print server, or a line that hides addresses.
+    Several(Vec<Subject>),
+}
+
 impl Tracked {
     fn is_silent(&self) -> bool {
         self.failures >= SILENT_AFTER
@@ -51,7 +62,8 @@ pub(crate) struct Fleet {
 struct Inner {
     devices: HashMap<Subject, Tracked>,
     by_key: HashMap<String, Subject>,
-    by_address: HashMap<SocketAddr, Subject>,
+    /// In order, so that the devices behind one address lie together.
+    by_address: BTreeMap<SocketAddr, Subject>,
     /// Keys that someone is taking in at this moment.
     claimed: HashSet<String>,
     silent: usize,
@@ -83,6 +95,25 @@ impl Fleet {
     pub(crate) fn at(&self, address: SocketAddr) -> Option<Tracked> {
         let inner = self.inner.lock();
         inner.devices.get(inner.by_address.get(&address)?).cloned()
+    }
+
+    /// Who stands on an address, whatever its port.
+    pub(crate) fn standing_on(&self, address: IpAddr) -> Standing {
+        let (first, last) = (SocketAddr::new(address, 0), SocketAddr::new(address, u16::MAX));
+        let inner = self.inner.lock();
+        let mut found = inner.by_address.range(first..=last).map(|(_, subject)| *subject);
+        match (found.next(), found.next()) {
+            (None, _) => Standing::Nobody,
+            (Some(one), None) => Standing::One(one),
+            (Some(one), Some(two)) => Standing::Several([one, two].into_iter().chain(found).collect()),
+        }
+    }
+
+    /// Forgets what was told of a device last, so that the next status is told whatever it says.
+    pub(crate) fn forget_status(&self, subject: Subject) {
+        if let Some(device) = self.inner.lock().devices.get_mut(&subject) {
+            device.row.status_hash = 0;
+        }
     }
 
     /// The device with a key.

@@ -66,6 +66,37 @@ impl Looker {
         (standing != subject).then_some(standing)
     }
 
+    /// A device called: reads its condition at once and tells it, whatever was told before. Returns another device that
+    /// was met at its address; `None` when someone looks at it already, or it has no address.
+    pub(crate) async fn called(&self, subject: Subject) -> Option<Option<Subject>> {
+        let (device, address) = self.fleet.begin(subject)?;
+        self.fleet.forget_status(subject);
+        let outcome = self.condition(&device, address).await;
+        self.fleet.end(subject);
+        if let Err(e) = outcome {
+            tracing::error!(error = %e, device.id = short(subject), "a reading could not be kept");
+        }
+        let standing = self.fleet.at(address).map(|device| device.row.subject);
+        Some(standing.filter(|standing| *standing != subject))
+    }
+
+    async fn condition(&self, device: &Tracked, address: SocketAddr) -> Result<()> {
+        let subject = device.row.subject;
+        let access = self.access(address, LOOK_TIME);
+        match device::vitals(&self.engine, &access, &device.known).await {
+            Ok(vitals) => {
+                self.fleet.answered(subject);
+                let hash = urgent_hash(&vitals);
+                self.fleet.set_vitals(subject, vitals);
+                self.changed(device, &access, hash).await
+            }
+            Err(e) => {
+                self.silent(subject, &e);
+                Ok(())
+            }
+        }
+    }
+
     /// How to reach a device under the present plan.
     pub(crate) fn access(&self, address: SocketAddr, timeout: Duration) -> Access {
         Access { credentials: self.plan.borrow().credentials.clone(), timeout, ..Access::new(address) }

@@ -51,6 +51,8 @@ pub(crate) struct Outbox {
     pub(crate) pressure: Arc<Pressure>,
     /// Told when something was committed.
     pub(crate) filled: Arc<Notify>,
+    /// Told when it must not wait for company.
+    pub(crate) hurry: Arc<Notify>,
 }
 
 /// What a reply did to the queue.
@@ -80,7 +82,7 @@ impl Outbox {
         tx.commit().await?;
         let pressure = Arc::new(Pressure::new(depth, bytes));
         set(&stats.outbox_depth, pressure.depth());
-        Ok((Self { state, stats, pressure, filled: Arc::default() }, epoch))
+        Ok((Self { state, stats, pressure, filled: Arc::default(), hurry: Arc::default() }, epoch))
     }
 
     /// Puts messages into the queue within a transaction of the caller. They count once it is committed:

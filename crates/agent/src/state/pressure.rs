@@ -26,7 +26,7 @@ static OVERTAKEN: Sql = statement(
     "select seq, length(message)
      from outbox
      where (taken_at < $1 or $2 = 1)
-       and (kind in (64, 65)
+       and (kind in (64, 65, 67)
          or kind = 4 and exists (
              select 1 from outbox later
              where later.subject = outbox.subject and later.kind = 4 and later.seq > outbox.seq))

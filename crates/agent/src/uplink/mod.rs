@@ -69,7 +69,7 @@ impl Uplink {
                 tracing::error!(error = %e, "the outbox cannot be read");
                 Next::Rest(Duration::from_secs(10))
             });
-            let outbox = self.outbox.filled.clone();
+            let (filled, hurry) = (self.outbox.filled.clone(), self.outbox.hurry.clone());
             tokio::select! {
                 () = stop.cancelled() => break,
                 () = async {
@@ -77,8 +77,9 @@ impl Uplink {
                         Next::Go => {}
                         Next::Rest(wait) => tokio::time::sleep(wait).await,
                         Next::Idle(most) => {
-                            if tokio::time::timeout(most, outbox.notified()).await.is_ok() {
-                                tokio::time::sleep(GATHER).await;
+                            if tokio::time::timeout(most, filled.notified()).await.is_ok() {
+                                // What a device calls about does not wait for company.
+                                let _ = tokio::time::timeout(GATHER, hurry.notified()).await;
                             }
                         }
                     }

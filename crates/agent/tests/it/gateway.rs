@@ -212,7 +212,13 @@ pub struct Agent {
 
 impl Agent {
     pub async fn start(data: TempDir, server: Option<String>, enrol: Option<String>) -> Result<Self, Error> {
-        let config = AgentConfig { data: data.path().to_owned(), server, enrol, name: Some("test".to_owned()) };
+        let config = AgentConfig {
+            data: data.path().to_owned(),
+            server,
+            enrol,
+            name: Some("test".to_owned()),
+            trap_listen: None,
+        };
         let stop = CancellationToken::new();
         let (ready, is_ready) = oneshot::channel();
         let mut task = tokio::spawn(agent::run(config, |running| drop(ready.send(running)), stop.clone()));

@@ -1,13 +1,14 @@
 //! What status messages do to alerts: raise, clear, recognise a flap, and keep one incident for each cause.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use serde_json::json;
 use store::{Tx, Value, params};
 use wire::AlertSeverity;
 use wire::report::StatusBody;
+use wire::traps::TrapBody;
 
-use super::rules::{self, Condition, FLAP, Key, is_flap, rank};
+use super::rules::{self, Condition, DAMPED, FLAP, Key, audience, is_flap, may_be_evicted, rank};
 use super::{AlertId, IncidentId, sql};
 use crate::devices::intake::{Fleet, chunks};
 use crate::devices::known::hash;
@@ -21,12 +22,28 @@ use crate::{Micros, OrgId};
 struct Held {
     id: AlertId,
     condition: Condition,
+    /// `device` when a reading told it, `trap` while only a trap did, `platen` when it is made here.
     source: &'static str,
     raised_at: i64,
     cleared_at: Option<i64>,
     flaps: i64,
     incident: IncidentId,
+    /// A flapping one is away since then, and stands until it has been away for long.
+    quiet_at: Option<i64>,
+    /// Held to be pushed out of a full table of so many rows; 0: it is in the table.
+    evicted: i64,
     dirty: bool,
+}
+
+impl Held {
+    fn stands(&self) -> bool {
+        self.cleared_at.is_none()
+    }
+
+    /// Stands, and is a matter of what the device says.
+    fn is_told(&self) -> bool {
+        self.stands() && self.source != "platen"
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -41,6 +58,21 @@ struct Incident {
     opened_at: i64,
     resolved_at: Option<i64>,
     dirty: bool,
+}
+
+/// What a reading does not tell.
+#[derive(Default)]
+struct Missing {
+    /// Places of those that are over.
+    over: Vec<usize>,
+    /// Something stands that the reading could not know of.
+    unsettled: bool,
+}
+
+/// Place of the alert that stands and is this one.
+fn find(all: &[Held], condition: &Condition) -> Option<usize> {
+    let standing = all.iter().enumerate().filter(|(_, held)| held.stands());
+    rules::find(standing.map(|(place, held)| (place, &held.condition)), condition)
 }
 
 /// Alerts of the devices of one transaction.
@@ -89,7 +121,11 @@ impl Board {
         let device: DeviceId = row.get(1)?;
         let key = Key { group: row.get(2)?, part: row.get(3)?, reason: row.get(4)? };
         let (reason, incident) = (key.reason.clone(), row.get(13)?);
-        let source = if row.get::<String>(8)? == "platen" { "platen" } else { "device" };
+        let source = match row.get::<String>(8)?.as_str() {
+            "platen" => "platen",
+            "trap" => "trap",
+            _ => "device",
+        };
         let condition = Condition {
             key,
             severity: severity(&row.get::<String>(5)?),
@@ -103,7 +139,7 @@ impl Board {
             reason,
             state: row.get(14)?,
             severity: severity(&row.get::<String>(17)?),
-            cause: String::new(),
+            cause: row.get(20)?,
             version: row.get(16)?,
             opened_at: row.get(10)?,
             resolved_at: row.get(15)?,
@@ -117,6 +153,8 @@ impl Board {
             cleared_at: row.get(11)?,
             flaps: row.get(12)?,
             incident,
+            quiet_at: row.get(18)?,
+            evicted: row.get(19)?,
             dirty: false,
         });
         Ok(())
@@ -129,24 +167,62 @@ impl Board {
         if device.alerts_hash == hash {
             return;
         }
-        device.alerts_hash = hash;
-        device.status_dirty = true;
+        (device.alerts_hash, device.status_dirty) = (hash, true);
         let id = device.id;
         let told = rules::conditions(body);
-        let keys: HashSet<&Key> = told.iter().map(|condition| &condition.key).collect();
-        let standing = self.alerts.entry(id).or_default().iter().enumerate();
-        let gone: Vec<usize> = standing
-            .filter(|(_, held)| {
-                held.cleared_at.is_none() && held.source == "device" && !keys.contains(&held.condition.key)
-            })
-            .map(|(place, _)| place)
-            .collect();
+        let rows = i64::try_from(body.alerts.len()).unwrap_or(i64::MAX);
+        let missing = self.missing(id, &told, rows, when);
+        if missing.unsettled {
+            // This reading is no last word: whatever the next one says is compared in full.
+            fleet.get_mut(at).alerts_hash = 0;
+        }
         // Raising first lets an incident go on whose parts change.
         for condition in &told {
             self.raise(fleet, at, condition, "device", when);
         }
-        for place in gone {
+        for place in missing.over {
             self.clear(fleet, at, place, when);
+        }
+    }
+
+    /// Alerts that stand and that a reading does not tell: which of them are over.
+    fn missing(&mut self, device: DeviceId, told: &[Condition], rows: i64, when: i64) -> Missing {
+        let all = self.alerts.entry(device).or_default();
+        let found: Vec<Option<usize>> = told.iter().map(|condition| find(all, condition)).collect();
+        let critical_came = told.iter().zip(&found).any(|(condition, found)| {
+            condition.severity == AlertSeverity::Critical && found.is_none_or(|place| all[place].source == "trap")
+        });
+        let in_table = |held: &&Held| held.is_told() && !held.condition.key.group.is_empty() && held.evicted == 0;
+        let stood = i64::try_from(all.iter().filter(in_table).count()).unwrap_or(i64::MAX);
+        let mut missing = Missing::default();
+        for (place, held) in all.iter_mut().enumerate() {
+            if !held.is_told() || found.contains(&Some(place)) {
+                continue;
+            }
+            if held.source == "trap" && held.raised_at >= when {
+                // The reading began before the trap came: it cannot know.
+                missing.unsettled = true;
+            } else if held.evicted > 0 && rows >= held.evicted {
+                // The table is as full as when it was pushed out.
+            } else if held.evicted == 0 && may_be_evicted(&held.condition, critical_came, rows, stood) {
+                (held.evicted, held.dirty) = (rows, true);
+            } else {
+                missing.over.push(place);
+            }
+        }
+        missing
+    }
+
+    /// Takes over what a device told by itself. Nothing is cleared by it.
+    pub(crate) fn take_trap(&mut self, fleet: &mut Fleet, at: usize, body: &TrapBody, when: i64) {
+        let device = fleet.get_mut(at);
+        if when < device.status_at {
+            // A later reading has said how it is.
+            return;
+        }
+        (device.alerts_hash, device.status_dirty) = (0, true);
+        for alert in &body.alerts {
+            self.raise(fleet, at, &rules::condition(alert), "trap", when);
         }
     }
 
@@ -177,19 +253,19 @@ impl Board {
     fn raise(&mut self, fleet: &mut Fleet, at: usize, condition: &Condition, source: &'static str, when: i64) {
         let device = fleet.get(at).id;
         let all = self.alerts.entry(device).or_default();
-        let same = |held: &&mut Held| held.condition.key == condition.key;
-        if let Some(held) = all.iter_mut().filter(same).find(|held| held.cleared_at.is_none()) {
-            if held.condition != *condition {
-                held.condition = condition.clone();
-                held.dirty = true;
-            }
+        if let Some(place) = find(all, condition) {
+            self.go_on(fleet, at, place, condition, source, when);
             return self.worsen(device, condition, fleet);
         }
+        let same = |held: &&mut Held| held.condition.key == condition.key || held.condition.is_same_row(condition);
         let flap =
             all.iter_mut().filter(same).rfind(|held| held.cleared_at.is_some_and(|cleared| is_flap(cleared, when)));
         let (id, flaps, incident) = if let Some(held) = flap {
             (held.cleared_at, held.dirty, held.flaps) = (None, true, held.flaps + 1);
-            held.condition = condition.clone();
+            held.source = source;
+            if source != "trap" {
+                held.condition = condition.clone();
+            }
             (held.id, held.flaps, held.incident)
         } else {
             let incident = self.incident_for(fleet, at, condition, when);
@@ -202,6 +278,8 @@ impl Board {
                 cleared_at: None,
                 flaps: 0,
                 incident,
+                quiet_at: None,
+                evicted: 0,
                 dirty: true,
             });
             (id, 0, incident)
@@ -214,6 +292,68 @@ impl Board {
         });
         fleet.note(at, when, "alert_raised", &data, None);
         fleet.events.push(("device.alert.raised", "device", device.to_string(), data));
+    }
+
+    /// An alert that stands is told again.
+    fn go_on(
+        &mut self,
+        fleet: &mut Fleet,
+        at: usize,
+        place: usize,
+        condition: &Condition,
+        source: &'static str,
+        when: i64,
+    ) {
+        let device = fleet.get(at).id;
+        let Some(held) = self.alerts.get_mut(&device).and_then(|all| all.get_mut(place)) else { return };
+        if held.quiet_at.take().is_some() {
+            (held.flaps, held.dirty) = (held.flaps + 1, true);
+        }
+        if held.evicted > 0 {
+            (held.evicted, held.dirty) = (0, true);
+        }
+        if source == "trap" {
+            // The words of a reading are better than those of a trap; only a worse turn is news.
+            if rank(condition.severity) < rank(held.condition.severity) {
+                (held.condition.severity, held.dirty) = (condition.severity, true);
+            }
+            return;
+        }
+        if held.source == "trap" {
+            (held.source, held.dirty) = (source, true);
+        }
+        let renamed = held.condition.key.reason != condition.key.reason;
+        if held.condition != *condition {
+            (held.condition, held.dirty) = (condition.clone(), true);
+        }
+        if renamed {
+            self.rename(fleet, at, place, when);
+        }
+    }
+
+    /// The table has better words for an alert than the trap had: its incident goes on under these.
+    fn rename(&mut self, fleet: &mut Fleet, at: usize, place: usize, when: i64) {
+        let device = fleet.get(at).id;
+        let Some(held) = self.alerts.get(&device).and_then(|all| all.get(place)).cloned() else { return };
+        let reason = &held.condition.key.reason;
+        let mates = self.alerts.get(&device).into_iter().flatten();
+        let shared = mates.filter(|mate| mate.stands() && mate.incident == held.incident).count() > 1;
+        let taken =
+            self.incidents.values().any(|i| i.device == device && i.reason == *reason && i.resolved_at.is_none());
+        if !shared && !taken {
+            if let Some(incident) = self.incidents.get_mut(&held.incident) {
+                incident.reason.clone_from(reason);
+                incident.cause = phrase(reason, &fleet.get(at).supplies);
+                (incident.dirty, incident.version) = (true, incident.version + 1);
+            }
+            return;
+        }
+        let target = self.incident_for(fleet, at, &held.condition, when);
+        if let Some(held) = self.alerts.get_mut(&device).and_then(|all| all.get_mut(place)) {
+            (held.incident, held.dirty) = (target, true);
+        }
+        self.open(fleet, target, &held.condition);
+        self.resolve_if_over(fleet, device, held.incident, when);
     }
 
     /// The incident of (device, reason): one that stands or stood a moment ago, else a new one.
@@ -274,22 +414,39 @@ impl Board {
         let device = fleet.get(at).id;
         let all = self.alerts.entry(device).or_default();
         let held = &mut all[place];
-        let when = when.max(held.raised_at);
-        (held.cleared_at, held.dirty) = (Some(when), true);
-        let (id, incident, key) = (held.id, held.incident, held.condition.key.clone());
+        let mut when = when.max(held.raised_at);
+        if held.source != "platen" && held.flaps >= DAMPED {
+            match held.quiet_at {
+                // It has come and gone so often that it is not held to be over until it stays away.
+                None => return (held.quiet_at, held.dirty) = (Some(when), true),
+                Some(since) if is_flap(since, when) => return,
+                Some(since) => when = since,
+            }
+        }
+        (held.cleared_at, held.quiet_at, held.evicted, held.dirty) = (Some(when), None, 0, true);
+        let (incident, key) = (held.incident, held.condition.key.clone());
         let data = json!({
-            "alert": id, "device": device, "reason": key.reason, "severity": held.condition.severity.as_str(),
+            "alert": held.id, "device": device, "reason": key.reason, "severity": held.condition.severity.as_str(),
             "group": key.group, "part": key.part, "incident": incident, "since": Micros(held.raised_at),
         });
-        let over = !all.iter().any(|held| held.incident == incident && held.cleared_at.is_none());
         fleet.note(at, when, "alert_cleared", &data, None);
         fleet.events.push(("device.alert.cleared", "device", device.to_string(), data));
-        if let Some(incident) = self.incidents.get_mut(&incident).filter(|_| over) {
-            incident.state = "resolved".into();
-            (incident.resolved_at, incident.dirty, incident.version) = (Some(when), true, incident.version + 1);
-            let data = json!({ "incident": incident.id, "cause": incident.reason, "devices": [device] });
-            fleet.events.push(("incident.resolved", "incident", incident.id.to_string(), data));
+        self.resolve_if_over(fleet, device, incident, when);
+    }
+
+    /// Ends an incident of which nothing stands any more.
+    fn resolve_if_over(&mut self, fleet: &mut Fleet, device: DeviceId, incident: IncidentId, when: i64) {
+        let all = self.alerts.get(&device).map(Vec::as_slice).unwrap_or_default();
+        if all.iter().any(|held| held.incident == incident && held.stands()) {
+            return;
         }
+        let Some(incident) = self.incidents.get_mut(&incident).filter(|incident| incident.resolved_at.is_none()) else {
+            return;
+        };
+        incident.state = "resolved".into();
+        (incident.resolved_at, incident.dirty, incident.version) = (Some(when), true, incident.version + 1);
+        let data = json!({ "incident": incident.id, "cause": incident.reason, "devices": [device] });
+        fleet.events.push(("incident.resolved", "incident", incident.id.to_string(), data));
     }
 
     /// Writes everything.
@@ -308,7 +465,8 @@ impl Board {
                     incident.severity.as_str(),
                     &incident.cause,
                     incident.opened_at,
-                    incident.resolved_at
+                    incident.resolved_at,
+                    audience(&incident.reason)
                 ]
                 .into(),
             );
@@ -336,7 +494,10 @@ impl Board {
                     held.raised_at,
                     held.cleared_at,
                     held.flaps,
-                    held.incident
+                    held.incident,
+                    held.quiet_at,
+                    held.evicted,
+                    audience(&key.reason)
                 ]
                 .into(),
             );

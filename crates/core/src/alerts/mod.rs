@@ -1,6 +1,7 @@
 //! Alerts: one standing condition each on one device, whatever source tells of it; incidents: one cause, which people
 //! acknowledge and snooze. An agent off line is one incident for all of its devices.
 
+mod damping;
 pub(crate) mod intake;
 pub(crate) mod rules;
 mod service;
@@ -10,6 +11,7 @@ mod tests;
 
 use serde::Serialize;
 
+pub(crate) use damping::settle;
 pub use service::{AlertQuery, FIELDS, acknowledge, counts, incidents, list, snooze};
 pub(crate) use service::{agent_is_back, agent_is_gone, close_all_of, open_of, wake};
 
@@ -56,8 +58,10 @@ pub struct AlertRow {
     pub code: Option<i64>,
     /// The device's words.
     pub text: Option<String>,
-    /// device, or platen when it is made here.
+    /// device, trap while only a trap told it, or platen when it is made here.
     pub source: String,
+    /// Whom it concerns: operator, supplies, service or fleet.
+    pub audience: String,
     /// Since when it stands, by the device's word.
     pub since_at: Option<Micros>,
     /// When it was raised here.
@@ -97,6 +101,8 @@ pub struct IncidentRow {
     pub reason: String,
     /// critical, warning, other.
     pub severity: String,
+    /// Whom it concerns: operator, supplies, service or fleet.
+    pub audience: String,
     /// In plain words.
     pub cause: String,
     /// Who takes care.

@@ -9,6 +9,13 @@ use crate::devices::rules::split;
 /// Cleared and raised again within this time it is the same alert. 10 minutes in µs.
 pub const FLAP: i64 = 600 * 1_000_000;
 
+/// From this many returns within [`FLAP`] of each other on, an alert goes on standing until it has been away for [`FLAP`]:
+/// nobody is called for each of them.
+pub const DAMPED: i64 = 3;
+
+/// Rows that a table has at least before a critical one can be held to have pushed others out.
+const FULL: i64 = 2;
+
 /// What makes a condition one and the same (model.md invariant 11).
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Key {
@@ -33,6 +40,48 @@ pub struct Condition {
     pub text: Option<String>,
     /// Since when, µs.
     pub since: Option<i64>,
+}
+
+impl Condition {
+    /// Whether both are the same row of the device by its place and code, though in other words: a trap does not tell
+    /// which supply it speaks of, the table does.
+    pub fn is_same_row(&self, other: &Self) -> bool {
+        let place = |condition: &Self| !condition.key.group.is_empty() && condition.code.is_some();
+        place(self) && self.code == other.code && self.key.group == other.key.group && self.key.part == other.key.part
+    }
+}
+
+/// Which of the conditions that stand is this one: the same key, else the same row.
+pub fn find<'a>(standing: impl Iterator<Item = (usize, &'a Condition)>, told: &Condition) -> Option<usize> {
+    let mut same_row = None;
+    for (place, condition) in standing {
+        if condition.key == told.key {
+            return Some(place);
+        }
+        if same_row.is_none() && condition.is_same_row(told) {
+            same_row = Some(place);
+        }
+    }
+    same_row
+}
+
+/// Whether an alert that is gone from the table may have been pushed out by a critical one rather than be over
+/// (RFC 3805: a full table makes room for critical alerts). `rows` are in the table now, `stood` stood there before.
+pub fn may_be_evicted(gone: &Condition, critical_came: bool, rows: i64, stood: i64) -> bool {
+    gone.severity != AlertSeverity::Critical && !gone.key.group.is_empty() && critical_came && rows >= FULL.max(stood)
+}
+
+/// Whom an alert concerns, so that paper and service go to different people: `operator` whoever stands nearby (paper,
+/// jams, covers), `supplies` whoever orders and brings them, `service` a technician, `fleet` whoever runs the fleet.
+pub fn audience(reason: &str) -> &'static str {
+    let starts = |words: &[&str]| words.iter().any(|word| reason.starts_with(word));
+    match reason {
+        _ if reason.contains("failure") || starts(&["fuser", "subunit", "service", "interlock"]) => "service",
+        "opc-life-over" | "opc-near-eol" | "developer-empty" | "developer-low" => "service",
+        _ if starts(&["toner", "marker", "opc", "developer", "stapler", "puncher", "cleaner"]) => "supplies",
+        _ if starts(&["media", "input", "output", "cover", "door"]) => "operator",
+        _ => "fleet",
+    }
 }
 
 /// 0 critical, 1 warning, 2 other.
@@ -61,7 +110,8 @@ pub fn conditions(body: &StatusBody) -> Vec<Condition> {
     all
 }
 
-fn condition(alert: &Alert) -> Condition {
+/// The condition that an alert on the wire tells.
+pub fn condition(alert: &Alert) -> Condition {
     Condition {
         key: Key {
             group: clean(alert.group.as_deref()).unwrap_or_default(),
@@ -110,6 +160,58 @@ mod tests {
             ("media-jam".to_owned(), "1.2".to_owned(), AlertSeverity::Critical),
         ];
         assert_eq!(found, expected);
+    }
+
+    fn condition(group: &str, part: &str, reason: &str, code: Option<i64>, severity: AlertSeverity) -> Condition {
+        let key = Key { group: group.into(), part: part.into(), reason: reason.into() };
+        Condition { key, severity, code, text: None, since: None }
+    }
+
+    #[test]
+    fn alert_lifecycle_trap_and_poll_find_the_same_alert() {
+        let warning = AlertSeverity::Warning;
+        let all = [
+            condition("marker-supplies", "1.1", "toner-low", Some(1104), warning),
+            condition("marker-supplies", "1.2", "marker-supply-low", Some(12), warning),
+            condition("", "", "media-low", None, warning),
+        ];
+        let found = |told: &Condition| find(all.iter().enumerate(), told);
+        assert_eq!(found(&condition("marker-supplies", "1.2", "toner-low", Some(12), warning)), Some(1), "same row");
+        assert_eq!(found(&condition("marker-supplies", "1.1", "toner-low", Some(12), warning)), Some(0), "same key");
+        assert_eq!(found(&condition("marker-supplies", "1.3", "marker-supply-low", Some(12), warning)), None);
+        assert_eq!(found(&condition("", "", "other", None, warning)), None, "no row, no code");
+    }
+
+    #[test]
+    fn alert_lifecycle_critical_evicts_others_only_from_a_full_table() {
+        let low = condition("marker-supplies", "1.1", "toner-low", Some(1104), AlertSeverity::Warning);
+        assert!(may_be_evicted(&low, true, 2, 2));
+        assert!(!may_be_evicted(&low, true, 1, 2), "the table shrank");
+        assert!(!may_be_evicted(&low, false, 2, 2), "nothing critical came");
+        let jam = Condition { severity: AlertSeverity::Critical, ..low };
+        assert!(!may_be_evicted(&jam, true, 2, 2), "critical ones stay");
+    }
+
+    #[test]
+    fn alert_lifecycle_service_and_paper_go_to_different_people() {
+        for (reason, whom) in [
+            ("media-empty", "operator"),
+            ("media-jam", "operator"),
+            ("input-tray-missing", "operator"),
+            ("output-area-full", "operator"),
+            ("cover-open", "operator"),
+            ("toner-low", "supplies"),
+            ("marker-waste-full", "supplies"),
+            ("stapler-empty", "supplies"),
+            ("marker-fuser-thermistor-failure", "service"),
+            ("fuser-over-temp", "service"),
+            ("service-needed", "service"),
+            ("opc-life-over", "service"),
+            ("platen-silent", "fleet"),
+            ("configuration-change", "fleet"),
+        ] {
+            assert_eq!(audience(reason), whom, "{reason}");
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use serde_json::json;
 use store::{Row, Sql, Tx, Value, params};
 
+use super::rules::audience;
 use super::{AlertCounts, AlertId, AlertRow, IncidentId, IncidentRow, sql};
 use crate::audit::{self, Change};
 use crate::devices::DeviceId;
@@ -19,7 +20,8 @@ pub const FIELDS: &[Field] = &[
     Field::new("group", "a.grp", FieldKind::Text),
     Field::new("device", "a.device", FieldKind::Text),
     Field::new("org", "a.tenant", FieldKind::Org),
-    Field::new("source", "a.source", FieldKind::Word(&["device", "platen"])),
+    Field::new("source", "a.source", FieldKind::Word(&["device", "trap", "platen"])),
+    Field::new("audience", "a.audience", FieldKind::Word(&["operator", "supplies", "service", "fleet"])),
     Field::new("state", "i.state", FieldKind::Word(&["open", "acknowledged", "snoozed", "resolved"])),
     Field::new("owner", "i.owner", FieldKind::Text),
     Field::new("raised", "a.raised_at", FieldKind::Time),
@@ -49,7 +51,8 @@ pub struct AlertQuery {
 }
 
 const COLUMNS: &str = "a.id, a.tenant, a.device, d.label, d.vendor, d.model, d.place, a.severity, a.reason, a.grp, a.part, a.code,
-    a.text, a.source, a.since_at, a.raised_at, a.cleared_at, a.flaps, a.incident, i.state, i.owner, i.snoozed_until, i.note, i.version";
+    a.text, a.source, a.since_at, a.raised_at, a.cleared_at, a.flaps, a.incident, i.state, i.owner, i.snoozed_until, i.note, i.version,
+    a.audience";
 const TABLES: &str = "alerts a join incidents i on i.tenant = a.tenant and i.id = a.incident
     join devices d on d.tenant = a.tenant and d.id = a.device";
 
@@ -81,6 +84,7 @@ fn read(row: &Row) -> Result<AlertRow> {
         snoozed_until: row.get(21)?,
         note: row.get(22)?,
         version: row.get(23)?,
+        audience: row.get(24)?,
     })
 }
 
@@ -157,7 +161,7 @@ pub async fn incidents(ctx: &Ctx, only_standing: bool, page: &PageQuery) -> Resu
     params.push(i64::try_from(limit + 1).unwrap_or(i64::MAX).into());
     let text = format!(
         "select i.tenant, i.state, i.device, i.agent, i.reason, i.severity, i.cause, i.owner, i.snoozed_until, i.resolved_at, \
-         i.version, i.opened_at, i.id from incidents i where {scope} and {standing} and {after} order by {} limit ${}",
+         i.version, i.audience, i.opened_at, i.id from incidents i where {scope} and {standing} and {after} order by {} limit ${}",
         LATEST.order(),
         params.len()
     );
@@ -165,7 +169,7 @@ pub async fn incidents(ctx: &Ctx, only_standing: bool, page: &PageQuery) -> Resu
     let rows = tx.query(&Sql::built_as("alerts::incidents", text), &params).await?;
     LATEST.page(rows, limit, |row| {
         Ok(IncidentRow {
-            id: row.get(12)?,
+            id: row.get(13)?,
             org: row.get(0)?,
             state: row.get(1)?,
             device: row.get(2)?,
@@ -175,7 +179,8 @@ pub async fn incidents(ctx: &Ctx, only_standing: bool, page: &PageQuery) -> Resu
             cause: row.get(6)?,
             owner: row.get(7)?,
             snoozed_until: row.get(8)?,
-            opened_at: row.get(11)?,
+            audience: row.get(11)?,
+            opened_at: row.get(12)?,
             resolved_at: row.get(9)?,
             version: row.get(10)?,
         })
@@ -315,7 +320,8 @@ pub(crate) async fn agent_is_gone(tx: &mut Tx, ctx: &Ctx, tenant: OrgId, agent: 
         "critical",
         cause,
         ctx.now,
-        Value::Null
+        Value::Null,
+        audience("platen-agent-offline")
     ];
     tx.execute(&sql::INCIDENT, &values).await?;
     let data = json!({ "incident": id, "cause": "platen-agent-offline", "agent": agent, "devices": devices });

@@ -5,7 +5,8 @@ use crate::devices::in64;
 store::sql! {
     /// Standing alerts, and those cleared a moment ago that may come back; the newest of a kind last.
     pub(super) LOAD = concat!("select a.id, a.device, a.grp, a.part, a.reason, a.severity, a.code, a.text, a.source, a.since_at,
-          a.raised_at, a.cleared_at, a.flaps, a.incident, i.state, i.resolved_at, i.version, i.severity
+          a.raised_at, a.cleared_at, a.flaps, a.incident, i.state, i.resolved_at, i.version, i.severity,
+          a.quiet_at, a.evicted, i.cause
         from alerts a
         join incidents i on i.tenant = a.tenant and i.id = a.incident
         where a.tenant = $1
@@ -13,23 +14,35 @@ store::sql! {
           and (a.cleared_at is null or a.cleared_at > $66)
         order by a.cleared_at");
     pub(super) INSERT = "insert into alerts (tenant, id, device, grp, part, reason, severity, rank, code, text, source, since_at,
-          raised_at, cleared_at, flaps, incident)
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
+          raised_at, cleared_at, flaps, incident, quiet_at, evicted, audience)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)
         on conflict (tenant, id) do update
-        set severity = excluded.severity,
+        set grp = excluded.grp,
+          part = excluded.part,
+          reason = excluded.reason,
+          severity = excluded.severity,
           rank = excluded.rank,
           code = excluded.code,
           text = excluded.text,
+          source = excluded.source,
+          since_at = excluded.since_at,
           cleared_at = excluded.cleared_at,
-          flaps = excluded.flaps";
+          flaps = excluded.flaps,
+          incident = excluded.incident,
+          quiet_at = excluded.quiet_at,
+          evicted = excluded.evicted,
+          audience = excluded.audience";
     pub(super) INCIDENT = "insert into incidents (tenant, id, version, state, device, agent, reason, severity, cause, opened_at,
-          resolved_at)
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+          resolved_at, audience)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
         on conflict (tenant, id) do update
         set version = excluded.version,
           state = excluded.state,
+          reason = excluded.reason,
           severity = excluded.severity,
-          resolved_at = excluded.resolved_at";
+          cause = excluded.cause,
+          resolved_at = excluded.resolved_at,
+          audience = excluded.audience";
     pub(super) INCIDENT_OF_AGENT = "select id, version
         from incidents
         where tenant = $1
@@ -63,6 +76,29 @@ store::sql! {
         where tenant = $1
           and device = $2
           and resolved_at is null";
+    pub(super) STAYED_AWAY = "select a.tenant, a.id, a.device, a.reason, a.severity, a.grp, a.part, a.incident, a.raised_at,
+          a.quiet_at
+        from alerts a
+        where a.quiet_at <= $1
+          and a.cleared_at is null
+        order by a.tenant, a.id
+        limit $2";
+    pub(super) CLEAR_QUIET = "update alerts
+        set cleared_at = quiet_at,
+          quiet_at = null,
+          evicted = 0
+        where tenant = $1
+          and id = $2
+          and cleared_at is null
+          and quiet_at = $3";
+    pub(super) RESOLVE_EMPTY = "update incidents
+        set state = 'resolved',
+          resolved_at = $3,
+          version = version + 1
+        where tenant = $1
+          and id = $2
+          and resolved_at is null
+          and not exists (select 1 from alerts a where a.tenant = $1 and a.incident = $2 and a.cleared_at is null)";
     pub(super) SNOOZE_OVER = "select distinct tenant
         from incidents
         where state = 'snoozed'

@@ -8,7 +8,9 @@ use crate::standard::oid;
 use crate::text::Charset;
 
 /// alertRemovalOfBinaryChangeEntry: the row says that another one is over.
-const REMOVAL: i64 = 1801;
+pub(super) const REMOVAL: i64 = 1801;
+/// PrtAlertGroupTC alert(18): the group index is the number of another row.
+const ALERT_GROUP: i64 = 18;
 
 /// What is known beside the table: the supplies that alerts speak of, and the clock.
 #[derive(Clone, Copy, Debug, Default)]
@@ -22,8 +24,18 @@ pub struct Around<'a> {
 /// Rows that stand now. Rows that only clear others, and events that are no condition, are left out.
 pub fn read(said: &Snapshot, charset: Charset, around: Around<'_>) -> Vec<Alert> {
     let table = said.table(&oid::ALERT);
-    let standing = table.iter().filter(|(_, row)| row.number(7) != Some(REMOVAL));
+    let removals: Vec<_> = table.iter().filter(|(_, row)| row.number(7) == Some(REMOVAL)).collect();
+    let is_over = |index: &[u32], row: &Row<'_>| removals.iter().any(|(_, removal)| names(removal, index, row));
+    let standing = table.iter().filter(|(index, row)| row.number(7) != Some(REMOVAL) && !is_over(index, row));
     standing.map(|(index, row)| alert(index, row, charset, around)).collect()
+}
+
+/// Whether a removal row speaks of this one. Row numbers begin anew with the device, so a younger row is another one.
+fn names(removal: &Row<'_>, index: &[u32], row: &Row<'_>) -> bool {
+    let younger = row.number(9).zip(removal.number(9)).is_some_and(|(raised, removed)| raised > removed);
+    removal.number(4) == Some(ALERT_GROUP)
+        && removal.number(5).is_some_and(|named| index.last().is_some_and(|own| i64::from(*own) == named))
+        && !younger
 }
 
 fn alert(index: &[u32], row: &Row<'_>, charset: Charset, around: Around<'_>) -> Alert {
@@ -65,6 +77,23 @@ mod tests {
             said.insert(oid::ALERT.join(&[column, 1, index]), Value::Integer(value));
         }
         said.insert(oid::ALERT.join(&[8, 1, index]), Value::text(text));
+    }
+
+    #[test]
+    fn alert_lifecycle_a_removal_row_closes_the_row_it_names() {
+        let mut said = Snapshot::new();
+        row(&mut said, 1, [3, 13, 1, 8, 100], "Paper jam");
+        row(&mut said, 2, [4, 11, 1, 1104, 120], "Toner low");
+        row(&mut said, 3, [1, 18, 1, 1801, 300], "Alert 1 cleared");
+        let reasons = |said: &Snapshot| -> Vec<String> {
+            read(said, Charset::default(), Around::default()).into_iter().map(|alert| alert.reason).collect()
+        };
+        assert_eq!(reasons(&said), ["toner-low"]);
+        // The number was given anew since the device started: this row is younger than the removal.
+        let mut said = Snapshot::new();
+        row(&mut said, 1, [3, 13, 1, 8, 400], "Paper jam");
+        row(&mut said, 3, [1, 18, 1, 1801, 300], "Alert 1 cleared");
+        assert_eq!(reasons(&said), ["media-jam"]);
     }
 
     #[test]

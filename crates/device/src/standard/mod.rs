@@ -6,3 +6,4 @@ pub mod host;
 pub mod oid;
 pub mod paper;
 pub mod supplies;
+pub mod trap;

@@ -134,6 +134,7 @@ async fn start_agents(
             server: Some(doors.gateway_url().to_owned()),
             enrol: token.map(|token| token.to_text()),
             name: Some(slug(customer)),
+            ..agent::AgentConfig::default()
         };
         let (send, running) = tokio::sync::oneshot::channel();
         let stop = stop.clone();

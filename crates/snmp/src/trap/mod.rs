@@ -4,7 +4,7 @@
 mod listener;
 mod write;
 
-pub use listener::{Listener, Received};
+pub use listener::{Listener, Receipt, Received};
 pub use write::{V1, write_inform, write_v1, write_v2};
 
 use crate::ber::{Malformed, Tail, Writer};

@@ -10,8 +10,8 @@ mod keys;
 mod params;
 mod user;
 
-pub(crate) use authority::Refused;
 pub use authority::{Authority, Users};
+pub(crate) use authority::{Incoming, Refused};
 pub(crate) use client::{Clock, Failure, Memory, Opened, open};
 pub(crate) use envelope::{Envelope, Seal};
 pub(crate) use keys::LocalKeys;
