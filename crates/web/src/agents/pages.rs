@@ -191,6 +191,7 @@ async fn agent_page(app: &App, viewer: &Viewer, id: AgentId, error: Option<Strin
 fn sentence(agent: &Agent, no_ranges: bool) -> String {
     let waiting = match agent.outbox_depth {
         0 => String::new(),
+        1 => " 1 message waits in its outbox.".to_owned(),
         n => format!(" {} wait in its outbox.", count(n, "message", "messages")),
     };
     let reads = match (agent.devices, agent.unreachable) {

@@ -48,8 +48,8 @@ pub(super) fn supply(supply: &SupplyNow, zone: &Zone) -> SupplyLine {
     SupplyLine {
         letter,
         name: match (&supply.color, supply.kind.as_str(), &supply.description) {
-            // Only where our own words say nothing do the device's stand in their place.
-            (None, "other" | "unknown" | "", Some(told)) => told.clone(),
+            // Only where our own words say nothing do the device's stand in their place, in whatever script.
+            (None, "other" | "unknown" | "", Some(told)) => of_letter(letter).map_or_else(|| told.clone(), str::to_owned),
             _ => capital(&plain.replace('-', " ")),
         },
         bar: draw::bar(supply.level, hue),
@@ -65,6 +65,18 @@ pub(super) fn supply(supply: &SupplyNow, zone: &Zone) -> SupplyLine {
         part: supply.part_number.clone().unwrap_or_default(),
         fitted: zone.day(supply.fitted_at),
     }
+}
+
+/// What a letter of the list says by itself.
+fn of_letter(letter: char) -> Option<&'static str> {
+    Some(match letter {
+        'C' => "Cyan",
+        'M' => "Magenta",
+        'Y' => "Yellow",
+        'K' => "Black",
+        'W' => "Waste",
+        _ => return None,
+    })
 }
 
 /// Colorants in the order of the list, then waste, then the rest as the device orders them.
