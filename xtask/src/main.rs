@@ -5,6 +5,7 @@ mod assets;
 mod command;
 mod demo;
 mod dist;
+mod fuzz;
 mod http;
 mod layers;
 mod openapi;
@@ -30,6 +31,8 @@ usage: cargo xtask CHORE [ARGUMENTS]
   screenshots    photograph every page of a fresh demo into docs/screenshots
   soak [FLAGS]   10,000 virtual devices under one agent and one server for ten minutes, measured
                  (--devices N --minutes M --kill N --status-s S --postgres --keep)
+  fuzz [FLAGS]   mutated SNMP packets through our decoder and two others, optimised; every disagreement has a reason
+                 or is a defect (--packets N, ten million unless told; --seed S repeats a run)
   dist           release build with man pages and shell completions in target/dist
 ";
 
@@ -46,6 +49,7 @@ fn main() -> ExitCode {
         "openapi" => openapi::run(),
         "screenshots" => screenshots::run(&rest),
         "soak" => soak::run(&rest),
+        "fuzz" => fuzz::run(&rest),
         "dist" => dist::run(),
         "" | "help" | "--help" | "-h" => {
             print!("{HELP}");

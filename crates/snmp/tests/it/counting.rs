@@ -8,6 +8,7 @@ struct Counting;
 
 thread_local! {
     static COUNT: Cell<u64> = const { Cell::new(0) };
+    static BYTES: Cell<u64> = const { Cell::new(0) };
 }
 
 #[global_allocator]
@@ -17,6 +18,7 @@ static ALLOCATOR: Counting = Counting;
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         let _ = COUNT.try_with(|count| count.set(count.get() + 1));
+        let _ = BYTES.try_with(|bytes| bytes.set(bytes.get() + layout.size() as u64));
         // SAFETY: the caller keeps the contract of `System`.
         unsafe { System.alloc(layout) }
     }
@@ -30,4 +32,9 @@ unsafe impl GlobalAlloc for Counting {
 /// Allocations of this thread so far.
 pub fn allocations() -> u64 {
     COUNT.with(Cell::get)
+}
+
+/// Bytes that this thread has asked for so far.
+pub fn allocated() -> u64 {
+    BYTES.with(Cell::get)
 }

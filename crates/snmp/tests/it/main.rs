@@ -6,6 +6,7 @@ mod bulk_bugs;
 mod codec;
 mod counting;
 mod courtesy;
+mod fuzz;
 mod netsnmp;
 mod partial_replies;
 mod poll_rate;
