@@ -45,7 +45,7 @@ impl Received<'_> {
     /// `serve` answer nothing.
     pub fn receipt(&self) -> Option<Receipt> {
         let mut bytes = Vec::new();
-        self.answer(&mut bytes).then(|| Receipt { to: self.from, from: self.to, bytes })
+        self.answer(&mut bytes).then_some(Receipt { to: self.from, from: self.to, bytes })
     }
 
     /// Writes the acknowledgement over the contents of `out`; false if none is due.
