@@ -45,7 +45,11 @@ pub(crate) fn assemble_with(said: &Snapshot, origin: Origin, makers: &Makers) ->
     let mut quirks = origin.quirks;
     let identity = identity::read(said, charset, makers);
     let staged = makers.iter().flat_map(|profile| &profile.staged).find(|steps| steps.fits(identity.model.as_deref()));
-    let habits = Habits { staged, rules: makers.iter().map(|profile| &profile.supplies).collect() };
+    let habits = Habits {
+        staged,
+        rules: makers.iter().map(|profile| &profile.supplies).collect(),
+        tables: makers.iter().flat_map(|profile| &profile.supply_tables).collect(),
+    };
     let supplies = supplies::read(said, charset, &habits, &mut quirks);
     let covers = paper::covers(said, charset);
     let alerts = alerts::read(said, charset, Around { supplies: &supplies, boot_ms: origin.boot_ms });

@@ -4,7 +4,7 @@
 use snmp::Oid;
 use wire::{ColorMode, Function, Meter, PaperSize, Sides, Unit};
 
-use crate::profile::{CounterTable, Meaning, Profile, RowKey};
+use crate::profile::{CounterRecords, CounterTable, Meaning, Profile, RowKey};
 use crate::snapshot::{Row, Snapshot, number, text};
 use crate::standard::oid;
 use crate::text::Charset;
@@ -17,6 +17,9 @@ pub fn read<'a>(said: &Snapshot, charset: Charset, profiles: impl Iterator<Item 
         meters.extend(counts.filter_map(|count| meter(said, &count.oid.0, &count.meaning, None)));
         for table in &profile.counter_tables {
             meters.extend(table_meters(said, charset, table));
+        }
+        for records in &profile.counter_records {
+            meters.extend(record_meters(said, records));
         }
     }
     let mut seen = std::collections::HashSet::new();
@@ -63,7 +66,11 @@ fn marker_unit(code: Option<i64>) -> Unit {
 
 fn meter(said: &Snapshot, object: &Oid, meaning: &Meaning, name: Option<String>) -> Option<Meter> {
     let value = u64::try_from(said.number(object)?).ok()?;
-    Some(Meter {
+    Some(named(meaning, value, name, object.to_string()))
+}
+
+fn named(meaning: &Meaning, value: u64, name: Option<String>, source: String) -> Meter {
+    Meter {
         function: meaning.function,
         color: meaning.color,
         size: meaning.size,
@@ -71,11 +78,30 @@ fn meter(said: &Snapshot, object: &Oid, meaning: &Meaning, name: Option<String>)
         unit: meaning.unit,
         value,
         name: name.or_else(|| meaning.name.clone()),
-        source: object.to_string(),
-    })
+        source,
+    }
+}
+
+/// Counters that stand together in the octets of one object. The source of each is the object with its code behind it.
+fn record_meters(said: &Snapshot, records: &CounterRecords) -> Vec<Meter> {
+    const KIND: u8 = 1;
+    const LENGTH: u8 = 4;
+    let Some(mut octets) = said.get(&records.oid.0).and_then(|value| value.as_bytes()) else { return Vec::new() };
+    let mut meters = Vec::new();
+    while let [code, KIND, LENGTH, a, b, c, d, rest @ ..] = octets {
+        octets = rest;
+        let code = u32::from(*code);
+        let Some(row) = records.rows.iter().find(|row| row.code == Some(i64::from(code))) else { continue };
+        let count = u32::from_be_bytes([*a, *b, *c, *d]);
+        meters.push(named(&row.meaning, u64::from(count), None, records.oid.0.child(code).to_string()));
+    }
+    meters
 }
 
 fn table_meters(said: &Snapshot, charset: Charset, table: &CounterTable) -> Vec<Meter> {
+    if table.key == RowKey::Suffix {
+        return table.objects().filter_map(|(object, row)| meter(said, &object, &row.meaning, None)).collect();
+    }
     let mut meters = Vec::new();
     for (index, _) in said.column(&table.value.0) {
         let object = table.value.0.join(&index);
@@ -84,13 +110,13 @@ fn table_meters(said: &Snapshot, charset: Charset, table: &CounterTable) -> Vec<
         let code = match table.key {
             RowKey::Index => index.last().copied().map(i64::from),
             RowKey::Code => beside(&table.code).and_then(number),
-            RowKey::Label => None,
+            RowKey::Label | RowKey::Suffix => None,
         };
         let same =
             |known: &Option<String>| known.as_ref().zip(label.as_ref()).is_some_and(|(a, b)| a.eq_ignore_ascii_case(b));
         let row = table.rows.iter().find(|row| match table.key {
             RowKey::Label => same(&row.label),
-            RowKey::Index | RowKey::Code => row.code.is_some() && row.code == code,
+            RowKey::Index | RowKey::Code | RowKey::Suffix => row.code.is_some() && row.code == code,
         });
         match row {
             Some(row) => meters.extend(meter(said, &object, &row.meaning, label)),

@@ -2,6 +2,7 @@
 //! which makers lend to others.
 
 mod device_id;
+mod firmware;
 mod model;
 mod serial;
 
@@ -10,12 +11,12 @@ pub use device_id::DeviceId;
 use std::sync::Arc;
 
 use snmp::Oid;
-use wire::{Component, Identity};
+use wire::Identity;
 
 use crate::profile::{Catalogue, Profile};
 use crate::snapshot::Snapshot;
 use crate::standard::{host, oid};
-use crate::text::{self, Charset};
+use crate::text::Charset;
 
 /// The profiles that fit a device: that of its brand, and that of the maker whose objects it has.
 #[derive(Clone, Debug, Default)]
@@ -73,6 +74,7 @@ pub fn read(said: &Snapshot, charset: Charset, makers: &Makers) -> Identity {
         name: said.text(&oid::GENERAL_PRINTER_NAME.child(printer), charset),
         serial: serial.as_deref(),
     };
+    let firmware = firmware::read(said, charset, makers, description.as_deref(), serial.as_deref());
     Identity {
         vendor: makers.brand.as_ref().map(|brand| brand.vendor.clone()).or_else(|| id.maker.as_deref().and_then(slug)),
         model: model::find(said, charset, makers, &id, &texts),
@@ -83,23 +85,16 @@ pub fn read(said: &Snapshot, charset: Charset, makers: &Makers) -> Identity {
         contact: said.text(&oid::SYS_CONTACT, charset),
         mac: host::mac(said),
         sys_object_id: said.get(&oid::SYS_OBJECT_ID).and_then(|value| value.as_oid()).map(Oid::to_string),
-        firmware: firmware(said, charset, makers, description.as_deref()),
+        firmware,
         description,
+        engine_id: said.get(&oid::ENGINE_ID).and_then(|value| value.as_bytes()).and_then(engine_id),
     }
 }
 
-fn firmware(said: &Snapshot, charset: Charset, makers: &Makers, description: Option<&str>) -> Vec<Component> {
-    let mut parts: Vec<Component> = Vec::new();
-    for rule in makers.iter().flat_map(|profile| &profile.firmware) {
-        let by_object = rule.oid.as_ref().and_then(|object| said.text(&object.0, charset));
-        let by_text = || text::behind(description?, std::slice::from_ref(rule.after.as_ref()?));
-        if let Some(version) = by_object.or_else(by_text)
-            && parts.iter().all(|part| part.name != rule.name)
-        {
-            parts.push(Component { name: rule.name.clone(), version });
-        }
-    }
-    parts
+/// snmpEngineID in hexadecimal digits; RFC 3411 knows none shorter than five octets.
+fn engine_id(octets: &[u8]) -> Option<String> {
+    let some = octets.len() >= 5 && octets.iter().any(|octet| !matches!(octet, 0 | 0xff));
+    some.then(|| octets.iter().map(|octet| format!("{octet:02x}")).collect())
 }
 
 /// What sysObjectID and sysDescr alone tell: enough to list a device that discovery has just met.

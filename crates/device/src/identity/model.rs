@@ -3,7 +3,7 @@
 use snmp::Oid;
 
 use super::{DeviceId, Makers};
-use crate::profile::{ModelRules, ModelSource, Profile};
+use crate::profile::{Catalogue, ModelRules, ModelSource, Profile};
 use crate::snapshot::Snapshot;
 use crate::standard::oid;
 use crate::text::{self, Charset};
@@ -42,19 +42,34 @@ pub(super) fn find(
     names.extend(id.maker.iter().map(|maker| maker.to_lowercase()));
     names.extend(rules.drop_beginnings.iter().map(|text| text.to_lowercase()));
     names.sort_by_key(|name| std::cmp::Reverse(name.len()));
-    let clean = |text: String| clean(&text, rules, &names);
-    rules.from.iter().find_map(|source| match source {
-        ModelSource::Own => profiles
-            .iter()
-            .flat_map(|profile| &profile.model.oids)
-            .find_map(|object| clean(said.text(&object.0, charset)?)),
-        ModelSource::Device => clean(without_tail(texts.device.clone()?, rules, texts.serial)),
-        ModelSource::System => clean(of_system(texts.system?, rules)?),
-        ModelSource::DeviceId => clean(id.model.clone()?),
-        ModelSource::Name => clean(texts.name.clone()?),
-        ModelSource::ObjectId => known_object(said, rules),
-        ModelSource::ObjectText => clean(spelled_object(said, rules)?),
-    })
+    // A board of another brand's device may be fitted: its name is believed when nothing else is told.
+    let ours = |text: &str| !begins_with_another(text, makers);
+    let find = |fits: &dyn Fn(&str) -> bool| {
+        let clean = |text: String| fits(&text).then(|| clean(&text, rules, &names))?;
+        rules.from.iter().find_map(|source| match source {
+            ModelSource::Own => profiles
+                .iter()
+                .flat_map(|profile| &profile.model.oids)
+                .find_map(|object| clean(said.text(&object.0, charset)?)),
+            ModelSource::Device => clean(without_tail(texts.device.clone()?, rules, texts.serial)),
+            ModelSource::System => clean(of_system(texts.system?, rules)?),
+            ModelSource::DeviceId => clean(id.model.clone()?),
+            ModelSource::Name => clean(texts.name.clone()?),
+            ModelSource::ObjectId => known_object(said, rules),
+            ModelSource::ObjectText => clean(spelled_object(said, rules)?),
+        })
+    };
+    find(&ours).or_else(|| find(&|_| true))
+}
+
+/// Whether a text begins with the name of a brand that is neither on the device nor behind it.
+fn begins_with_another(text: &str, makers: &Makers) -> bool {
+    let lower = text.to_lowercase();
+    let at_start = |name: &String| text::find_words(&lower, &name.to_lowercase()) == Some(0);
+    let own = |profile: &Profile| makers.iter().any(|ours| ours.vendor == profile.vendor);
+    let named = || makers.iter().flat_map(|profile| &profile.names).any(at_start);
+    let others = Catalogue::current().iter().filter(|profile| !own(profile));
+    !named() && others.flat_map(|profile| &profile.names).any(at_start)
 }
 
 fn known_object(said: &Snapshot, rules: &ModelRules) -> Option<String> {
@@ -109,7 +124,7 @@ fn is_serial(word: &str) -> bool {
     word.len() >= 7 && word.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'-')
 }
 
-fn is_version(word: &str) -> bool {
+pub(super) fn is_version(word: &str) -> bool {
     let word = word.trim_start_matches(['v', 'V']);
     let digits = word.trim_end_matches(|letter: char| letter.is_ascii_alphabetic());
     let mut parts = digits.split('.').peekable();

@@ -73,6 +73,15 @@ impl Catalogue {
         Ok(self)
     }
 
+    /// These profiles and one from a file, which replaces ours of the same vendor.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or is no profile.
+    pub fn with_file(mut self, path: &Path) -> Result<Self, LoadError> {
+        self.add(read(path)?);
+        Ok(self)
+    }
+
     /// Adds one profile; it replaces ours of the same vendor.
     pub fn add(&mut self, profile: Profile) {
         self.profiles.retain(|known| known.vendor != profile.vendor);
@@ -123,10 +132,14 @@ impl Catalogue {
     }
 }
 
+/// The text of a profile.
+pub(super) fn text(path: &Path) -> Result<String, LoadError> {
+    std::fs::read_to_string(path).map_err(|source| LoadError::Read { path: path.to_owned(), source })
+}
+
 /// Reads one profile from a file.
 pub(super) fn read(path: &Path) -> Result<Profile, LoadError> {
-    let text = std::fs::read_to_string(path).map_err(|source| LoadError::Read { path: path.to_owned(), source })?;
-    toml::from_str(&text).map_err(|source| LoadError::Shape { path: path.to_owned(), source: Box::new(source) })
+    toml::from_str(&text(path)?).map_err(|source| LoadError::Shape { path: path.to_owned(), source: Box::new(source) })
 }
 
 #[cfg(test)]

@@ -1,9 +1,10 @@
 //! The part of a profile that says what a private counter means.
 
 use serde::Deserialize;
+use snmp::Oid;
 use wire::{ColorMode, Function, PaperSize, Sides, Unit};
 
-use super::Dotted;
+use super::{Arcs, Dotted};
 
 /// What a counter counts. Left out: not told apart.
 #[derive(Clone, Debug, Deserialize)]
@@ -46,11 +47,12 @@ pub struct Count {
     pub meaning: Meaning,
 }
 
-/// A table whose rows are told apart by a code or a text, never by their place.
+/// A table whose rows are told apart by a code, a text or the arcs behind the column, never by their place in an
+/// answer.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CounterTable {
-    /// Column of values.
+    /// Column of values; for `key = "suffix"` what all rows have in common.
     pub value: Dotted,
     /// What tells the rows apart.
     pub key: RowKey,
@@ -77,6 +79,8 @@ pub enum RowKey {
     Code,
     /// The text in the `label` column.
     Label,
+    /// All arcs behind `value`, which the row writes as `at`. Only the rows that the profile names are asked.
+    Suffix,
 }
 
 /// One row of a [`CounterTable`].
@@ -85,10 +89,31 @@ pub struct Labelled {
     /// The code, or the last arc.
     #[serde(default)]
     pub code: Option<i64>,
+    /// The arcs behind `value`, for `key = "suffix"`.
+    #[serde(default)]
+    pub at: Option<Arcs>,
     /// The text, compared without regard to case.
     #[serde(default)]
     pub label: Option<String>,
     /// What it counts.
     #[serde(flatten)]
     pub meaning: Meaning,
+}
+
+impl CounterTable {
+    /// The objects of the rows that are named by their arcs.
+    pub fn objects(&self) -> impl Iterator<Item = (Oid, &Labelled)> {
+        self.rows.iter().filter_map(|row| Some((self.value.0.join(&row.at.as_ref()?.0), row)))
+    }
+}
+
+/// One object whose octets hold several counters: a code, 01, the length 04, then the value, again and again, until an
+/// octet FF or the end.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CounterRecords {
+    /// The object.
+    pub oid: Dotted,
+    /// Codes with a known meaning; `code` is needed.
+    pub rows: Vec<Labelled>,
 }

@@ -4,10 +4,13 @@
 mod catalogue;
 mod check;
 mod counters;
+mod parts;
+mod places;
 
 pub use catalogue::{Catalogue, LoadError};
 pub use check::{Finding, check, check_text};
-pub use counters::{Count, CounterTable, Labelled, Meaning, RowKey};
+pub use counters::{Count, CounterRecords, CounterTable, Labelled, Meaning, RowKey};
+pub use parts::{FirmwareTable, SupplyTable};
 
 use serde::Deserialize;
 use snmp::Oid;
@@ -43,6 +46,9 @@ pub struct Profile {
     /// Where firmware versions stand.
     #[serde(default)]
     pub firmware: Vec<FirmwareRule>,
+    /// Tables of firmware parts that name themselves.
+    #[serde(default)]
+    pub firmware_tables: Vec<FirmwareTable>,
     /// Objects with an IEEE 1284 device id.
     #[serde(default)]
     pub device_ids: Vec<Dotted>,
@@ -55,6 +61,9 @@ pub struct Profile {
     /// Tables of counters.
     #[serde(default)]
     pub counter_tables: Vec<CounterTable>,
+    /// Objects that hold several counters each.
+    #[serde(default)]
+    pub counter_records: Vec<CounterRecords>,
     /// Levels in coarse steps.
     #[serde(default)]
     pub staged: Vec<StagedLevels>,
@@ -64,6 +73,9 @@ pub struct Profile {
     /// Supplies: where part and serial numbers stand in descriptions.
     #[serde(default)]
     pub supplies: SupplyRules,
+    /// Tables that tell part and serial numbers of supplies.
+    #[serde(default)]
+    pub supply_tables: Vec<SupplyTable>,
     /// Order of the octets of hrPrinterDetectedErrorState.
     #[serde(default)]
     pub error_state: ErrorState,
@@ -174,9 +186,15 @@ pub struct FirmwareRule {
     /// Object that holds the version.
     #[serde(default)]
     pub oid: Option<Dotted>,
-    /// sysDescr: the version stands behind this, up to a comma, semicolon or blank.
+    /// sysDescr: the version stands behind this, up to a comma, semicolon or blank, and holds a digit.
     #[serde(default)]
     pub after: Option<String>,
+    /// sysDescr: only what stands behind this is looked at.
+    #[serde(default)]
+    pub beyond: Option<String>,
+    /// sysDescr: the version is the last word of its first part, such as `MP 3053 1.09 / …`.
+    #[serde(default)]
+    pub last_word: bool,
 }
 
 /// A value in a private column that means a reason, such as Ricoh's -100 for toner near its end.
@@ -252,5 +270,18 @@ impl<'de> Deserialize<'de> for Dotted {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
         text.parse().map(Self).map_err(serde::de::Error::custom)
+    }
+}
+
+/// Arcs without a root, as profiles write them: `2.1.5.1.1`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Arcs(pub Vec<u32>);
+
+impl<'de> Deserialize<'de> for Arcs {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        let arcs: Result<Vec<u32>, _> = text.split('.').map(str::parse).collect();
+        let wrong = || serde::de::Error::custom(format!("`{text}` is not a row of numbers such as 2.1.5"));
+        arcs.map(Self).map_err(|_| wrong())
     }
 }

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use snmp::Oid;
 
-use crate::profile::Profile;
+use crate::profile::{Profile, RowKey};
 use crate::standard::oid;
 
 /// Columns that are walked in one go.
@@ -31,9 +31,6 @@ pub(super) enum Tables {
     /// Markers alone.
     Markers,
 }
-
-/// What tells who a device is.
-pub(super) const IDENTITY: &[Tables] = &[Tables::Host];
 
 /// What a full reading asks, in pairs that are under way together.
 pub(super) const FULL: &[Tables] = &[Tables::Host, Tables::Supplies, Tables::Paper, Tables::Alerts];
@@ -107,21 +104,30 @@ pub(super) fn own_objects(profile: &Profile, depth: Depth) -> Vec<Oid> {
     }
     if depth != Depth::Identity {
         objects.extend(profile.counters.iter().map(|count| count.oid.0.clone()));
+        objects.extend(profile.counter_records.iter().map(|records| records.oid.0.clone()));
+        objects.extend(profile.counter_tables.iter().flat_map(|table| table.objects().map(|(object, _)| object)));
     }
     objects
 }
 
-/// Columns of a profile's counter tables and conditions.
+/// Columns of a profile's tables and conditions.
 pub(super) fn own_columns(profile: &Profile, depth: Depth) -> Columns {
     let mut columns = Columns::new();
     if depth != Depth::Counters {
         columns.extend(profile.conditions.iter().map(|condition| condition.column.0.clone()));
+        let supplies = profile.supply_tables.iter();
+        let supplies = supplies.flat_map(|table| [&table.description, &table.part_number, &table.serial]);
+        columns.extend(supplies.flatten().map(|column| column.0.clone()));
+    }
+    if depth == Depth::All {
+        let firmware = profile.firmware_tables.iter().flat_map(|table| [&table.name, &table.version]);
+        columns.extend(firmware.map(|column| column.0.clone()));
     }
     if depth == Depth::Identity {
         columns.dedup();
         return columns;
     }
-    let tables = profile.counter_tables.iter();
+    let tables = profile.counter_tables.iter().filter(|table| table.key != RowKey::Suffix);
     let counters = tables
         .flat_map(|table| [Some(&table.value), table.code.as_ref(), table.label.as_ref()].into_iter().flatten())
         .map(|column| column.0.clone());

@@ -116,7 +116,7 @@ impl<'a> Session<'a> {
             let mut objects: Vec<Oid> =
                 self.makers.iter().flat_map(|profile| questions::own_objects(profile, depth)).collect();
             if depth != Depth::Counters {
-                objects.extend([oid::HP_DEVICE_ID.clone(), oid::PPM_DEVICE_ID.clone()]);
+                objects.extend([oid::HP_DEVICE_ID.clone(), oid::PPM_DEVICE_ID.clone(), oid::ENGINE_ID.clone()]);
             }
             objects.retain(|object| self.said.get(object).is_none());
             let columns: Columns =

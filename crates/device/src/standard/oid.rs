@@ -67,6 +67,8 @@ objects! {
     ALERT = "1.3.6.1.2.1.43.18.1.1";
     /// finSupplyEntry
     FINISHER_SUPPLY = "1.3.6.1.2.1.43.31.1.1";
+    /// snmpEngineID.0
+    ENGINE_ID = "1.3.6.1.6.3.10.2.1.1.0";
     /// ppmPrinterIEEE1284DeviceId of the first printer (PWG 5107.1)
     PPM_DEVICE_ID = "1.3.6.1.4.1.2699.1.2.1.2.1.1.3.1";
     /// The device id that print servers of many brands keep in HP's arc

@@ -3,7 +3,7 @@
 use wire::{Class, RawLevel, Supply};
 
 use crate::level;
-use crate::profile::{StagedLevels, SupplyRules};
+use crate::profile::{Dotted, StagedLevels, SupplyRules, SupplyTable};
 use crate::snapshot::{Row, Snapshot, dotted};
 use crate::standard::oid;
 use crate::text::Charset;
@@ -15,6 +15,8 @@ pub struct Habits<'a> {
     pub staged: Option<&'a StagedLevels>,
     /// Where descriptions hold part and serial numbers, brand and maker.
     pub rules: Vec<&'a SupplyRules>,
+    /// Private tables that hold part and serial numbers.
+    pub tables: Vec<&'a SupplyTable>,
 }
 
 /// Kinds by PrtMarkerSuppliesTypeTC, from 1.
@@ -129,8 +131,49 @@ pub fn read(said: &Snapshot, charset: Charset, habits: &Habits<'_>, quirks: &mut
             raw,
         });
     }
+    for table in &habits.tables {
+        numbers_of(said, charset, table, &mut supplies);
+    }
     supplies.extend(said.table(&oid::FINISHER_SUPPLY).iter().filter_map(|(index, row)| finisher(index, row, charset)));
     supplies
+}
+
+/// Part and serial numbers of a private table, for the supplies that lack them. Rows are known by their description,
+/// if the table has one that no two rows share, else by the index.
+fn numbers_of(said: &Snapshot, charset: Charset, table: &SupplyTable, supplies: &mut [Supply]) {
+    let rows: Vec<(String, Vec<u32>)> = match &table.description {
+        Some(column) => said
+            .column(&column.0)
+            .filter_map(|(index, value)| Some((crate::snapshot::text(value, charset)?, index)))
+            .collect(),
+        None => {
+            let columns = table.part_number.iter().chain(&table.serial);
+            let indexes = columns.flat_map(|column| said.column(&column.0).map(|(index, _)| index));
+            indexes.map(|index| (dotted(&index), index)).collect()
+        }
+    };
+    let by_text = table.description.is_some();
+    for place in 0..supplies.len() {
+        let supply = &supplies[place];
+        let key = if by_text { supply.description.clone() } else { Some(supply.index.clone()) };
+        let twin = |other: &Supply| other.index != supply.index && other.description == supply.description;
+        let mut fitting = rows.iter().filter(|(name, _)| Some(name) == key.as_ref());
+        let Some((_, index)) = fitting.next() else { continue };
+        if by_text && (fitting.next().is_some() || supplies.iter().any(twin)) {
+            continue;
+        }
+        let told = |column: &Option<Dotted>| {
+            said.text(&column.as_ref()?.0.join(index), charset).filter(|text| is_number_of_a_part(text))
+        };
+        let supply = &mut supplies[place];
+        supply.part_number = supply.part_number.take().or_else(|| told(&table.part_number));
+        supply.serial = supply.serial.take().or_else(|| told(&table.serial));
+    }
+}
+
+/// "unknown" and filling are no numbers.
+fn is_number_of_a_part(text: &str) -> bool {
+    text.len() >= 3 && text.bytes().any(|byte| matches!(byte, b'1'..=b'9'))
 }
 
 /// A row of finSupplyTable; its index is told apart from the marker's by a leading `f`.
@@ -239,7 +282,7 @@ mod tests {
             part_after: vec![", PN".to_owned(), "cartridge HP ".to_owned()],
             serial_after: vec!["S/N:".to_owned()],
         };
-        let habits = Habits { staged: None, rules: vec![&rules] };
+        let habits = Habits { staged: None, rules: vec![&rules], tables: vec![] };
         read(&said, Charset::default(), &habits, &mut Vec::new()).remove(0)
     }
 
@@ -276,6 +319,39 @@ mod tests {
         assert_eq!(supply.description.as_deref(), Some("Black Toner Cartridge S/N:CRUM-17042012345"));
         assert_eq!(read_row(&[(6, Value::text("Fuser S/N:"))]).serial, None);
         assert_eq!(read_row(&[(6, Value::text("Black Cartridge HP CF410A"))]).part_number.as_deref(), Some("CF410A"));
+    }
+
+    #[test]
+    fn part_and_serial_numbers_of_private_tables() {
+        let table: SupplyTable = toml::from_str(
+            "description = \"1.3.6.1.4.1.99999.5\"\npart_number = \"1.3.6.1.4.1.99999.7\"\nserial = \"1.3.6.1.4.1.99999.6\"",
+        )
+        .unwrap();
+        let by_index = SupplyTable { description: None, part_number: None, serial: table.serial.clone() };
+        let mut said = Snapshot::new();
+        let mut put = |oid: String, text: &'static str| said.insert(oid.parse().unwrap(), Value::text(text));
+        for (index, name) in [(1, "Black Toner"), (2, "Roller"), (3, "Roller")] {
+            put(oid::SUPPLY.join(&[6, 1, index]).to_string(), name);
+        }
+        for (index, name) in [(4, "Roller"), (5, "Black Toner")] {
+            put(format!("1.3.6.1.4.1.99999.5.1.{index}"), name);
+            put(format!("1.3.6.1.4.1.99999.7.1.{index}"), "71B2XK0");
+            put(format!("1.3.6.1.4.1.99999.6.1.{index}"), "CAN240110AB");
+        }
+        put("1.3.6.1.4.1.99999.6.1.1".to_owned(), "000000");
+        put("1.3.6.1.4.1.99999.6.1.2".to_owned(), "R-77812");
+        let numbers = |table: &SupplyTable| -> Vec<(Option<String>, Option<String>)> {
+            let habits = Habits { staged: None, rules: vec![], tables: vec![table] };
+            let supplies = read(&said, Charset::default(), &habits, &mut Vec::new());
+            supplies.into_iter().map(|supply| (supply.part_number, supply.serial)).collect()
+        };
+        let told = |text: &str| Some(text.to_owned());
+        assert_eq!(
+            numbers(&table),
+            [(told("71B2XK0"), told("CAN240110AB")), (None, None), (None, None)],
+            "two of one name cannot be told apart"
+        );
+        assert_eq!(numbers(&by_index), [(None, None), (None, told("R-77812")), (None, None)], "zeros are filling");
     }
 
     #[test]
