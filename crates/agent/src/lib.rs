@@ -17,6 +17,7 @@ mod uplink;
 
 use std::{net::SocketAddr, path::PathBuf};
 
+pub use discovery::dns_sd;
 pub use error::Error;
 pub use run::{Running, run};
 pub use stats::{AgentStats, StatsView};

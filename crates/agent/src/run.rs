@@ -13,7 +13,7 @@ use wire::{
 use crate::{
     AgentConfig, AgentStats,
     clock::{Clock, wall_ms},
-    discovery::Discovery,
+    discovery::{Discovery, exclusion::Forbidden},
     enrol,
     error::{Error, Result},
     keys::AgentKey,
@@ -118,11 +118,13 @@ impl Agent {
             outbox: self.outbox.clone(),
             stats: self.stats.clone(),
         });
+        let forbidden = Arc::new(Forbidden::new(self.plan.subscribe()));
         let looker = Arc::new(Looker {
             engine: engine.clone(),
             fleet: self.fleet.clone(),
             intake: intake.clone(),
             seen: seen.clone(),
+            forbidden: forbidden.clone(),
             plan: self.plan.subscribe(),
             stats: self.stats.clone(),
         });
@@ -134,6 +136,7 @@ impl Agent {
             intake,
             looker: looker.clone(),
             scheduler: scheduler.clone(),
+            forbidden,
             plan: self.plan.subscribe(),
             stats: self.stats.clone(),
         };
@@ -211,7 +214,8 @@ impl Agent {
             discovery_probed: now.probed,
             discovery_total: now.to_probe,
             unreachable: now.unreachable,
-            ..AgentBody::default()
+            discovery_found: now.found,
+            discovery_next_ms: i64::try_from(now.next_discovery_ms).unwrap_or(0),
         };
         let draft = Draft { taken_ms: wall_ms(), subject: None, body: Body::Agent(body) };
         if let Err(e) = self.outbox.record(vec![draft]).await {

@@ -54,6 +54,10 @@ counters! {
     probed,
     /// Addresses that the present discovery will ask (gauge; 0 when none runs).
     to_probe,
+    /// Printers that the present discovery has met (gauge).
+    found,
+    /// When the next discovery may begin, milliseconds since 1970 (gauge; 0 while one runs or none will).
+    next_discovery_ms,
     /// Messages that wait (gauge).
     outbox_depth,
     /// Messages committed to the outbox.

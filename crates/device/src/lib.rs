@@ -19,7 +19,7 @@ mod time;
 pub use assemble::{Origin, assemble};
 pub use identity::{Guess, Makers, identify};
 pub use reader::{
-    Access, Context, Known, Read, ReadError, StatusRead, Tried, Vitals, introduce, read, read_identity, read_meters,
+    Access, Context, Known, Read, ReadError, StatusRead, Tried, Vitals, introduce, read, read_meters,
     read_status, reread, vitals, ways_in,
 };
 pub use snapshot::{Row, Snapshot};

@@ -1,9 +1,15 @@
-//! Address ranges of a plan: `10.0.0.0/24`, `10.0.0.1-10.0.0.99`, one address; each optionally with `:port`.
+//! The addresses of a discovery: ranges of the plan merged, without doubles and exclusions, cut in parts that a killed
+//! agent can go on from.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
+use snmp::sweep::Ipv4Range;
+use wire::places::{self, Exclusions};
+
 /// UDP port of SNMP when a range names none.
 pub(crate) const SNMP_PORT: u16 = 161;
+/// Most addresses of a part: at the usual pace two minutes.
+const PART: u64 = 16_384;
 
 /// Addresses `first..=last` at one port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -18,79 +24,94 @@ impl Span {
     pub(crate) fn size(self) -> u64 {
         u64::from(self.last - self.first) + 1
     }
-}
 
-/// Reads one range of a plan. Networks of /30 and larger leave out their own and the broadcast address.
-/// The flag tells whether a port was named.
-fn parse(text: &str) -> Option<(Span, bool)> {
-    let text = text.trim();
-    let (addresses, port) = match text.rsplit_once(':') {
-        Some((addresses, port)) => (addresses, Some(port.parse().ok().filter(|p| *p != 0)?)),
-        None => (text, None),
-    };
-    let (first, last) = if let Some((network, bits)) = addresses.split_once('/') {
-        network_of(network.trim().parse().ok()?, bits.trim().parse().ok()?)?
-    } else if let Some((a, b)) = addresses.split_once('-') {
-        (a.trim().parse::<Ipv4Addr>().ok()?.to_bits(), b.trim().parse::<Ipv4Addr>().ok()?.to_bits())
-    } else {
-        let one = addresses.parse::<Ipv4Addr>().ok()?.to_bits();
-        (one, one)
-    };
-    (first <= last).then_some((Span { port: port.unwrap_or(SNMP_PORT), first, last }, port.is_some()))
-}
+    /// One address.
+    pub(crate) fn one(address: Ipv4Addr, port: u16) -> Self {
+        Self { port, first: address.to_bits(), last: address.to_bits() }
+    }
 
-fn network_of(address: Ipv4Addr, bits: u32) -> Option<(u32, u32)> {
-    let mask = match bits {
-        0 => 0,
-        1..=32 => u32::MAX << (32 - bits),
-        _ => return None,
-    };
-    let (first, last) = (address.to_bits() & mask, address.to_bits() | !mask);
-    Some(if bits <= 30 { (first + 1, last - 1) } else { (first, last) })
-}
-
-/// The spans that a plan asks for, without doubles and without what it excludes; and the texts nobody can read.
-/// An exclusion without a port holds for every port.
-pub(crate) fn spans(ranges: &[String], exclude: &[String]) -> (Vec<Span>, Vec<String>) {
-    let mut unreadable = Vec::new();
-    let mut read = |texts: &[String]| {
-        texts
-            .iter()
-            .filter_map(|text| {
-                parse(text).or_else(|| {
-                    unreadable.push(text.clone());
-                    None
-                })
-            })
-            .collect::<Vec<_>>()
-    };
-    let wanted = merge(read(ranges).into_iter().map(|(span, _)| span).collect());
-    let unwanted = read(exclude);
-    let spans = wanted.into_iter().flat_map(|span| {
-        let mut cuts: Vec<(u32, u32)> = unwanted
-            .iter()
-            .filter(|(cut, named)| !named || cut.port == span.port)
-            .map(|(cut, _)| (cut.first, cut.last))
-            .collect();
-        cuts.sort_unstable();
-        without(span, &cuts)
-    });
-    (spans.collect(), unreadable)
-}
-
-/// Judges whether a plan forbids to ask an address. What nobody can read forbids nothing; discovery tells of it.
-pub(crate) fn forbids(exclude: &[String]) -> impl Fn(SocketAddr) -> bool + use<> {
-    let spans: Vec<(Span, bool)> = exclude.iter().filter_map(|text| parse(text)).collect();
-    move |address| {
-        let IpAddr::V4(ip) = address.ip() else { return false };
-        let hits = |(span, named): &(Span, bool)| {
-            (span.first..=span.last).contains(&ip.to_bits()) && (!named || span.port == address.port())
-        };
-        spans.iter().any(hits)
+    pub(crate) fn range(self) -> Ipv4Range {
+        Ipv4Range { first: Ipv4Addr::from_bits(self.first), last: Ipv4Addr::from_bits(self.last) }
     }
 }
 
-fn merge(mut spans: Vec<Span>) -> Vec<Span> {
+/// The ranges of a plan as they are read.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Ranges {
+    /// IPv4, merged and in order.
+    pub(crate) spans: Vec<Span>,
+    /// IPv6 addresses, which are asked one by one.
+    pub(crate) singles: Vec<SocketAddr>,
+    /// Texts that nobody can read, and IPv6 networks, which nobody can ask.
+    pub(crate) unreadable: Vec<String>,
+}
+
+/// Reads the ranges of a plan. Networks of /30 and larger leave out their own and the broadcast address.
+pub(crate) fn read(texts: &[String]) -> Ranges {
+    let mut ranges = Ranges::default();
+    for text in texts {
+        let Ok(span) = text.parse::<places::Span>().map(places::Span::hosts) else {
+            ranges.unreadable.push(text.clone());
+            continue;
+        };
+        let port = span.port.unwrap_or(SNMP_PORT);
+        match (span.first, span.last) {
+            (IpAddr::V4(first), IpAddr::V4(last)) => {
+                ranges.spans.push(Span { port, first: first.to_bits(), last: last.to_bits() });
+            }
+            (first, _) if span.size() == 1 => ranges.singles.push(SocketAddr::new(first, port)),
+            _ => ranges.unreadable.push(text.clone()),
+        }
+    }
+    ranges.spans = merge(ranges.spans);
+    ranges
+}
+
+/// Spans in parts of one port and bounded size, in a order that depends on nothing but the spans.
+pub(crate) fn parts(spans: &[Span]) -> Vec<Vec<Span>> {
+    let mut parts: Vec<Vec<Span>> = Vec::new();
+    let mut room = 0;
+    for span in spans {
+        let mut rest = Some(*span);
+        while let Some(span) = rest {
+            let fits = parts.last().is_some_and(|part| room > 0 && part[0].port == span.port);
+            if !fits {
+                parts.push(Vec::new());
+                room = PART;
+            }
+            let size = span.size().min(room);
+            // A part is far smaller than 2^32.
+            let last = span.first + (size - 1) as u32;
+            if let Some(part) = parts.last_mut() {
+                part.push(Span { last, ..span });
+            }
+            room -= size;
+            rest = (last < span.last).then(|| Span { first: last + 1, ..span });
+        }
+    }
+    parts
+}
+
+/// What is left of spans without what is excluded, without single places that were asked already, and without addresses
+/// of excluded cards.
+pub(crate) fn without(spans: &[Span], excluded: &Exclusions, asked: &[SocketAddr], shunned: &[IpAddr]) -> Vec<Span> {
+    let v4 = |address: IpAddr| if let IpAddr::V4(v4) = address { Some(v4.to_bits()) } else { None };
+    let bans = excluded.spans().iter().filter_map(|ban| Some((v4(ban.first)?, v4(ban.last)?, ban.port)));
+    let asked = asked.iter().filter_map(|at| v4(at.ip()).map(|bits| (bits, bits, Some(at.port()))));
+    let shunned = shunned.iter().filter_map(|at| v4(*at).map(|bits| (bits, bits, None)));
+    let bans: Vec<(u32, u32, Option<u16>)> = bans.chain(asked).chain(shunned).collect();
+    let cut = |span: &Span| {
+        let hits = |(first, last, port): &&(u32, u32, Option<u16>)| {
+            port.is_none_or(|port| port == span.port) && *first <= span.last && *last >= span.first
+        };
+        let mut cuts: Vec<(u32, u32)> = bans.iter().filter(hits).map(|(first, last, _)| (*first, *last)).collect();
+        cuts.sort_unstable();
+        holes(*span, &cuts)
+    };
+    spans.iter().flat_map(cut).collect()
+}
+
+pub(crate) fn merge(mut spans: Vec<Span>) -> Vec<Span> {
     spans.sort_unstable();
     let mut merged: Vec<Span> = Vec::new();
     for span in spans {
@@ -104,7 +125,7 @@ fn merge(mut spans: Vec<Span>) -> Vec<Span> {
     merged
 }
 
-fn without(span: Span, cuts: &[(u32, u32)]) -> Vec<Span> {
+fn holes(span: Span, cuts: &[(u32, u32)]) -> Vec<Span> {
     let mut left = Vec::new();
     let mut next = Some(span.first);
     for (first, last) in cuts {
@@ -127,32 +148,31 @@ fn without(span: Span, cuts: &[(u32, u32)]) -> Vec<Span> {
 mod tests {
     use super::*;
 
-    fn of(ranges: &[&str], exclude: &[&str]) -> Vec<(String, String, u16)> {
-        let own = |texts: &[&str]| texts.iter().map(|t| (*t).to_owned()).collect::<Vec<_>>();
-        let (spans, unreadable) = spans(&own(ranges), &own(exclude));
-        assert_eq!(unreadable, Vec::<String>::new());
-        let text = |bits| Ipv4Addr::from_bits(bits).to_string();
-        spans.into_iter().map(|s| (text(s.first), text(s.last), s.port)).collect()
+    fn own(texts: &[&str]) -> Vec<String> {
+        texts.iter().map(|text| (*text).to_owned()).collect()
     }
 
-    fn span(first: &str, last: &str, port: u16) -> (String, String, u16) {
-        (first.to_owned(), last.to_owned(), port)
+    fn told(spans: &[Span]) -> Vec<String> {
+        let text = |bits| Ipv4Addr::from_bits(bits);
+        spans.iter().map(|s| format!("{}-{}:{}", text(s.first), text(s.last), s.port)).collect()
+    }
+
+    fn of(ranges: &[&str], exclude: &[&str]) -> Vec<String> {
+        let excluded = own(exclude);
+        told(&without(&read(&own(ranges)).spans, &Exclusions::read(&excluded).0, &[], &[]))
     }
 
     #[test]
     fn networks_leave_out_their_two_special_addresses() {
-        assert_eq!(of(&["10.0.0.7/24"], &[]), [span("10.0.0.1", "10.0.0.254", 161)]);
-        assert_eq!(of(&["10.0.0.4/31"], &[]), [span("10.0.0.4", "10.0.0.5", 161)]);
-        assert_eq!(of(&["10.0.0.4/32:1161"], &[]), [span("10.0.0.4", "10.0.0.4", 1161)]);
-        assert_eq!(of(&["0.0.0.0/0"], &[]), [span("0.0.0.1", "255.255.255.254", 161)]);
+        assert_eq!(of(&["10.0.0.7/24"], &[]), ["10.0.0.1-10.0.0.254:161"]);
+        assert_eq!(of(&["10.0.0.4/32:1161"], &[]), ["10.0.0.4-10.0.0.4:1161"]);
+        assert_eq!(of(&["0.0.0.0/0"], &[]), ["0.0.0.1-255.255.255.254:161"]);
     }
 
     #[test]
     fn overlapping_ranges_are_asked_once() {
-        assert_eq!(
-            of(&["10.0.0.1-10.0.0.9", "10.0.0.5-10.0.0.20", "10.0.0.21"], &[]),
-            [span("10.0.0.1", "10.0.0.21", 161)]
-        );
+        let ranges = ["10.0.0.1-10.0.0.9", "10.0.0.5-10.0.0.20", "10.0.0.21"];
+        assert_eq!(of(&ranges, &[]), ["10.0.0.1-10.0.0.21:161"]);
         assert_eq!(of(&["10.0.0.1", "10.0.0.1:162"], &[]).len(), 2);
     }
 
@@ -160,23 +180,32 @@ mod tests {
     fn exclusions_cut_holes_at_their_port_or_at_all() {
         assert_eq!(
             of(&["10.0.0.0/24"], &["10.0.0.1", "10.0.0.10-10.0.0.19", "10.0.0.254"]),
-            [span("10.0.0.2", "10.0.0.9", 161), span("10.0.0.20", "10.0.0.253", 161)]
+            ["10.0.0.2-10.0.0.9:161", "10.0.0.20-10.0.0.253:161"]
         );
         assert_eq!(of(&["10.0.0.1-10.0.0.3:1161"], &["10.0.0.2:161"]).len(), 1);
         assert_eq!(of(&["10.0.0.1-10.0.0.3:1161"], &["10.0.0.0/8"]).len(), 0);
         assert_eq!(of(&["255.255.255.255"], &["255.255.255.255"]).len(), 0);
+        assert_eq!(of(&["10.0.0.1"], &["2001:db8::/32", "00:26:73"]).len(), 1);
+        let asked = ["10.0.0.2:161", "10.0.0.3:1161", "[::1]:161"].map(|at| at.parse().unwrap());
+        let left = without(&read(&own(&["10.0.0.1-10.0.0.3"])).spans, &Exclusions::default(), &asked, &["10.0.0.9".parse().unwrap()]);
+        assert_eq!(told(&left), ["10.0.0.1-10.0.0.1:161", "10.0.0.3-10.0.0.3:161"]);
     }
 
     #[test]
     fn unreadable_ranges_are_told_and_the_rest_goes_on() {
-        let texts = ["10.0.0.9-10.0.0.1", "printer.local", "10.0.0.1:0", "10.0.0.0/33", "10.0.0.1"].map(str::to_owned);
-        let (spans, unreadable) = spans(&texts, &[]);
-        assert_eq!((spans.len(), unreadable.len()), (1, 4));
+        let texts = ["10.0.0.9-10.0.0.1", "printer.local", "10.0.0.1:0", "10.0.0.0/33", "10.0.0.1", "2001:db8::/64", "2001:db8::7"];
+        let ranges = read(&own(&texts));
+        assert_eq!((ranges.spans.len(), ranges.unreadable.len()), (1, 5));
+        assert_eq!(ranges.singles, ["[2001:db8::7]:161".parse().unwrap()]);
     }
+
     #[test]
-    fn a_plan_forbids_what_it_excludes() {
-        let forbidden = forbids(&["10.0.0.0/24".to_owned(), "10.0.1.1:1161".to_owned(), "?".to_owned()]);
-        let asked = ["10.0.0.7:161", "10.0.1.1:1161", "10.0.1.1:161", "10.0.2.1:161", "[::1]:161"];
-        assert_eq!(asked.map(|address| forbidden(address.parse().unwrap())), [true, true, false, false, false]);
+    fn parts_are_bounded_and_together_the_whole() {
+        let spans = read(&own(&["10.0.0.0-10.0.255.255", "10.2.0.1", "10.3.0.0/24:1161"])).spans;
+        let parts = parts(&spans);
+        let sizes: Vec<u64> = parts.iter().map(|part| part.iter().map(|span| span.size()).sum()).collect();
+        assert_eq!(sizes, [16_384, 16_384, 16_384, 16_384, 1, 254]);
+        assert!(parts.iter().all(|part| part.iter().all(|span| span.port == part[0].port)));
+        assert_eq!(merge(parts.concat()), spans);
     }
 }

@@ -80,10 +80,10 @@ impl Fleet {
         fleet
     }
 
-    /// Names and addresses of all devices that have one.
-    pub(crate) fn placed(&self) -> Vec<(Subject, SocketAddr)> {
+    /// Names, addresses and network cards of all devices that have an address.
+    pub(crate) fn placed(&self) -> Vec<(Subject, SocketAddr, Option<String>)> {
         let inner = self.inner.lock();
-        inner.devices.values().filter_map(|d| Some((d.row.subject, d.row.address?))).collect()
+        inner.devices.values().filter_map(|d| Some((d.row.subject, d.row.address?, d.row.mac.clone()))).collect()
     }
 
     /// One device as it is now.

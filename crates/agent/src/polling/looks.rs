@@ -16,6 +16,7 @@ use super::{
 };
 use crate::{
     clock::wall_ms,
+    discovery::exclusion::Forbidden,
     error::Result,
     stats::{AgentStats, count},
     uplink::short,
@@ -46,6 +47,7 @@ pub(crate) struct Looker {
     pub(crate) fleet: Arc<Fleet>,
     pub(crate) intake: Arc<Intake>,
     pub(crate) seen: Arc<Seen>,
+    pub(crate) forbidden: Arc<Forbidden>,
     pub(crate) plan: watch::Receiver<AgentPlan>,
     pub(crate) stats: Arc<AgentStats>,
 }
@@ -54,6 +56,10 @@ impl Looker {
     /// Looks at a device, unless someone does already. Returns another device that was met at its address.
     pub(crate) async fn look(&self, subject: Subject, look: Look) -> Option<Subject> {
         let (device, address) = self.fleet.begin(subject)?;
+        if self.forbidden.is(address, device.row.mac.as_deref()) {
+            self.fleet.end(subject);
+            return None;
+        }
         let outcome = match look {
             Look::Status => self.status(&device, address).await,
             Look::Meters => self.meters(&device, address).await,
@@ -202,6 +208,9 @@ impl Looker {
     /// addresses claim one device.
     pub(crate) async fn stands_at(&self, address: SocketAddr, subject: Subject) -> bool {
         let Some(device) = self.fleet.get(subject) else { return false };
+        if self.forbidden.is(address, device.row.mac.as_deref()) {
+            return false;
+        }
         let access = self.access(address, LOOK_TIME);
         match device::reread(&self.engine, &access, &device.known).await {
             Ok(read) => is_same(&device.row, &read.reading.identity),

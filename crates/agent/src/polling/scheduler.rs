@@ -20,7 +20,6 @@ use super::{
 };
 use crate::{
     clock::wall_ms,
-    discovery::ranges::forbids,
     stats::{AgentStats, count},
 };
 
@@ -89,15 +88,17 @@ impl Scheduler {
 
     /// Puts all devices into the slots of a new plan, but for those that it forbids to ask.
     pub(crate) fn replan(&self) {
-        let forbidden = forbids(&self.looker.plan.borrow().exclude);
+        let forbidden = &self.looker.forbidden;
         let devices = self.looker.fleet.placed();
         let mut queue = self.queue.lock();
         queue.generation = queue.generation.wrapping_add(1);
         queue.due.clear();
         queue.queued.clear();
         drop(queue);
-        for (subject, _) in devices.into_iter().filter(|(_, address)| !forbidden(*address)) {
-            self.add(subject);
+        for (subject, address, mac) in devices {
+            if !forbidden.is(address, mac.as_deref()) {
+                self.add(subject);
+            }
         }
         self.wake.notify_one();
     }

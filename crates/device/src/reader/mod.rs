@@ -14,7 +14,7 @@ pub use poll::{StatusRead, Vitals, introduce, read_meters, read_status, vitals};
 pub use ways::ways_in;
 
 use snmp::Engine;
-use wire::{Identity, Reading};
+use wire::Reading;
 
 use crate::assemble::assemble_with;
 use session::Session;
@@ -33,15 +33,6 @@ pub struct Read {
 /// Reads everything, knowing nothing.
 pub async fn read(engine: &Engine, access: &Access) -> Result<Read, ReadError> {
     reread(engine, access, &Known::default()).await
-}
-
-/// Reads only what the device is: the packets of a discovery.
-pub async fn read_identity(engine: &Engine, access: &Access) -> Result<Identity, ReadError> {
-    let mut session = Session::open(engine, access, &Known::default()).await?;
-    session.ask_tables(questions::IDENTITY).await;
-    session.ask_vendor(questions::Depth::Identity).await;
-    let (said, makers, origin, _) = session.close();
-    Ok(assemble_with(&said, origin, &makers).identity)
 }
 
 /// Reads everything again: begins with what worked before, and falls back to trying all.

@@ -43,18 +43,19 @@ pub(super) fn ways(access: &Access, known: &Known) -> Result<Vec<Way>, ReadError
     }
 }
 
-/// What a sweep tries, in order, each with the place of its credential: a community in v2c and then in v1, a user in v3.
-///
-/// # Errors
-/// For a credential that cannot be used, with its place and what it lacks.
-pub fn ways_in(credentials: &[SnmpCredential]) -> Result<Vec<(usize, Arc<Security>)>, ReadError> {
-    let mut ways = Vec::new();
+/// What a sweep tries, in order, each with the place of its credential: a community in v2c (the sweep itself asks in v1
+/// where that stays without an answer), a user in v3. The second part tells of credentials that cannot be used.
+pub fn ways_in(credentials: &[SnmpCredential]) -> (Vec<(usize, Arc<Security>)>, Vec<ReadError>) {
+    let (mut ways, mut wrong) = (Vec::new(), Vec::new());
     for (place, credential) in credentials.iter().enumerate() {
-        for version in [SnmpVersion::V2c, SnmpVersion::V1, SnmpVersion::V3] {
-            ways.extend(security(credential, version, place)?.map(|security| (place, Arc::new(security))));
+        for version in [SnmpVersion::V2c, SnmpVersion::V3] {
+            match security(credential, version, place) {
+                Ok(way) => ways.extend(way.map(|security| (place, Arc::new(security)))),
+                Err(error) => wrong.push(error),
+            }
         }
     }
-    Ok(ways)
+    (ways, wrong)
 }
 
 fn security(credential: &SnmpCredential, version: SnmpVersion, place: usize) -> Result<Option<Security>, ReadError> {
