@@ -288,6 +288,7 @@ impl Fleet {
     /// From now on devices send traps there, besides the receivers named before.
     pub fn send_traps(&self, target: TrapTarget) {
         if self.shared.traps.add(target) {
+            (0..self.shared.slots.len() as u32).for_each(|place| traps::listen(&self.shared, place));
             let task = traps::drive(Arc::clone(&self.shared), self.responder.clone());
             *self.lives.lock() = Some(self.shared.runtime.spawn(task));
         }

@@ -12,6 +12,7 @@ use crate::clock::Instant;
 use crate::device::{Kind, State};
 use crate::fault::Fault;
 use crate::identity::Identity;
+use crate::profile::Profile;
 use crate::random::mix;
 
 /// Shortest pass phrase (RFC 3414 §11.2).
@@ -60,7 +61,7 @@ impl Owner<'_> {
             forgetful: self.faults.contains(&Fault::BootsForgotten),
         };
         let booted = life.map_or(Instant::START, |life| life.booted);
-        let boots = if of.forgetful { 0 } else { self.boots(life.map_or(0, |life| life.boots)) };
+        let boots = boots(self.who, life.map_or(0, |life| life.boots), self.faults);
         let since = (self.now.since(booted) / 1_000) as u32;
         let known = state
             .engine
@@ -78,28 +79,37 @@ impl Owner<'_> {
         &state.engine.insert(engine).authority
     }
 
-    /// Times the power came on in all its years.
-    fn boots(&self, here: u16) -> u32 {
-        1 + (mix(self.who.seed ^ 0xB007 ^ u64::from(self.who.stream())) % 90) as u32 + u32::from(here)
-    }
-
-    /// RFC 3411 §5: the maker's number, then the hardware address (recordings: the address) or a text.
     fn engine_id(&self, of: Origin) -> Vec<u8> {
-        let who = Identity { unit: of.unit, board: of.board, ..self.who };
-        let (maker, rest) = match self.kind {
+        match self.kind {
             Kind::Profile { profile, .. } => {
-                let id = profile.identity.sys_object_id.parse::<Oid>().ok();
-                (id, [&[3][..], &who.mac(profile)].concat())
+                engine_id(profile, Identity { unit: of.unit, board: of.board, ..self.who }, of.cloned)
             }
             Kind::Walk(recording) => {
                 let id = snmp::responder::Mib::get(&recording.main, &Oid::of("1.3.6.1.2.1.1.2.0"));
-                (id.as_oid().cloned(), [&[1][..], &self.address.octets()].concat())
+                compose(id.as_oid(), 1, &self.address.octets(), of.cloned)
             }
-        };
-        let maker = maker.and_then(|oid| oid.arcs().nth(6)).unwrap_or(NOBODY) | 0x8000_0000;
-        let rest = if of.cloned { [&[4][..], CLONE].concat() } else { rest };
-        [&maker.to_be_bytes()[..], &rest].concat()
+        }
     }
+}
+
+/// Engine id of a described device: the maker's number, then the hardware address.
+pub(crate) fn engine_id(profile: &Profile, who: Identity, cloned: bool) -> Vec<u8> {
+    compose(profile.identity.sys_object_id.parse().ok().as_ref(), 3, &who.mac(profile), cloned)
+}
+
+/// RFC 3411 §5: number of the maker with the first bit set, kind of what follows, and that.
+fn compose(maker: Option<&Oid>, kind: u8, rest: &[u8], cloned: bool) -> Vec<u8> {
+    let maker = maker.and_then(|oid| oid.arcs().nth(6)).unwrap_or(NOBODY) | 0x8000_0000;
+    let (kind, rest) = if cloned { (4, CLONE) } else { (kind, rest) };
+    [&maker.to_be_bytes()[..], &[kind], rest].concat()
+}
+
+/// Times the power came on in all its years; 0 where it forgets them.
+pub(crate) fn boots(who: Identity, here: u16, faults: &[Fault]) -> u32 {
+    if faults.contains(&Fault::BootsForgotten) {
+        return 0;
+    }
+    1 + (mix(who.seed ^ 0xB007 ^ u64::from(who.place)) % 90) as u32 + u32::from(here)
 }
 
 /// Whether keys can be made for a user.

@@ -7,6 +7,7 @@ use crate::fault::Fault;
 use crate::random::mix;
 
 const ENTERPRISES: Oid = Oid::of("1.3.6.1.4.1");
+const SNMP_V2: Oid = Oid::of("1.3.6.1.6");
 const PRINTER_MIB: Oid = Oid::of("1.3.6.1.2.1.43");
 const INPUTS: Oid = Oid::of("1.3.6.1.2.1.43.8.2.1");
 const LIFE_COUNT: Oid = Oid::of("1.3.6.1.2.1.43.10.2.1.4.1.1");
@@ -65,6 +66,8 @@ impl<'f> Twist<'f> {
                 Fault::LoopingOids if left && from.starts_with(&SUPPLIES) => ask(&SUPPLIES),
                 Fault::EndlessTable if left && from.starts_with(&SUPPLIES) => another_row(from).or(found),
                 Fault::Holes => over_holes(found, &ask),
+                // Its end is that of the maker's tree, where walks for printers come to.
+                Fault::GenErrAtEnd => found.filter(|(next, _)| !next.starts_with(&SNMP_V2)),
                 _ => found,
             };
         }

@@ -9,6 +9,7 @@ use crate::fault::Fault;
 use crate::identity::Identity;
 use crate::life::{Cause, Life, Phase, Severity};
 use crate::profile::{ErrorShape, Expression, ObjectType, Profile, Report};
+use crate::usm;
 
 /// A device at one moment.
 pub(crate) struct View<'a> {
@@ -82,6 +83,10 @@ pub(crate) enum Cell {
     Console(u8),
     /// Lamp number, and whether this is its on time (else off time).
     Light(u8, bool),
+    EngineId,
+    EngineBoots,
+    /// snmpEngineTime; told in simulated seconds, as uptime is.
+    EngineTime,
     /// Octets or packets a second of uptime: network counters that rise.
     Traffic(u32),
 }
@@ -129,6 +134,12 @@ impl Cell {
             }
             Self::Console(line) => string(view.profile, &console(view, *line)),
             Self::Light(light, on) => Value::Integer(light_time(view, *light, *on)),
+            Self::EngineId => {
+                let cloned = view.faults.contains(&Fault::ClonedEngineId);
+                Value::OctetString(usm::engine_id(view.profile, view.who, cloned).into())
+            }
+            Self::EngineBoots => Value::Integer(usm::boots(view.who, life.boots, view.faults) as i32),
+            Self::EngineTime => Value::Integer((view.now.since(life.booted) / 1_000) as i32),
             Self::Traffic(a_second) => {
                 let seconds = view.now.since(life.booted) / 1000;
                 Value::Counter32((seconds as u32).wrapping_mul(*a_second))

@@ -15,6 +15,9 @@ pub(super) fn add(draft: &mut Draft, profile: &Profile) {
     draft.put("1.3.6.1.2.1.1.5.0", Cell::Name);
     draft.put("1.3.6.1.2.1.1.6.0", Cell::Location);
     draft.put("1.3.6.1.2.1.1.7.0", Cell::number(72));
+    if !profile.manners.no_v3 {
+        engine(draft);
+    }
     interfaces(draft, profile);
     host(draft, profile, &id);
 }
@@ -27,6 +30,15 @@ pub(super) fn object_id(draft: &mut Draft, text: &str) -> Cell {
             draft.wrong = Some(format!("{text} is no object identifier"));
             Cell::number(0)
         }
+    }
+}
+
+/// snmpEngine (RFC 3411 §5).
+fn engine(draft: &mut Draft) {
+    for (column, cell) in
+        [(1, Cell::EngineId), (2, Cell::EngineBoots), (3, Cell::EngineTime), (4, Cell::number(65_507))]
+    {
+        draft.put(&format!("1.3.6.1.6.3.10.2.1.{column}.0"), cell);
     }
 }
 

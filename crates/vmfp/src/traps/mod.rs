@@ -148,7 +148,6 @@ pub(crate) async fn drive(shared: Arc<Shared>, responder: Responder) {
     let count = shared.slots.len();
     let mut agenda = Agenda { heap: BinaryHeap::with_capacity(count), next: vec![Instant::NEVER; count] };
     for place in 0..count as u32 {
-        listen(&shared, place);
         agenda.put(place, sender.tell(place));
         if place % STRIDE == STRIDE - 1 {
             tokio::task::yield_now().await;
@@ -176,8 +175,8 @@ pub(crate) async fn drive(shared: Arc<Shared>, responder: Responder) {
     }
 }
 
-/// From now on the device remembers what it has to tell.
-fn listen(shared: &Shared, place: u32) {
+/// From now on a device remembers what it has to tell.
+pub(crate) fn listen(shared: &Shared, place: u32) {
     let (kind, now) = (shared.kind(place), shared.clock.now());
     let mut state = shared.slots[place as usize].at(kind, shared.world, place, now);
     let sends = match kind {

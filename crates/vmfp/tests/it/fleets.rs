@@ -140,7 +140,7 @@ fn the_ready_file_is_as_promised() {
     assert_eq!(text, r#"{"devices":[{"address":"127.20.0.1","serial":"S1","model":"M","ports":{"snmp":1161}}]}"#);
 }
 
-fn resident_kib() -> usize {
+pub fn resident_kib() -> usize {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or("0");
     line.split_whitespace().next().and_then(|number| number.parse().ok()).unwrap_or(0)

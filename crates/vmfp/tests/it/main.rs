@@ -5,4 +5,7 @@ mod ask;
 mod faults;
 mod fleets;
 mod net_snmp;
+mod objects;
+mod traps;
+mod v3;
 mod walks;
