@@ -118,7 +118,7 @@ store::sql! {
           heard_by = coalesce($4, heard_by)
         where tenant = $1
           and device = $2
-          and seen_at < $3";
+          and seen_at <= $3";
     pub(super) SEEN = "update device_presence
         set seen_at = $3,
           heard_by = $2
@@ -129,7 +129,7 @@ store::sql! {
               and e.kind = 'subject'
               and e.value = $2
               and e.ended_at is null)
-          and seen_at < $3";
+          and seen_at <= $3";
     pub(super) EVIDENCE = "insert into device_evidence (tenant, kind, value, device, source, first_at)
         values ($1, $2, $3, $4, $5, $6)
         on conflict (tenant, kind, value, device) do update set ended_at = null";

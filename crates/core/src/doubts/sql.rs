@@ -1,9 +1,6 @@
 //! Statements of doubts. Lists are built in `service.rs`.
 
 store::sql! {
-    pub(super) TENANT = "select tenant
-        from doubts
-        where id = $1";
     pub(super) DECIDED = "select border_at, until_at, verdict, bridge
         from doubt_meters
         where tenant = $1
