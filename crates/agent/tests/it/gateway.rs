@@ -200,6 +200,19 @@ impl Gateway {
         let data = tempfile::tempdir().unwrap();
         Agent::start(data, Some(self.url()), Some(self.token())).await.unwrap()
     }
+
+    /// Starts an agent that is enrolled here and takes traps.
+    pub async fn agent_with_door(&self) -> Agent {
+        let data = tempfile::tempdir().unwrap();
+        let config = AgentConfig {
+            data: data.path().to_owned(),
+            server: Some(self.url()),
+            enrol: Some(self.token()),
+            trap_listen: Some(SocketAddr::from(([127, 0, 0, 1], 0))),
+            ..AgentConfig::default()
+        };
+        Agent::begin(data, config).await.unwrap()
+    }
 }
 
 /// A running agent.
@@ -212,13 +225,11 @@ pub struct Agent {
 
 impl Agent {
     pub async fn start(data: TempDir, server: Option<String>, enrol: Option<String>) -> Result<Self, Error> {
-        let config = AgentConfig {
-            data: data.path().to_owned(),
-            server,
-            enrol,
-            name: Some("test".to_owned()),
-            trap_listen: None,
-        };
+        let config = AgentConfig { data: data.path().to_owned(), server, enrol, ..AgentConfig::default() };
+        Self::begin(data, AgentConfig { name: Some("test".to_owned()), ..config }).await
+    }
+
+    async fn begin(data: TempDir, config: AgentConfig) -> Result<Self, Error> {
         let stop = CancellationToken::new();
         let (ready, is_ready) = oneshot::channel();
         let mut task = tokio::spawn(agent::run(config, |running| drop(ready.send(running)), stop.clone()));

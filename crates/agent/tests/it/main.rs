@@ -7,3 +7,4 @@ mod enrolment;
 mod gateway;
 mod kill;
 mod pace;
+mod traps;
