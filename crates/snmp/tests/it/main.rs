@@ -7,6 +7,7 @@ mod codec;
 mod counting;
 mod courtesy;
 mod fuzz;
+mod hostile;
 mod netsnmp;
 mod partial_replies;
 mod poll_rate;

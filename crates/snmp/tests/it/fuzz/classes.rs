@@ -198,7 +198,10 @@ const CLASSES: &[Class] = &[
     class(
         WE_NOT_PARSER,
         "a length beyond the end",
-        |place, odd| matches!(place, Place::Pdu | Place::List) && odd == Oddity::Beyond,
+        |place, odd| {
+            let inside = [Place::Pdu, Place::Enterprise, Place::Address, Place::Field, Place::Uptime, Place::List];
+            inside.contains(&place) && odd == Oddity::Beyond
+        },
         PDU_LENGTH,
     ),
     class(

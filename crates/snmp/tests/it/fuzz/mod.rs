@@ -2,7 +2,7 @@
 //! the classes of `classes.rs`. `cargo xtask fuzz` runs it at length; a failure prints packet, seed and number.
 
 mod classes;
-mod dice;
+pub mod dice;
 mod facts;
 mod mutate;
 mod oddities;
@@ -62,7 +62,7 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn forest(packets: Vec<Vec<u8>>) -> Vec<Node> {
+fn forest(packets: &[Vec<u8>]) -> Vec<Node> {
     packets.iter().map(|packet| Node::parse_all(packet).expect("a good packet").remove(0)).collect()
 }
 
@@ -133,8 +133,8 @@ fn report(tally: &Tally, packets: u64, started: Instant) {
 fn mutated_packets_are_read_as_two_other_decoders_read_them() {
     let (packets, seed) = (ordered("PLATEN_FUZZ_PACKETS", USUAL), ordered("PLATEN_FUZZ_SEED", SEED));
     let started = Instant::now();
-    let own = forest(seeds::own());
-    let recorded = forest(seeds::recorded());
+    let own = forest(&seeds::own());
+    let recorded = forest(&seeds::recorded());
     let mut tally = run(&own, seed, packets - packets / 4, 0);
     // The rest are answers of recorded printers, where these are at hand.
     let rest = if recorded.is_empty() { &own } else { &recorded };

@@ -57,8 +57,7 @@ impl Surface {
         }
         drop(owned);
         let _ = answer(bytes, |_| Some(Agent::new(&self.table)), &mut self.out);
-        let mut copy = bytes.to_vec();
-        let _ = answer_v3(&mut copy, &self.authority, |_| Some(Agent::new(&self.table)), &mut self.out);
+        let _ = answer_v3(bytes, &self.authority, |_| Some(Agent::new(&self.table)), &mut self.out);
         self.again(bytes)
     }
 
