@@ -49,3 +49,81 @@ impl<'a> Params<'a> {
         writer.close(params);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use async_snmp::DecodeConfig;
+    use async_snmp::v3::UsmSecurityParams;
+    use bytes::Bytes;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// What a decoder read: engine, boots, time, user, digest, salt.
+    type Six = (Vec<u8>, u32, u32, Vec<u8>, Vec<u8>, Vec<u8>);
+
+    fn ours(bytes: &[u8]) -> Option<Six> {
+        let read = Params::parse(bytes).ok()?;
+        assert_eq!(&bytes[read.mac_at..read.mac_at + read.mac.len()], read.mac, "the digest is where it is said to be");
+        let texts = [read.engine_id, read.user, read.mac, read.salt].map(<[u8]>::to_vec);
+        let [engine, user, mac, salt] = texts;
+        Some((engine, read.boots, read.time, user, mac, salt))
+    }
+
+    fn async_snmp(bytes: &[u8]) -> Option<Six> {
+        let read = UsmSecurityParams::decode(Bytes::copy_from_slice(bytes), DecodeConfig::DEFAULT).ok()?.value;
+        let texts =
+            [read.engine_id(), read.username(), read.auth_params(), read.priv_params()].map(|text| text.to_vec());
+        let [engine, user, mac, salt] = texts;
+        Some((engine, read.engine_boots(), read.engine_time(), user, mac, salt))
+    }
+
+    fn snmp_parser(bytes: &[u8]) -> Option<Six> {
+        let (_, read) = snmp_parser::parse_usm_security_parameters(bytes).ok()?;
+        let [engine, mac, salt] =
+            [read.msg_authoritative_engine_id, read.msg_authentication_parameters, read.msg_privacy_parameters]
+                .map(<[u8]>::to_vec);
+        let clock = [read.msg_authoritative_engine_boots, read.msg_authoritative_engine_time];
+        // Beyond 2^31 - 1 there is no such clock; ours says 0.
+        let [boots, time] = clock.map(|number| if number > i32::MAX as u32 { 0 } else { number });
+        Some((engine, boots, time, read.msg_user_name.into_bytes(), mac, salt))
+    }
+
+    fn text(longest: usize) -> impl Strategy<Value = Vec<u8>> {
+        prop::collection::vec(any::<u8>(), 0..longest)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(4_000))]
+
+        #[test]
+        fn mutated_parameters_are_read_as_two_other_decoders_read_them(
+            engine in text(34), clock in any::<(i32, i32)>(), user in "[a-z]{0,33}", mac in text(50), salt in text(10),
+            scratches in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>(), 0u8..4), 0..3),
+        ) {
+            let (boots, time) = (clock.0.max(0) as u32, clock.1.max(0) as u32);
+            let written = Params { engine_id: &engine, boots, time, user: user.as_bytes(), mac: &mac, mac_at: 0, salt: &salt };
+            let mut bytes = Vec::new();
+            written.write(&mut Writer::new(&mut bytes));
+            for (at, byte, how) in scratches {
+                let at = at.index(bytes.len().max(1));
+                match how {
+                    _ if bytes.is_empty() => {}
+                    0 => bytes[at] = byte,
+                    1 => bytes.insert(at, byte),
+                    2 => bytes.truncate(at),
+                    _ => { bytes.remove(at); }
+                }
+            }
+            let read = ours(&bytes);
+            for theirs in [async_snmp(&bytes), snmp_parser(&bytes)] {
+                if let (Some(ours), Some(theirs)) = (&read, theirs) {
+                    prop_assert_eq!(ours, &theirs, "{:02x?}", bytes);
+                }
+            }
+            // What the stricter of the others reads we read, but for engine ids that RFC 3411 does not know.
+            let refused = async_snmp(&bytes).filter(|theirs| read.is_none() && theirs.0.len() <= LONGEST_ENGINE_ID);
+            prop_assert!(refused.is_none(), "{:02x?}", bytes);
+        }
+    }
+}

@@ -100,7 +100,7 @@ const CLASSES: &[Class] = &[
         ASYNC_NOT_WE,
         "unconsumed bytes",
         |_, odd| odd == Oddity::Extra,
-        "bytes behind the last field mean nothing and are passed over, as v1 agents with padding need it",
+        "bytes behind the last field mean nothing: what was asked for stands before them",
     ),
     class(
         ASYNC_NOT_WE,
@@ -269,6 +269,12 @@ const CLASSES: &[Class] = &[
         "IntegerTooLarge",
         |_, odd| matches!(odd, Oddity::TooLarge | Oddity::PaddedNumber | Oddity::LongNumber),
         "a number beyond its type keeps its truth in a wider type, and padding carries nothing",
+    ),
+    class(
+        PARSER_NOT_WE,
+        "NetworkAddress invalid length",
+        |place, odd| (place, odd) == (Place::Address, Oddity::WrongSize),
+        "a v1 trap without the address of its agent (0.0.0.0 for us) is a trap all the same",
     ),
     class(
         PARSER_NOT_WE,
