@@ -2,13 +2,18 @@
 //! One set of Rust types gives both twins: CBOR with integer keys ([`cbor`]) and JSON with names (serde).
 //! Start at [`Reading`] (one device, as read once) and [`Report`] (one delivery of many messages).
 
+mod base64url;
 pub mod cbor;
+pub mod command;
 pub mod enrol;
+pub mod hello;
 pub mod hours;
+pub mod monitor;
 pub mod places;
 pub mod plan;
 pub mod reading;
 pub mod report;
+pub mod schedule;
 pub mod signature;
 pub mod subject;
 pub mod traps;

@@ -6,7 +6,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Alert, Cover, Identity, Input, Meter, Output, SnmpVersion, Status, Subject, Supply,
+    command::Command,
+    monitor::{
+        BrowserBody, CounterSet, Dictionary, EnvironmentBody, EventBody, LogBody, RomBody, ServiceBody, SmartBody,
+    },
     plan::AgentPlan,
+    schedule::Schedule,
     traps::{SendersBody, TrapBody},
 };
 
@@ -63,8 +68,38 @@ pub struct Message {
 pub enum Body {
     /// Kind 4: identity and present condition of a device. The first message about a subject is of this kind.
     Status(Box<StatusBody>),
-    /// Kind 5: billing counters.
+    /// Kind 1: a fault that wants a technician.
+    Error(EventBody),
+    /// Kind 2: paper that is stuck.
+    Jam(EventBody),
+    /// Kind 3: a sign of trouble to come.
+    Alarm(EventBody),
+    /// Kind 5 as agents tell it: billing counters in the words of the meter vocabulary.
     Counters(CountersBody),
+    /// Kind 5 as devices tell it: billing counters by the ids of a dictionary.
+    Billing(CounterSet),
+    /// Kind 6: counters by size and colour.
+    Detailed(CounterSet),
+    /// Kind 7: use of each part.
+    Parts(CounterSet),
+    /// Kind 8: use of each mode.
+    Modes(CounterSet),
+    /// Kind 9: versions of the firmware's parts.
+    Rom(RomBody),
+    /// Kind 10: a debug log, uploaded before.
+    DebugLog(LogBody),
+    /// Kind 11: temperature and humidity.
+    Environment(EnvironmentBody),
+    /// Kind 12: all values of the service menu.
+    ServiceAll(ServiceBody),
+    /// Kind 13: measured values of the service menu.
+    ServiceDisplay(ServiceBody),
+    /// Kind 14: whether the service browser is on.
+    Browser(BrowserBody),
+    /// Kind 16: self-diagnosis of a disk.
+    Smart(SmartBody),
+    /// Kind 80: what the ids of a model's counters mean; told when the server asks with [`Outcome::NeedFull`].
+    Dictionary(Dictionary),
     /// Kind 64: devices that were polled without a change, and those that did not answer.
     Seen(SeenBody),
     /// Kind 65: the agent about itself.
@@ -84,8 +119,22 @@ impl Body {
     /// Number of the kind on the wire.
     pub fn kind(&self) -> u64 {
         match self {
+            Self::Error(_) => 1,
+            Self::Jam(_) => 2,
+            Self::Alarm(_) => 3,
             Self::Status(_) => 4,
-            Self::Counters(_) => 5,
+            Self::Counters(_) | Self::Billing(_) => 5,
+            Self::Detailed(_) => 6,
+            Self::Parts(_) => 7,
+            Self::Modes(_) => 8,
+            Self::Rom(_) => 9,
+            Self::DebugLog(_) => 10,
+            Self::Environment(_) => 11,
+            Self::ServiceAll(_) => 12,
+            Self::ServiceDisplay(_) => 13,
+            Self::Browser(_) => 14,
+            Self::Smart(_) => 16,
+            Self::Dictionary(_) => 80,
             Self::Seen(_) => 64,
             Self::Agent(_) => 65,
             Self::Trap(_) => 66,
@@ -260,6 +309,15 @@ pub struct Reply {
     /// One result for each message, in the order of the report.
     #[n(3)]
     pub results: Vec<MessageResult>,
+    /// Orders that wait for the sender.
+    #[n(4)]
+    #[cbor(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub commands: Vec<Command>,
+    /// A newer schedule than the one that the device follows.
+    #[n(5)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schedule: Option<Schedule>,
     /// Do not call again before this time of the server's clock.
     #[n(6)]
     pub not_before_ms: Option<i64>,
@@ -344,7 +402,16 @@ impl<C> Encode<C> for Message {
         e.u8(5)?;
         match &self.body {
             Body::Status(body) => body.encode(e, ctx),
+            Body::Error(body) | Body::Jam(body) | Body::Alarm(body) => body.encode(e, ctx),
             Body::Counters(body) => body.encode(e, ctx),
+            Body::Billing(set) | Body::Detailed(set) | Body::Parts(set) | Body::Modes(set) => set.encode(e, ctx),
+            Body::Rom(body) => body.encode(e, ctx),
+            Body::DebugLog(body) => body.encode(e, ctx),
+            Body::Environment(body) => body.encode(e, ctx),
+            Body::ServiceAll(body) | Body::ServiceDisplay(body) => body.encode(e, ctx),
+            Body::Browser(body) => body.encode(e, ctx),
+            Body::Smart(body) => body.encode(e, ctx),
+            Body::Dictionary(body) => body.encode(e, ctx),
             Body::Seen(body) => body.encode(e, ctx),
             Body::Agent(body) => body.encode(e, ctx),
             Body::Trap(body) => body.encode(e, ctx),
@@ -378,18 +445,8 @@ impl<'b, C> Decode<'b, C> for Message {
         }
         let span = body.ok_or_else(|| missing("a body"))?;
         let raw = &d.input()[span.clone()];
-        let mut inner = Decoder::new(raw);
         let kind = kind.ok_or_else(|| missing("a kind"))?;
-        let body = match kind {
-            4 => Body::Status(Box::new(StatusBody::decode(&mut inner, ctx).map_err(|e| e.at(span.start))?)),
-            5 => Body::Counters(CountersBody::decode(&mut inner, ctx).map_err(|e| e.at(span.start))?),
-            64 => Body::Seen(SeenBody::decode(&mut inner, ctx).map_err(|e| e.at(span.start))?),
-            65 => Body::Agent(AgentBody::decode(&mut inner, ctx).map_err(|e| e.at(span.start))?),
-            66 => Body::Trap(TrapBody::decode(&mut inner, ctx).map_err(|e| e.at(span.start))?),
-            67 => Body::Senders(SendersBody::decode(&mut inner, ctx).map_err(|e| e.at(span.start))?),
-            68 => Body::Discovery(Box::new(DiscoveryBody::decode(&mut inner, ctx).map_err(|e| e.at(span.start))?)),
-            other => Body::Unknown(other, raw.to_vec()),
-        };
+        let body = body_of(kind, raw, ctx).map_err(|e| e.at(span.start))?;
         Ok(Self {
             seq: seq.ok_or_else(|| missing("a number"))?,
             taken_ms: taken_ms.ok_or_else(|| missing("a time"))?,
@@ -397,4 +454,48 @@ impl<'b, C> Decode<'b, C> for Message {
             body,
         })
     }
+}
+
+/// The body of a kind; a number that this version does not know is kept raw.
+fn body_of<C>(kind: u64, raw: &[u8], ctx: &mut C) -> Result<Body, minicbor::decode::Error> {
+    let d = &mut Decoder::new(raw);
+    Ok(match kind {
+        1 => Body::Error(EventBody::decode(d, ctx)?),
+        2 => Body::Jam(EventBody::decode(d, ctx)?),
+        3 => Body::Alarm(EventBody::decode(d, ctx)?),
+        4 => Body::Status(Box::new(StatusBody::decode(d, ctx)?)),
+        5 if in_words(raw) => Body::Counters(CountersBody::decode(d, ctx)?),
+        5 => Body::Billing(CounterSet::decode(d, ctx)?),
+        6 => Body::Detailed(CounterSet::decode(d, ctx)?),
+        7 => Body::Parts(CounterSet::decode(d, ctx)?),
+        8 => Body::Modes(CounterSet::decode(d, ctx)?),
+        9 => Body::Rom(RomBody::decode(d, ctx)?),
+        10 => Body::DebugLog(LogBody::decode(d, ctx)?),
+        11 => Body::Environment(EnvironmentBody::decode(d, ctx)?),
+        12 => Body::ServiceAll(ServiceBody::decode(d, ctx)?),
+        13 => Body::ServiceDisplay(ServiceBody::decode(d, ctx)?),
+        14 => Body::Browser(BrowserBody::decode(d, ctx)?),
+        16 => Body::Smart(SmartBody::decode(d, ctx)?),
+        64 => Body::Seen(SeenBody::decode(d, ctx)?),
+        65 => Body::Agent(AgentBody::decode(d, ctx)?),
+        66 => Body::Trap(TrapBody::decode(d, ctx)?),
+        67 => Body::Senders(SendersBody::decode(d, ctx)?),
+        68 => Body::Discovery(Box::new(DiscoveryBody::decode(d, ctx)?)),
+        80 => Body::Dictionary(Dictionary::decode(d, ctx)?),
+        other => Body::Unknown(other, raw.to_vec()),
+    })
+}
+
+/// Whether a body of kind 5 is an agent's: its map has the key 0.
+fn in_words(raw: &[u8]) -> bool {
+    let mut d = Decoder::new(raw);
+    let Ok(Some(fields)) = d.map() else { return false };
+    for _ in 0..fields {
+        match d.u64() {
+            Ok(0) => return true,
+            Ok(_) if d.skip().is_ok() => {}
+            _ => return false,
+        }
+    }
+    false
 }

@@ -123,7 +123,15 @@ async fn attempt(ctx: &Ctx, agent: AgentId, report: &Report, poison: Option<&str
     let plan = crate::agents::heartbeat(&mut tx, ctx, said, report.plan_revision).await?;
     crate::alerts::agent_is_back(&mut tx, ctx, agent).await?;
     tx.commit().await?;
-    Ok(Reply { version: 1, server_ms: ctx.now.as_millis(), results: sorted.results, not_before_ms: None, plan })
+    Ok(Reply {
+        version: 1,
+        server_ms: ctx.now.as_millis(),
+        results: sorted.results,
+        commands: Vec::new(),
+        schedule: None,
+        not_before_ms: None,
+        plan,
+    })
 }
 
 /// The last discovery that is told of.
@@ -302,7 +310,8 @@ impl Intake {
                     }
                 },
                 Body::Seen(body) => self.seen(body, when),
-                Body::Agent(_) | Body::Discovery(_) | Body::Senders(_) | Body::Unknown(..) => {}
+                // What concerns no device's present condition stays in the log, from where others take it.
+                _ => {}
             }
         }
         Ok(refused)
@@ -365,10 +374,7 @@ impl Intake {
         self.board.flush(tx).await?;
         let flushed = self.book.flush(tx).await?;
         crate::doubts::take(ctx, tx, ctx.home, std::mem::take(&mut self.fleet.doubts), flushed).await?;
-        for (kind, subject, id, data) in std::mem::take(&mut self.fleet.events) {
-            crate::events::emit(tx, ctx, ctx.home, kind, (subject, id), data).await?;
-        }
-        Ok(())
+        crate::events::emit_all(tx, ctx, ctx.home, &std::mem::take(&mut self.fleet.events)).await
     }
 }
 

@@ -96,8 +96,11 @@ fn status() -> impl Strategy<Value = StatusBody> {
 }
 
 fn trap() -> impl Strategy<Value = TrapBody> {
-    (vec(option::of(any::<i64>()).prop_map(alert), 1..4), any::<u64>())
-        .prop_map(|(alerts, shed)| TrapBody { snmp: SnmpVersion::V1, alerts, shed })
+    (vec(option::of(any::<i64>()).prop_map(alert), 1..4), any::<u64>()).prop_map(|(alerts, shed)| TrapBody {
+        snmp: SnmpVersion::V1,
+        alerts,
+        shed,
+    })
 }
 
 fn senders() -> impl Strategy<Value = SendersBody> {

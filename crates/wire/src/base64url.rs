@@ -1,0 +1,15 @@
+//! Bytes in the JSON twin: base64url without padding.
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use serde::{Deserialize, Deserializer, Serializer, de::Error as _};
+
+/// For `#[serde(with = …)]`.
+pub(crate) fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&URL_SAFE_NO_PAD.encode(bytes))
+}
+
+/// For `#[serde(with = …)]`.
+pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
+    let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+    URL_SAFE_NO_PAD.decode(text.as_ref()).map_err(|_| D::Error::custom("bytes are base64url without padding"))
+}

@@ -1,0 +1,70 @@
+//! Kinds 5 to 8 as small numbers: ids in place of names, and only what changed since a set that the server has.
+
+use std::collections::BTreeMap;
+
+use minicbor::{Decode, Encode};
+use serde::{Deserialize, Serialize};
+
+/// A full set of counters, or what changed since an earlier one (gateway.md §4.2, `counters`).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, Encode, Decode)]
+#[cbor(map)]
+pub struct CounterSet {
+    /// Number of the message that holds the set which this one changes; `None`: this is a full set.
+    #[n(1)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base_seq: Option<u64>,
+    /// Id in the dictionary and value.
+    #[n(2)]
+    pub values: BTreeMap<u32, i64>,
+    /// First 8 bytes of the SHA-256 of the dictionary's CBOR, big-endian.
+    #[n(3)]
+    pub dictionary: u64,
+}
+
+/// What the ids of a model mean; sent once, when the server asks for it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, Encode, Decode)]
+#[cbor(map)]
+pub struct Dictionary {
+    /// Vendor slug and model that it belongs to, for people.
+    #[n(1)]
+    pub model: String,
+    /// Id and meaning. Names of billing counters are the five words of the meter vocabulary, `function/color/size/sides/unit`,
+    /// all others the device's own (`parts.fuser`, `mode.copy.2in1`).
+    #[n(2)]
+    pub names: BTreeMap<u32, String>,
+}
+
+impl CounterSet {
+    /// What changed since `base`, which the message `base_seq` holds. An id that went is not told: a full set says so.
+    #[must_use]
+    pub fn since(&self, base: &Self, base_seq: u64) -> Self {
+        let changed = |(id, value): &(&u32, &i64)| base.values.get(id) != Some(value);
+        Self {
+            base_seq: Some(base_seq),
+            values: self.values.iter().filter(changed).map(|(id, value)| (*id, *value)).collect(),
+            dictionary: self.dictionary,
+        }
+    }
+
+    /// The full set that this change makes of `base`.
+    #[must_use]
+    pub fn onto(&self, base: &Self) -> Self {
+        let mut values = base.values.clone();
+        values.extend(&self.values);
+        Self { base_seq: None, values, dictionary: self.dictionary }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_change_on_its_base_is_the_full_set() {
+        let base = CounterSet { values: [(1, 10), (2, 20), (3, 30)].into(), dictionary: 7, base_seq: None };
+        let now = CounterSet { values: [(1, 11), (2, 20), (3, 30), (4, 1)].into(), dictionary: 7, base_seq: None };
+        let change = now.since(&base, 5);
+        assert_eq!(change.values, [(1, 11), (4, 1)].into());
+        assert_eq!(change.onto(&base), now);
+    }
+}
