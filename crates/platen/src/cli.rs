@@ -145,12 +145,27 @@ pub struct ReadArgs {
 /// `platen discover`
 #[derive(Args, Debug)]
 #[command(
-    after_help = "Examples:\n  platen discover 10.4.0.0/20\n  platen discover 10.4.0.1-10.4.0.99 --rate 150 --community office --community public"
+    after_help = "Examples:\n  platen discover 10.4.0.0/20 --exclude 10.4.3.0/24\n  platen discover 10.4.0.1-10.4.0.99 --rate 150 --community office --community public\n  ip neigh | platen discover --import - --dry-run\n  platen discover --import dhcpd.leases\n  platen discover --dns-sd"
 )]
 pub struct DiscoverArgs {
-    /// Addresses: 10.4.0.21, 10.4.0.0/20 or 10.4.0.1-10.4.0.99
-    #[arg(required = true, value_name = "RANGE")]
+    /// Addresses: 10.4.0.21, 10.4.0.0/20, 10.4.0.1-10.4.0.99 or 2001:db8::7
+    #[arg(required_unless_present_any = ["import", "dns_sd"], value_name = "RANGE")]
     pub ranges: Vec<String>,
+    /// Ask the places of a list as well: CSV, neighbour table, DHCP leases (`-`: standard input)
+    #[arg(long, value_name = "FILE")]
+    pub import: Option<PathBuf>,
+    /// How the list is written: csv, neighbours, isc, kea, dnsmasq or windows; told by its look if not given
+    #[arg(long, value_name = "FORMAT", requires = "import")]
+    pub format: Option<String>,
+    /// Show what the list would ask, and ask nobody
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Never ask these: addresses, networks, spans, MAC addresses of a list (repeatable)
+    #[arg(long, value_name = "PLACE")]
+    pub exclude: Vec<String>,
+    /// Ask the local links, or this reflector, who prints; what answers is asked by SNMP
+    #[arg(long, value_name = "WHERE", num_args = 0..=1, default_missing_value = "local")]
+    pub dns_sd: Vec<String>,
     /// SNMP options
     #[command(flatten)]
     pub snmp: SnmpArgs,
@@ -168,7 +183,8 @@ pub struct DiscoverArgs {
 /// `platen vmfp`
 #[derive(Args, Debug)]
 #[command(
-    after_help = "Examples:\n  platen vmfp --fleet 25 --snmp-port 16161\n  platen vmfp --walk printer.snmprec --snmp-port 16161\n  platen vmfp --profile list"
+    after_help = "Examples:\n  platen vmfp --fleet 25 --snmp-port 16161\n  platen vmfp --walk printer.snmprec --snmp-port 16161\n  platen vmfp --profile list\n  \
+    platen vmfp --v3-user ops:sha256:auth-secret:aes128:priv-secret --trap-to 127.0.0.1:16162"
 )]
 pub struct VmfpArgs {
     /// Number of devices, at successive addresses from --base
@@ -198,6 +214,18 @@ pub struct VmfpArgs {
     /// Simulated seconds a second
     #[arg(long, default_value_t = 1.0, value_name = "X")]
     pub speed: f64,
+    /// SNMPv3 user that every device knows; repeat for several
+    #[arg(long = "v3-user", value_name = "NAME:AUTH:PASS:PRIV:PASS")]
+    pub v3_users: Vec<vmfp::V3User>,
+    /// The devices answer SNMPv3 only (needs --v3-user)
+    #[arg(long, requires = "v3_users")]
+    pub v3_only: bool,
+    /// Who gets the devices' traps
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub trap_to: Option<SocketAddr>,
+    /// How traps are written: v1, v2c, inform or v3:USER
+    #[arg(long, value_name = "FORM", default_value = "v2c", requires = "trap_to")]
+    pub trap_form: vmfp::TrapForm,
     /// Written when all ports listen
     #[arg(long, value_name = "PATH")]
     pub ready_file: Option<PathBuf>,

@@ -14,7 +14,8 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 /// What printers call their services.
-const SERVICES: [&str; 4] = ["_ipp._tcp.local", "_ipps._tcp.local", "_printer._tcp.local", "_pdl-datastream._tcp.local"];
+const SERVICES: [&str; 4] =
+    ["_ipp._tcp.local", "_ipps._tcp.local", "_printer._tcp.local", "_pdl-datastream._tcp.local"];
 const GROUP: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 251);
 const PORT: u16 = 5353;
 /// Questions go out at these times (RFC 6762 §5.2: a second apart at first, then doubled).
@@ -44,7 +45,8 @@ impl FromStr for Link {
         if text == "local" {
             return Ok(Self::Local);
         }
-        let at = wire::places::part_port(text).and_then(|(address, port)| Some((address.parse::<IpAddr>().ok()?, port)));
+        let at =
+            wire::places::part_port(text).and_then(|(address, port)| Some((address.parse::<IpAddr>().ok()?, port)));
         at.map(|(address, port)| Self::At(SocketAddr::new(address, port.unwrap_or(PORT))))
             .ok_or_else(|| format!("`{text}` is no place to ask by DNS-SD; write local, or the address of a reflector"))
     }
@@ -73,7 +75,8 @@ pub async fn browse(links: &[Link]) -> io::Result<Vec<Advertised>> {
         match link {
             Link::Local => doors.extend(local()?),
             Link::At(to) => {
-                let any: IpAddr = if to.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
+                let any: IpAddr =
+                    if to.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
                 doors.push((UdpSocket::bind((any, 0)).await?, *to));
             }
         }

@@ -187,13 +187,26 @@ mod tests {
         assert_eq!(of(&["255.255.255.255"], &["255.255.255.255"]).len(), 0);
         assert_eq!(of(&["10.0.0.1"], &["2001:db8::/32", "00:26:73"]).len(), 1);
         let asked = ["10.0.0.2:161", "10.0.0.3:1161", "[::1]:161"].map(|at| at.parse().unwrap());
-        let left = without(&read(&own(&["10.0.0.1-10.0.0.3"])).spans, &Exclusions::default(), &asked, &["10.0.0.9".parse().unwrap()]);
+        let left = without(
+            &read(&own(&["10.0.0.1-10.0.0.3"])).spans,
+            &Exclusions::default(),
+            &asked,
+            &["10.0.0.9".parse().unwrap()],
+        );
         assert_eq!(told(&left), ["10.0.0.1-10.0.0.1:161", "10.0.0.3-10.0.0.3:161"]);
     }
 
     #[test]
     fn unreadable_ranges_are_told_and_the_rest_goes_on() {
-        let texts = ["10.0.0.9-10.0.0.1", "printer.local", "10.0.0.1:0", "10.0.0.0/33", "10.0.0.1", "2001:db8::/64", "2001:db8::7"];
+        let texts = [
+            "10.0.0.9-10.0.0.1",
+            "printer.local",
+            "10.0.0.1:0",
+            "10.0.0.0/33",
+            "10.0.0.1",
+            "2001:db8::/64",
+            "2001:db8::7",
+        ];
         let ranges = read(&own(&texts));
         assert_eq!((ranges.spans.len(), ranges.unreadable.len()), (1, 5));
         assert_eq!(ranges.singles, ["[2001:db8::7]:161".parse().unwrap()]);

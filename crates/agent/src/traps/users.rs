@@ -59,8 +59,10 @@ impl Engine {
 
 /// The user of a credential; one that cannot be used is left out and told.
 fn user(credential: &SnmpCredential) -> Option<UsmUser> {
-    let ways = device::ways_in(std::slice::from_ref(credential));
-    let ways = ways.inspect_err(|error| tracing::warn!(%error, "a user cannot send traps")).ok()?;
+    let (ways, wrong) = device::ways_in(std::slice::from_ref(credential));
+    for error in wrong {
+        tracing::warn!(%error, "a user cannot send traps");
+    }
     ways.into_iter().find_map(|(_, security)| match &*security {
         Security::Usm { user, .. } => Some((**user).clone()),
         Security::Community { .. } => None,

@@ -345,7 +345,8 @@ fn take(kept: &mut Kept, mood: Mood, headers: &HeaderMap, body: &[u8]) -> Respon
         return plain(StatusCode::INTERNAL_SERVER_ERROR);
     }
     let plan = (report.plan_revision != kept.plan.revision).then(|| kept.plan.clone());
-    let reply = Reply { version: 1, server_ms, results, not_before_ms: None, plan };
+    let reply =
+        Reply { version: 1, server_ms, results, commands: Vec::new(), schedule: None, not_before_ms: None, plan };
     stamped(document(cbor::encode(&reply)))
 }
 

@@ -19,7 +19,8 @@ async fn child_that_is_killed() {
     let tell = |running: agent::Running| {
         tokio::spawn(async move {
             loop {
-                println!("recorded {}", running.stats.view().recorded);
+                let view = running.stats.view();
+                println!("told {} {}", view.recorded, view.probed);
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
         });
@@ -54,7 +55,7 @@ async fn what_was_committed_survives_kill_9() {
     let data = gateway.agent().await.stop().await;
     let mut least = 0;
     for round in 0..4 {
-        least += killed_after(data.path(), 10 + 25 * round).await;
+        least += killed_when(data.path(), |told| told.recorded >= 10 + 25 * round).await.recorded;
     }
     gateway.set_mood(Mood::Good);
     let agent = Agent::start(data, None, None).await.unwrap();
@@ -70,8 +71,17 @@ async fn what_was_committed_survives_kill_9() {
     );
 }
 
-/// Runs the agent in a process of its own until it has committed `messages`, then kills it. Returns what it told.
-async fn killed_after(data: &std::path::Path, messages: usize) -> usize {
+/// What a child told before its death.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Told {
+    /// Messages committed.
+    pub recorded: usize,
+    /// Addresses asked in the present discovery.
+    pub probed: u64,
+}
+
+/// Runs the agent in a process of its own until it has told enough, then kills it. Returns what it told last.
+pub async fn killed_when(data: &std::path::Path, enough: impl Fn(&Told) -> bool) -> Told {
     let mut child = tokio::process::Command::new(std::env::current_exe().unwrap())
         .args(["kill::child_that_is_killed", "--exact", "--nocapture"])
         .env(CHILD, data)
@@ -81,17 +91,20 @@ async fn killed_after(data: &std::path::Path, messages: usize) -> usize {
         .spawn()
         .unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    let mut told = 0;
+    let mut told = Told::default();
     let reading = async {
         while let Some(line) = lines.next_line().await.unwrap() {
-            told = line.strip_prefix("recorded ").and_then(|n| n.parse().ok()).unwrap_or(told);
-            if told >= messages {
+            let words: Vec<&str> = line.split(' ').collect();
+            if let ["told", recorded, probed] = words[..] {
+                told = Told { recorded: recorded.parse().unwrap(), probed: probed.parse().unwrap() };
+            }
+            if enough(&told) {
                 return;
             }
         }
         panic!("the child ended by itself");
     };
-    tokio::time::timeout(Duration::from_secs(60), reading).await.expect("enough messages within a minute");
+    tokio::time::timeout(Duration::from_secs(60), reading).await.expect("enough within a minute");
     child.start_kill().unwrap();
     child.wait().await.unwrap();
     told

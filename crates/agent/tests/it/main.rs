@@ -4,6 +4,7 @@
 mod delivery;
 mod discovery;
 mod enrolment;
+mod finding;
 mod gateway;
 mod kill;
 mod pace;
