@@ -2,6 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails where it cannot go on")]
 
+mod hostile;
 mod oracle;
 mod recordings;
+mod recordings_to_send;
+mod virtual_profiles;
 mod visits;
