@@ -7,4 +7,5 @@ mod oracle;
 mod recordings;
 mod recordings_to_send;
 mod virtual_profiles;
+mod virtual_profiles;
 mod visits;
