@@ -12,6 +12,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use wire::AgentPlan;
 use wire::enrol::EnrolToken;
+use wire::plan::SnmpCredential;
 
 use crate::cli::DemoArgs;
 use crate::clock::SystemIds;
@@ -24,6 +25,10 @@ use crate::{commands::admin, shutdown, site};
 
 const EMAIL: &str = "demo@platen.example";
 const BASE: Ipv4Addr = Ipv4Addr::new(127, 20, 0, 1);
+/// Devices whose administrator has switched v1 and v2c off: they are read by SNMPv3.
+const HARDENED: [u32; 2] = [6, 12];
+/// The user that these know. The devices are virtual, so his pass phrases protect nothing.
+const V3_USER: &str = "platen-demo:sha256:demo-auth-phrase:aes256:demo-priv-phrase";
 
 /// Starts everything, prints URL and sign-in, ends with Ctrl-C.
 pub async fn run(args: DemoArgs, printer: Printer) -> Result<Exit> {
@@ -49,12 +54,16 @@ pub async fn run(args: DemoArgs, printer: Printer) -> Result<Exit> {
         snmp_port: port,
         speed: args.speed,
         seed: 7,
+        v3_users: vec![V3_USER.parse::<vmfp::V3User>().context("the demo's SNMPv3 user")?.0],
         ..vmfp::FleetConfig::default()
     })
     .await
     .context("the virtual devices do not start")?;
+    for number in HARDENED.into_iter().filter(|number| *number < args.devices) {
+        fleet.fault(address(number), vmfp::Fault::V3Only)?;
+    }
     let account = account(&platform).await?;
-    let agents = start_agents(&platform, &doors, &args, &folder.path, port, &stop).await?;
+    let agents = start_agents(&platform, &doors, &args, &folder.path, &fleet, &stop).await?;
     tell(&args, &doors, &platform, &account, printer).await?;
     stop.cancelled().await;
     for agent in agents {
@@ -116,12 +125,12 @@ async fn start_agents(
     doors: &Doors,
     args: &DemoArgs,
     folder: &Path,
-    port: u16,
+    fleet: &vmfp::Fleet,
     stop: &CancellationToken,
 ) -> Result<Vec<JoinHandle<()>>> {
     let ctx = users::ctx_local(platform, EMAIL).await?;
     let mut started = Vec::new();
-    for (customer, range) in customers(args.devices) {
+    for (customer, first, last) in customers(args.devices) {
         let org = customer_org(&ctx, customer).await?;
         let ctx = users::ctx_local(platform, EMAIL).await?;
         let data = folder.join("agents").join(slug(customer));
@@ -134,7 +143,7 @@ async fn start_agents(
             server: Some(doors.gateway_url().to_owned()),
             enrol: token.map(|token| token.to_text()),
             name: Some(slug(customer)),
-            ..agent::AgentConfig::default()
+            trap_listen: Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))),
         };
         let (send, running) = tokio::sync::oneshot::channel();
         let stop = stop.clone();
@@ -146,22 +155,52 @@ async fn start_agents(
         let running = running.await.context("an agent of the demo did not start; -v says why")?;
         let id = AgentId(uuid::Uuid::from_bytes(running.agent.0));
         let revision = agents::plan(&ctx, id).await?.revision;
-        agents::set_plan(&ctx, id, plan(&range, port, args.devices, revision)).await?;
+        let range = format!("{}-{}:{}", address(first), address(last), fleet.snmp_port());
+        agents::set_plan(&ctx, id, plan(range, args.devices, revision)?).await?;
+        running.traps.into_iter().flat_map(|to| traps(first, last, to)).for_each(|target| fleet.send_traps(target));
     }
     Ok(started)
 }
 
-/// Names and address ranges; a small demo has one customer.
-fn customers(devices: u32) -> Vec<(&'static str, String)> {
-    let address = |number: u32| Ipv4Addr::from(u32::from(BASE) + number);
+/// Names, first and last device of customers; a small demo has one.
+fn customers(devices: u32) -> Vec<(&'static str, u32, u32)> {
     if devices < 10 {
-        return vec![("Harbour Clinic", format!("{BASE}-{}", address(devices - 1)))];
+        return vec![("Harbour Clinic", 0, devices - 1)];
     }
     let first = devices * 18 / 25;
-    vec![
-        ("Harbour Clinic", format!("{BASE}-{}", address(first - 1))),
-        ("Lindqvist Law", format!("{}-{}", address(first), address(devices - 1))),
-    ]
+    vec![("Harbour Clinic", 0, first - 1), ("Lindqvist Law", first, devices - 1)]
+}
+
+fn address(number: u32) -> Ipv4Addr {
+    Ipv4Addr::from(u32::from(BASE) + number)
+}
+
+/// Where devices send their traps: hardened ones by SNMPv3, the others as printers do out of the box.
+fn traps(first: u32, last: u32, to: SocketAddr) -> Vec<vmfp::TrapTarget> {
+    let target = |from, until, form| vmfp::TrapTarget { to, form, devices: Some((address(from), address(until))) };
+    let (user, _) = V3_USER.split_once(':').unwrap_or((V3_USER, ""));
+    let (mut targets, mut from) = (Vec::new(), first);
+    for number in HARDENED.into_iter().filter(|number| (first..=last).contains(number)) {
+        if number > from {
+            targets.push(target(from, number - 1, vmfp::TrapForm::V2c));
+        }
+        targets.push(target(number, number, vmfp::TrapForm::V3(user.to_owned())));
+        from = number + 1;
+    }
+    if from <= last {
+        targets.push(target(from, last, vmfp::TrapForm::V2c));
+    }
+    targets
+}
+
+/// The user of hardened devices, as a person would enter him in the plan.
+fn v3_credential() -> Result<SnmpCredential> {
+    let words: Vec<String> = V3_USER.split(':').map(str::to_owned).collect();
+    let Ok([user, auth, auth_pass, privacy, privacy_pass]) = <[String; 5]>::try_from(words) else {
+        anyhow::bail!("the demo's SNMPv3 user has five parts");
+    };
+    let (auth, auth_pass) = (Some(auth), Some(auth_pass));
+    Ok(SnmpCredential::Usm { user, auth, auth_pass, privacy: Some(privacy), privacy_pass: Some(privacy_pass) })
 }
 
 async fn customer_org(ctx: &Ctx, name: &str) -> Result<OrgId> {
@@ -175,18 +214,19 @@ async fn customer_org(ctx: &Ctx, name: &str) -> Result<OrgId> {
 }
 
 /// Quick enough to watch; a large fleet is polled less often, so that a laptop stays cool.
-fn plan(range: &str, port: u16, devices: u32, revision: u64) -> AgentPlan {
+fn plan(range: String, devices: u32, revision: u64) -> Result<AgentPlan> {
     let status_s = (devices / 100).clamp(3, 60);
-    AgentPlan {
+    Ok(AgentPlan {
         revision,
-        ranges: vec![format!("{range}:{port}")],
+        ranges: vec![range],
+        credentials: vec![SnmpCredential::community("public"), v3_credential()?],
         status_s,
         meters_s: status_s * 3,
         full_s: status_s * 20,
         discovery_s: 600,
         discovery_pps: 2_000,
         ..AgentPlan::default()
-    }
+    })
 }
 
 fn slug(name: &str) -> String {

@@ -21,10 +21,19 @@ pub async fn run(args: VmfpArgs, printer: Printer) -> Result<Exit> {
         seed: args.seed,
         speed: args.speed,
         walk_base: args.base,
+        v3_users: args.v3_users.iter().map(|user| user.0.clone()).collect(),
+        traps: args
+            .trap_to
+            .map(|to| vmfp::TrapTarget { form: args.trap_form.clone(), ..vmfp::TrapTarget::new(to) })
+            .into_iter()
+            .collect(),
         ..vmfp::FleetConfig::default()
     };
     let fleet = vmfp::start(config).await.context("the virtual devices do not start")?;
     let file = fleet.ready_file();
+    if args.v3_only {
+        file.devices.iter().try_for_each(|device| fleet.fault(device.address, vmfp::Fault::V3Only))?;
+    }
     if let Some(path) = &args.ready_file {
         ready::write(path, &file)?;
     }

@@ -29,10 +29,11 @@ pub(super) fn get(oid: &Oid, view: &View<'_>) -> Value {
     }
 }
 
-/// The first cell after `oid`, which lies within the table or before it.
+/// The first cell after `oid`, if it lies within the table or before it.
 pub(super) fn next(oid: &Oid, view: &View<'_>) -> Option<(Oid, Value)> {
     let rows = &view.life.alerts.rows;
-    if rows.is_empty() || view.profile.manners.no_alert_table {
+    let behind = *oid > TABLE && !oid.starts_with(&TABLE);
+    if rows.is_empty() || behind || view.profile.manners.no_alert_table {
         return None;
     }
     let place = oid.suffix_of(&TABLE).unwrap_or_default();

@@ -47,6 +47,11 @@ fn every_walk_is_increasing_and_complete() {
         let alerts = if profile.manners.no_alert_table { 0 } else { view.life.alerts.rows.len() * columns };
         assert_eq!(rows.len(), shared + alerts, "{}", profile.name);
         assert!(rows.iter().all(|(_, value)| !value.is_missing()));
+        // What lies between rows is answered by what comes after it, too.
+        for between in (1..40).map(|table| format!("{PRINTER_MIB}.{table}.1.1.200").parse::<Oid>().unwrap()) {
+            let first = rows.iter().find(|(oid, _)| *oid > between);
+            assert_eq!(tables.main.next(&between, view).as_ref(), first, "{} {between}", profile.name);
+        }
         if let Some((_, context)) = &tables.context {
             assert!(walk(context, view).len() > rows.len(), "{}", profile.name);
         }
