@@ -7,5 +7,4 @@ mod oracle;
 mod recordings;
 mod recordings_to_send;
 mod virtual_profiles;
-mod virtual_profiles;
 mod visits;
