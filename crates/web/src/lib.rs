@@ -11,6 +11,7 @@ mod assets;
 mod audit;
 mod caller;
 mod devices;
+mod doubts;
 mod door;
 mod draw;
 mod events;

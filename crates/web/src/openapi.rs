@@ -12,7 +12,7 @@ use utoipa::{
     },
 };
 
-use crate::{account, agents, alerts, audit, devices, events, meters, orgs, users};
+use crate::{account, agents, alerts, audit, devices, doubts, events, meters, orgs, users};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -26,9 +26,10 @@ use crate::{account, agents, alerts, audit, devices, events, meters, orgs, users
         devices::list_devices, devices::get_device_facets, devices::get_device, devices::update_device, devices::retire_device,
         devices::get_device_meters, devices::get_device_supplies, devices::get_device_history,
         meters::list_meters,
+        doubts::list_doubts, doubts::get_doubt, doubts::settle_doubt, doubts::reopen_doubt,
         alerts::list_alerts, alerts::acknowledge_alert,
         agents::list_agents, agents::get_agent, agents::update_agent, agents::revoke_agent, agents::invite_agent,
-        agents::get_agent_plan, agents::set_agent_plan,
+        agents::get_agent_plan, agents::set_agent_plan, agents::get_agent_traps, agents::list_agent_trap_senders,
         orgs::list_organisations, orgs::get_organisation, orgs::create_organisation, orgs::update_organisation,
         users::list_users, users::get_user, users::create_user, users::update_user, users::reset_user_password,
         account::list_tokens, account::create_token, account::revoke_token_api,

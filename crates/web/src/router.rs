@@ -17,7 +17,7 @@ use tower_http::{catch_panic::CatchPanicLayer, compression::CompressionLayer};
 use crate::{
     account, agents, alerts, api,
     app::{App, cookie},
-    assets, audit, devices, events, health, meters, orgs, security,
+    assets, audit, devices, doubts, events, health, meters, orgs, security,
     session::{self, LIVE, NOTE, add_cookie, set_cookie},
     shell, trouble, users,
 };
@@ -56,10 +56,19 @@ fn pages() -> Pages {
         .page("/alerts/{id}/snooze", post(alerts::snooze), &["acknowledge_alert"])
         .page("/meters", get(meters::billing), &["list_meters"])
         .page("/meters.csv", get(meters::csv), &["list_meters"])
+        .page("/doubts", get(doubts::list), &["list_doubts"])
+        .page("/doubts.csv", get(doubts::csv), &["list_doubts"])
+        .page("/doubts/{id}", get(doubts::sheet), &["get_doubt"])
+        .page("/doubts/{id}/settle", post(doubts::settle), &["settle_doubt"])
+        .page("/doubts/{id}/reopen", post(doubts::reopen), &["reopen_doubt"])
         .page("/agents", get(agents::list), &["list_agents"])
         .page("/agents/invite", get(agents::invite), &["invite_agent"])
         .page("/agents/invitations", post(agents::make_invitation), &["invite_agent"])
-        .page("/agents/{id}", get(agents::sheet).post(agents::rename), &["get_agent", "update_agent"])
+        .page(
+            "/agents/{id}",
+            get(agents::sheet).post(agents::rename),
+            &["get_agent", "update_agent", "get_agent_traps", "list_agent_trap_senders"],
+        )
         .page("/agents/{id}/plan", post(agents::set_plan), &["get_agent_plan", "set_agent_plan"])
         .page("/agents/{id}/revoke", post(agents::revoke), &["revoke_agent"])
         .page("/organisations", get(orgs::tree).post(orgs::create), &["list_organisations", "create_organisation"])
@@ -96,12 +105,18 @@ fn api_routes() -> Router<App> {
         .route("/api/v1/devices/{id}/supplies", get(devices::get_device_supplies))
         .route("/api/v1/devices/{id}/history", get(devices::get_device_history))
         .route("/api/v1/meters", get(meters::list_meters))
+        .route("/api/v1/doubts", get(doubts::list_doubts))
+        .route("/api/v1/doubts/{id}", get(doubts::get_doubt))
+        .route("/api/v1/doubts/{id}/settle", post(doubts::settle_doubt))
+        .route("/api/v1/doubts/{id}/reopen", post(doubts::reopen_doubt))
         .route("/api/v1/alerts", get(alerts::list_alerts))
         .route("/api/v1/alerts/{id}/acknowledge", post(alerts::acknowledge_alert))
         .route("/api/v1/agents", get(agents::list_agents))
         .route("/api/v1/agents/invitations", post(agents::invite_agent))
         .route("/api/v1/agents/{id}", get(agents::get_agent).patch(agents::update_agent))
         .route("/api/v1/agents/{id}/revoke", post(agents::revoke_agent))
+        .route("/api/v1/agents/{id}/traps", get(agents::get_agent_traps))
+        .route("/api/v1/agents/{id}/traps/senders", get(agents::list_agent_trap_senders))
         .route("/api/v1/agents/{id}/plan", get(agents::get_agent_plan).put(agents::set_agent_plan))
         .route("/api/v1/organisations", get(orgs::list_organisations).post(orgs::create_organisation))
         .route("/api/v1/organisations/{id}", get(orgs::get_organisation).patch(orgs::update_organisation))
@@ -162,8 +177,7 @@ fn finish(router: Router<App>, app: App) -> Router {
 /// A note was shown once: its cookie goes.
 async fn forget_note(State(app): State<App>, request: Request, next: Next) -> Response {
     let headers = request.headers().clone();
-    let shown =
-        request.method() == Method::GET && cookie(&headers, NOTE).is_some() && !headers.contains_key(LIVE);
+    let shown = request.method() == Method::GET && cookie(&headers, NOTE).is_some() && !headers.contains_key(LIVE);
     let mut response = next.run(request).await;
     let page = response.headers().get(header::CONTENT_TYPE).is_some_and(|v| v.as_bytes().starts_with(b"text/html"));
     if shown && page {

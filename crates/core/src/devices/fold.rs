@@ -141,7 +141,9 @@ mod tests {
 
     #[test]
     fn identity_is_not_carried_by_fillers() {
-        for filler in ["", "0000000000", "1234567890", "Not Available", "XXXXXXXX", "N/A", "unknown", "12", "---", "0123456789"] {
+        for filler in
+            ["", "0000000000", "1234567890", "Not Available", "XXXXXXXX", "N/A", "unknown", "12", "---", "0123456789"]
+        {
             assert_eq!(fold_serial(Some(filler)), None, "{filler}");
         }
         assert_eq!(fold_serial(Some(" CNB-VL9K0qt ")), Some("cnbvl9k0qt".into()));

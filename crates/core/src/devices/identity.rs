@@ -85,7 +85,10 @@ fn by_serial(claim: &Claim<'_>, evidence: &Evidence<'_>) -> Decision {
     if let Some(known) = serial {
         // The second owner of a doubled serial stands without one, for itself.
         let second = |s: &&Candidate| {
-            s.id != known.id && s.serial.is_none() && s.shown.as_deref() == claim.serial && !differ(claim.mac, s.mac.as_deref())
+            s.id != known.id
+                && s.serial.is_none()
+                && s.shown.as_deref() == claim.serial
+                && !differ(claim.mac, s.mac.as_deref())
         };
         let by_mac = || mac.filter(|m| same(claim.mac, m.mac.as_deref())).filter(second);
         if let Some(own) = subject.filter(second).or_else(by_mac) {

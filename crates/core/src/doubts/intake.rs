@@ -75,7 +75,8 @@ async fn open(ctx: &Ctx, tx: &mut Tx, tenant: OrgId, doubt: NewDoubt) -> Result<
         return Ok(());
     }
     let id = DoubtId::new(ctx.ids());
-    insert(ctx, tx, tenant, id, (doubt.kind, doubt.device, &other), (doubt.at, doubt.at), &doubt.data, doubt.pages).await
+    insert(ctx, tx, tenant, id, (doubt.kind, doubt.device, &other), (doubt.at, doubt.at), &doubt.data, doubt.pages)
+        .await
 }
 
 #[expect(clippy::too_many_arguments, reason = "a row")]

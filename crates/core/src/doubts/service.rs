@@ -31,7 +31,8 @@ pub const FIELDS: &[Field] = &[
 ];
 
 const NEWEST: Sort = Sort { name: "doubts.at", keys: &[Key::down("t.at"), Key::down("t.id")] };
-const COLUMNS: &str = "t.id, t.tenant, t.kind, t.state, t.device, d.label, d.vendor, d.model, d.serial_no, d.place, t.other,
+const COLUMNS: &str =
+    "t.id, t.tenant, t.kind, t.state, t.device, d.label, d.vendor, d.model, d.serial_no, d.place, t.other,
     o.label, t.at, t.opened_at, t.data, t.pages, t.decision, t.note, t.settled_at, t.settled_by, t.version, t.until_at";
 const TABLES: &str = "doubts t join devices d on d.tenant = t.tenant and d.id = t.device
     left join devices o on o.tenant = t.tenant and o.id = t.other";
@@ -199,7 +200,12 @@ pub(crate) async fn open_of(tx: &mut Tx, tenant: OrgId, device: DeviceId) -> Res
 pub(crate) async fn flags(tx: &mut Tx, tenant: OrgId) -> Result<HashMap<DeviceId, Vec<DoubtFlag>>> {
     let mut all: HashMap<DeviceId, Vec<DoubtFlag>> = HashMap::new();
     for row in tx.query(&sql::FLAGS, &params![tenant]).await? {
-        let flag = DoubtFlag { meter: row.get(4)?, kind: kind(&row.get::<String>(1)?)?, at: row.get(2)?, of_counter: row.get::<String>(3)? == "counter" };
+        let flag = DoubtFlag {
+            meter: row.get(4)?,
+            kind: kind(&row.get::<String>(1)?)?,
+            at: row.get(2)?,
+            of_counter: row.get::<String>(3)? == "counter",
+        };
         all.entry(row.get(0)?).or_default().push(flag);
     }
     Ok(all)
@@ -236,7 +242,13 @@ async fn meter(tx: &mut Tx, org: OrgId, row: &Row) -> Result<DoubtMeter> {
     let (assumed, verdict, bridge): (i64, Option<String>, Option<i64>) = (row.get(15)?, row.get(16)?, row.get(17)?);
     Ok(DoubtMeter {
         meter: number,
-        title: crate::meters::title(&row.get::<String>(1)?, &row.get::<String>(2)?, &row.get::<String>(3)?, &row.get::<String>(4)?, &row.get::<String>(5)?),
+        title: crate::meters::title(
+            &row.get::<String>(1)?,
+            &row.get::<String>(2)?,
+            &row.get::<String>(3)?,
+            &row.get::<String>(4)?,
+            &row.get::<String>(5)?,
+        ),
         role: row.get(7)?,
         source: row.get(6)?,
         before_at,

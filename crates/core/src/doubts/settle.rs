@@ -144,7 +144,8 @@ async fn finish(
         "doubt": doubt.id, "kind": doubt.kind, "device": row.device, "decision": to.decision, "pages": row.pages,
         "before": doubt.pages,
     });
-    devices::note(ctx, tx, doubt.org, row.device, if settled { "doubt_settled" } else { "doubt_reopened" }, &data).await?;
+    devices::note(ctx, tx, doubt.org, row.device, if settled { "doubt_settled" } else { "doubt_reopened" }, &data)
+        .await?;
     let event = if settled { "doubt.settled" } else { "doubt.reopened" };
     crate::events::emit(tx, ctx, doubt.org, event, ("doubt", doubt.id.to_string()), data).await?;
     let before = json!({ "state": doubt.state, "decision": doubt.decision, "pages": doubt.pages });
@@ -175,7 +176,9 @@ async fn by_counter(
             "ignore" if counter.cause == "resumed" => continue,
             "ignore" => {
                 let (device, border) = (doubt.device, counter.border_at.0);
-                let Some(back) = meters::came_back(tx, doubt.org, device, counter.meter, border).await? else { continue };
+                let Some(back) = meters::came_back(tx, doubt.org, device, counter.meter, border).await? else {
+                    continue;
+                };
                 until = back;
                 ("ignore", None)
             }

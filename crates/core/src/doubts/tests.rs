@@ -225,7 +225,8 @@ async fn identity_moves_between_agents_keep_the_newest_and_bill_once() {
         for round in 0..3 {
             there.wait(60);
             let first = there.test.platform.clone();
-            let agents = crate::agents::list(&there.person().await, &crate::agents::AgentQuery::default()).await.unwrap();
+            let agents =
+                crate::agents::list(&there.person().await, &crate::agents::AgentQuery::default()).await.unwrap();
             let home = agents.items.iter().find(|agent| agent.name == "agent 1").unwrap().id;
             let mut here = Site { test: there.test, root: there.root, agent: home.into(), seq: 100 + round * 10 };
             drop(first);
@@ -396,7 +397,9 @@ async fn a_doubt_of_another_organisation_reads_as_one_that_never_was() {
                 settle(&stranger, id, &choose("new_start"), None).await.unwrap_err(),
                 reopen(&stranger, id, None).await.unwrap_err(),
             ];
-            assert!(errors.iter().all(|e| (e.kind, e.message.as_str()) == (ErrorKind::NotFound, "there is no such doubt")));
+            assert!(
+                errors.iter().all(|e| (e.kind, e.message.as_str()) == (ErrorKind::NotFound, "there is no such doubt"))
+            );
         }
         assert!(list(&stranger, &DoubtQuery::default()).await.unwrap().items.is_empty());
     }

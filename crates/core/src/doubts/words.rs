@@ -67,15 +67,35 @@ const WORDS: &[(&str, &str, &str)] = &[
     ("from_zero", "Count from zero", "The counter began at zero, and what it showed first had been printed since."),
     ("wrap", "It ran over its end", "The pages up to the largest number and since zero are billed."),
     ("count", "Bill the difference", "The pages were really printed: the whole difference is billed."),
-    ("ignore", "Leave the readings out", "The readings in between were wrong; counting goes on from the last one before."),
-    ("amount", "Give the amount", "You know from a status page or the service report how many pages were printed in the gap."),
+    (
+        "ignore",
+        "Leave the readings out",
+        "The readings in between were wrong; counting goes on from the last one before.",
+    ),
+    (
+        "amount",
+        "Give the amount",
+        "You know from a status page or the service report how many pages were printed in the gap.",
+    ),
     ("two", "Two devices", "They stay apart, each with its own counters and history."),
-    ("same", "The same device", "The newer entry is joined to the older: one history, readings counted once. This cannot be undone."),
+    (
+        "same",
+        "The same device",
+        "The newer entry is joined to the older: one history, readings counted once. This cannot be undone.",
+    ),
     ("one", "One device with two network cards", "Nothing changes; it is billed once, and you are not asked again."),
-    ("split", "Two devices", "The second becomes a device of its own, without the serial number. This cannot be undone, only joined again."),
+    (
+        "split",
+        "Two devices",
+        "The second becomes a device of its own, without the serial number. This cannot be undone, only joined again.",
+    ),
     ("stay", "Leave it with this agent", "Nothing changes, and you are not asked again."),
     ("switch", "Give it to the other agent", "The other agent’s address and name for it count from now on."),
-    ("standard", "Bill the standard total", "The total of the standard MIB is billed; the maker’s own is shown beside it."),
+    (
+        "standard",
+        "Bill the standard total",
+        "The total of the standard MIB is billed; the maker’s own is shown beside it.",
+    ),
     ("private", "Bill the maker’s own total", "The maker’s own total is billed; the standard one is shown beside it."),
 ];
 
@@ -167,7 +187,9 @@ pub(super) fn effect(kind: Kind, data: &Json, meters: &[DoubtMeter]) -> String {
             let more = if apart < 0 { "fewer" } else { "more" };
             format!("The maker’s own total has counted {} pages {more}.", grouped(apart.abs()))
         }
-        Kind::DeviceSwap | Kind::DoubledSerial | Kind::TwoAgents => "Pages are counted once, whatever you decide.".to_owned(),
+        Kind::DeviceSwap | Kind::DoubledSerial | Kind::TwoAgents => {
+            "Pages are counted once, whatever you decide.".to_owned()
+        }
         _ => {
             let counted: i64 = leading(meters).iter().map(|meter| meter.counted).sum();
             format!("{} pages are counted across it now.", grouped(counted))

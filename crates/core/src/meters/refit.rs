@@ -251,9 +251,7 @@ async fn write_usage(
     let rows: Vec<Vec<Value>> = sums
         .iter()
         .filter(|(_, sum)| **sum != (0, 0))
-        .map(|((grain, bucket), (delta, count))| {
-            params![tenant, device, *grain, *bucket, meter, *delta, *count].into()
-        })
+        .map(|((grain, bucket), (delta, count))| params![tenant, device, *grain, *bucket, meter, *delta, *count].into())
         .collect();
     if !rows.is_empty() {
         tx.many(&sql::USAGE, rows).await?;

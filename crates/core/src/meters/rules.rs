@@ -143,8 +143,7 @@ mod tests {
 
     #[test]
     fn conflicting_truth_is_a_difference_that_grows_and_not_one_that_was_always_there() {
-        let meters =
-            [words("total", "all", "1.3.6.1.2.1.43.10.2.1.4.1.1"), words("total", "all", "1.3.6.1.4.1.253.8")];
+        let meters = [words("total", "all", "1.3.6.1.2.1.43.10.2.1.4.1.1"), words("total", "all", "1.3.6.1.4.1.253.8")];
         assert_eq!(conflict(&meters, &[Some(10_000), Some(9_996)]), None);
         assert_eq!(conflict(&meters, &[Some(10_000), None]), None);
         let expected = Conflict { standard: 0, private: 1, apart: 900 };

@@ -44,6 +44,13 @@ struct MeterLine {
     life: String,
 }
 
+struct DoubtBrief {
+    href: String,
+    title: String,
+    when: String,
+    assumed: String,
+}
+
 struct HistoryView {
     iso: String,
     when: String,
@@ -86,6 +93,8 @@ struct SheetPage {
     chart_rows: Vec<(String, String, String, String)>,
     month_name: String,
     meters: Vec<MeterLine>,
+    apart: Option<String>,
+    doubts: Vec<DoubtBrief>,
     alerts: Vec<AlertBrief>,
     alerts_words: String,
     inputs: Vec<TrayLine>,
@@ -161,6 +170,8 @@ async fn sheet_page(
         chart_rows: chart.rows,
         month_name: zone.label(now, "%B"),
         meters: meter_lines(&sheet.meters),
+        apart: sheet.apart.as_ref().map(apart_words),
+        doubts: sheet.doubts.iter().map(|doubt| doubt_brief(doubt, &zone)).collect(),
         alerts_words: match sheet.alerts.len() {
             0 => "none open".to_owned(),
             1 => "one open".to_owned(),
@@ -238,6 +249,28 @@ fn meter_lines(all: &[meters::MeterNow]) -> Vec<MeterLine> {
             MeterLine { name: capital(&title), own, month: figure(meter.month), life: figure(meter.value) }
         })
         .collect()
+}
+
+fn doubt_brief(doubt: &platen_core::doubts::DoubtRow, zone: &Zone) -> DoubtBrief {
+    DoubtBrief {
+        href: format!("/doubts/{}", doubt.id),
+        title: doubt.title.clone(),
+        when: zone.full(doubt.at),
+        assumed: doubt.assumed.clone(),
+    }
+}
+
+/// Two totals that differ, and which of them is billed.
+fn apart_words(apart: &meters::Apart) -> String {
+    let figure = |n: i64| grouped(n.unsigned_abs());
+    format!(
+        "Two totals: the standard one says {}, the maker’s own {}; {} pages {}. Billed by {}.",
+        figure(apart.standard),
+        figure(apart.private),
+        figure(apart.apart),
+        if apart.apart < 0 { "fewer" } else { "more" },
+        if apart.private_is_billed { "the maker’s own" } else { "the standard one" }
+    )
 }
 
 fn history_line(line: &HistoryLine, zone: &Zone) -> HistoryView {

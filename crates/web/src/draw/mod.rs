@@ -1,9 +1,11 @@
 //! Pictures made on the server as SVG: they need no script, work on paper and in mail, and take colour from classes.
 
+mod border;
 mod chart;
 mod inks;
 mod spark;
 
+pub(crate) use border::{Dot, border};
 pub(crate) use chart::{Bar, chart};
 pub(crate) use inks::{Ink, bar, level_words, mini, progress};
 pub(crate) use spark::spark;

@@ -50,6 +50,8 @@ pub(crate) struct BillingView {
     usage: Option<i64>,
     /// Segments that began within the month.
     breaks: i64,
+    /// What nobody has settled yet about this figure: kinds of open doubts and `held_back`, joined by `; `.
+    doubt: Option<String>,
 }
 
 impl Row for BillingView {
@@ -76,6 +78,7 @@ impl Row for BillingView {
         "closing_quality",
         "usage",
         "breaks",
+        "doubt",
         "source",
         "device",
     ];
@@ -108,6 +111,7 @@ impl From<meters::BillingRow> for BillingView {
             closing_quality: r.closing_quality,
             usage: r.usage,
             breaks: r.breaks,
+            doubt: r.doubt,
         }
     }
 }

@@ -39,6 +39,7 @@ struct BillLine {
     opening: String,
     closing: String,
     used: String,
+    doubted: bool,
     read: String,
 }
 
@@ -128,6 +129,7 @@ fn line(row: &BillingRow, first: bool, zone: &crate::words::Zone) -> BillLine {
         opening: figure(row.opening),
         closing: figure(row.closing),
         used: figure(row.usage),
+        doubted: row.doubt.is_some(),
         read: row.closing_at.map(|at| zone.moment(at)).unwrap_or_default(),
     }
 }

@@ -1,6 +1,6 @@
 //! The frame around each sheet.
 
-use platen_core::{PageQuery, Role, agents, alerts, orgs};
+use platen_core::{PageQuery, Role, agents, alerts, doubts, orgs};
 
 use crate::{
     app::App,
@@ -17,6 +17,7 @@ const SWITCH_MOST: usize = 40;
 pub(crate) enum Section {
     Fleet,
     Alerts,
+    Doubts,
     Meters,
     Agents,
     Organisations,
@@ -66,6 +67,7 @@ pub(crate) struct Shell {
     pub(crate) orgs: Vec<OrgChoice>,
     pub(crate) query: String,
     pub(crate) alerts: u64,
+    pub(crate) doubts: u64,
     pub(crate) user: String,
     pub(crate) tasks: Vec<Task>,
     pub(crate) idle: &'static str,
@@ -104,6 +106,7 @@ impl Shell {
             })
             .collect();
         let open = alerts::counts(&viewer.ctx).await?;
+        let doubts = doubts::counts(&viewer.ctx).await?;
         let (tasks, idle) = tasks(viewer).await?;
         Ok(Self {
             title: title.to_owned(),
@@ -115,6 +118,7 @@ impl Shell {
             orgs,
             query: String::new(),
             alerts: open.open,
+            doubts: doubts.open,
             user: viewer.ctx.actor.name().to_owned(),
             tasks,
             idle,
@@ -139,9 +143,14 @@ impl Shell {
         self
     }
 
-    /// Open alerts, beside their link.
-    pub(crate) fn alerts_words(&self) -> String {
-        grouped(self.alerts)
+    /// What waits behind a link of the header; `None`: nothing.
+    pub(crate) fn waiting(&self, place: &Place) -> Option<String> {
+        let n = match place.href {
+            "/alerts" => self.alerts,
+            "/doubts" => self.doubts,
+            _ => 0,
+        };
+        (n > 0).then(|| grouped(n))
     }
 
     /// The zone that times are shown in.
@@ -151,13 +160,14 @@ impl Shell {
 
     /// Links of the header.
     pub(crate) fn places(&self) -> Vec<Place> {
-        use Section::{Account, Agents, Alerts, Audit, Fleet, Help, Meters, Organisations, Users};
+        use Section::{Account, Agents, Alerts, Audit, Doubts, Fleet, Help, Meters, Organisations, Users};
         let setup = matches!(self.section, Organisations | Users | Audit | Account | Help);
         let place = |href, name, current| Place { href, name, current };
         vec![
             place("/devices", "Fleet", self.section == Fleet),
             place("/alerts", "Alerts", self.section == Alerts),
             place("/meters", "Meters", self.section == Meters),
+            place("/doubts", "Doubts", self.section == Doubts),
             place("/agents", "Agents", self.section == Agents),
             place("/organisations", "Set-up", setup),
         ]

@@ -33,9 +33,18 @@ pub(crate) fn history_words(line: &HistoryLine) -> String {
         "supply_replaced" => replaced(data),
         "meter_segment" => segment(data),
         "meter_suspected" => {
-            format!("A reading of {} was not believed: too large a jump", grouped(number(data, "value").unwrap_or(0)))
+            let fell = text(data, "rule") == Some("fell");
+            let why = if fell { "lower than before" } else { "too large a jump" };
+            format!("A count of {} was kept aside: {why}", grouped(number(data, "value").unwrap_or(0)))
         }
         "edited" => edited(data),
+        "doubt_settled" => "A doubt was settled".to_owned(),
+        "doubt_reopened" => "A settled doubt was opened again".to_owned(),
+        "merged" => match text(data, "name") {
+            Some(name) => format!("Joined with the entry {name}"),
+            None => "Joined with another entry".to_owned(),
+        },
+        "split" => "Parted from another device with the same serial number".to_owned(),
         "retired" => "Retired".to_owned(),
         other => capital(&other.replace('_', " ")),
     }
@@ -118,7 +127,11 @@ fn segment(data: &Value) -> String {
     let why = match text(data, "reason").unwrap_or_default() {
         "rollover" => "it ran over its end",
         "reset" => "it was reset",
+        "set_back" => "it was set back",
         "board_swap" => "the board was exchanged, it seems",
+        "jump" => "more than can be printed, so it is another count",
+        "resumed" => "it goes on where it had been",
+        "manual" => "counted as a person decided",
         _ => "a new count began",
     };
     format!("Meter {function} went from {last} to {first}: {why}")

@@ -5,6 +5,8 @@ pub(crate) fn note(key: &str) -> Option<&'static str> {
     Some(match key {
         "saved" => "Saved.",
         "acknowledged" => "Acknowledged; it stays listed until the device clears it.",
+        "settled" => "Settled. The figures follow your decision.",
+        "reopened" => "Open again; the figures are what they were before.",
         "snoozed" => "Snoozed.",
         "revoked" => "Revoked. Nothing it sends is accepted from now on.",
         "plan" => "Plan saved. The agent follows it from its next call.",

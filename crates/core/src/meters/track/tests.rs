@@ -32,7 +32,10 @@ fn usage(effects: &[Effect]) -> i64 {
 }
 
 fn faults(effects: &[Effect]) -> Vec<Reason> {
-    effects.iter().filter_map(|effect| if let Effect::Fault(fault) = effect { Some(fault.cause) } else { None }).collect()
+    effects
+        .iter()
+        .filter_map(|effect| if let Effect::Fault(fault) = effect { Some(fault.cause) } else { None })
+        .collect()
 }
 
 /// Usage and what was doubted.
