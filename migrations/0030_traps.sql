@@ -8,7 +8,7 @@ create index alerts_quiet on alerts (quiet_at) where quiet_at is not null and cl
 create table trap_doors (
   tenant text not null,
   agent text not null,
-  listen text not null,
+  door text not null,
   received bigint not null,
   known bigint not null,
   shed bigint not null,

@@ -6,6 +6,7 @@ use store::{NewEvent, Tx};
 use tokio::sync::watch;
 
 use crate::ctx::{Actor, Ctx, Role};
+use crate::devices::intake::Notice;
 use crate::error::Result;
 use crate::ids::OrgId;
 use crate::platform::Platform;
@@ -69,6 +70,21 @@ pub async fn emit(
         at: ctx.now.0,
     };
     Ok(tx.emit(event).await?)
+}
+
+/// Tells many events in the transaction that makes them true, in their order.
+///
+/// # Errors
+/// When the database refuses.
+pub(crate) async fn emit_all(tx: &mut Tx, ctx: &Ctx, tenant: OrgId, notices: &[Notice]) -> Result<()> {
+    let (tenant, actor) = (tenant.to_string(), ctx.actor.id());
+    let actor = (ctx.actor != Actor::System).then_some((ctx.actor.kind(), actor.as_str()));
+    let mut events = Vec::with_capacity(notices.len());
+    for (kind, subject_kind, subject_id, data) in notices {
+        let (request, at) = (ctx.request.as_str(), ctx.now.0);
+        events.push(NewEvent { tenant: &tenant, event_type: kind, subject_kind, subject_id, actor, request, data, at });
+    }
+    Ok(tx.emit_all(&events).await?)
 }
 
 /// Up to `limit` visible events after `id`, oldest first.

@@ -15,6 +15,10 @@ const POLL: Duration = Duration::from_secs(1);
 crate::sql! {
     INSERT = "insert into events (tenant, month, type, subject_kind, subject_id, actor_kind, actor_id, request, data, at)
         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) returning id";
+    INSERT_MANY = "insert into events (tenant, month, type, subject_kind, subject_id, actor_kind, actor_id, request, data, at)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
+    // The highest id that this transaction has taken: ids of one transaction rise.
+    LAST_TAKEN = sqlite "select last_insert_rowid()" postgres "select currval('events_id_seq')";
     // Marks this transaction as one whose ids are all higher than the last id given out before. 0x504c: a name space.
     ANNOUNCE = sqlite "select 1" postgres "select pg_advisory_xact_lock_shared(
         (20556::bigint << 48) | case when is_called then last_value else last_value - 1 end) from events_id_seq";
@@ -45,6 +49,24 @@ pub struct NewEvent<'a> {
     pub data: &'a serde_json::Value,
     /// When, µs since 1970 UTC.
     pub at: i64,
+}
+
+impl NewEvent<'_> {
+    fn row(&self) -> [Value; 10] {
+        let (actor_kind, actor_id) = self.actor.unzip();
+        params![
+            self.tenant,
+            month_of(self.at),
+            self.event_type,
+            self.subject_kind,
+            self.subject_id,
+            actor_kind,
+            actor_id,
+            self.request,
+            self.data,
+            self.at
+        ]
+    }
 }
 
 /// An event as it was written.
@@ -91,25 +113,29 @@ impl Event {
 impl Tx {
     /// Writes an event into the outbox; readers see it, and are woken, when this transaction commits.
     pub async fn emit(&mut self, event: NewEvent<'_>) -> Result<i64> {
+        self.announce().await?;
+        let id = self.query_one(&INSERT, &event.row()).await?.get(0)?;
+        self.last_event = id;
+        Ok(id)
+    }
+
+    /// As [`Tx::emit`] for many events in their order, without waiting for each of them.
+    pub async fn emit_all(&mut self, events: &[NewEvent<'_>]) -> Result<()> {
+        if events.is_empty() {
+            return Ok(());
+        }
+        self.announce().await?;
+        self.many(&INSERT_MANY, events.iter().map(|event| event.row().into()).collect()).await?;
+        self.last_event = self.query_one(&LAST_TAKEN, &[]).await?.get(0)?;
+        Ok(())
+    }
+
+    /// Before its first id a transaction says from where on its ids are.
+    async fn announce(&mut self) -> Result<()> {
         if self.last_event == 0 && self.engine() == crate::EngineKind::Postgres {
             self.execute(&ANNOUNCE, &[]).await?;
         }
-        let (actor_kind, actor_id) = event.actor.unzip();
-        let row = params![
-            event.tenant,
-            month_of(event.at),
-            event.event_type,
-            event.subject_kind,
-            event.subject_id,
-            actor_kind,
-            actor_id,
-            event.request,
-            event.data,
-            event.at
-        ];
-        let id = self.query_one(&INSERT, &row).await?.get(0)?;
-        self.last_event = id;
-        Ok(id)
+        Ok(())
     }
 }
 

@@ -1,10 +1,10 @@
 //! Statements of trap doors.
 
 store::sql! {
-    pub(super) DOOR = "insert into trap_doors (tenant, agent, listen, received, known, shed, refused, since_at, said_at)
+    pub(super) DOOR = "insert into trap_doors (tenant, agent, door, received, known, shed, refused, since_at, said_at)
         values ($1, $2, $3, $4, $5, $6, $7, $8, $8)
         on conflict (tenant, agent) do update
-        set listen = excluded.listen,
+        set door = excluded.door,
           received = trap_doors.received + excluded.received,
           known = trap_doors.known + excluded.known,
           shed = trap_doors.shed + excluded.shed,
@@ -28,7 +28,7 @@ store::sql! {
               and s.agent = $2
             order by s.last_at desc, s.address
             limit 1000000 offset $3)";
-    pub(super) GET_DOOR = "select d.listen, d.received, d.known, d.shed, d.refused, d.since_at, d.said_at
+    pub(super) GET_DOOR = "select d.door, d.received, d.known, d.shed, d.refused, d.since_at, d.said_at
         from trap_doors d
         where d.tenant = $1
           and d.agent = $2";

@@ -52,6 +52,37 @@ async fn an_event_comes_with_its_transaction_or_not_at_all() {
 }
 
 #[tokio::test]
+async fn many_events_at_once_are_as_good_as_one_after_the_other() {
+    for_each_engine(&[STORE_MIGRATION], async |db| {
+        let mut woken = db.committed();
+        let data: Vec<_> = (0..300).map(|n| serde_json::json!({ "n": n })).collect();
+        let event = |data| NewEvent {
+            tenant: "a",
+            event_type: "device.registered",
+            subject_kind: "device",
+            subject_id: "d1",
+            actor: None,
+            request: "r1",
+            data,
+            at: 1_767_225_600_000_000,
+        };
+        let mut tx = db.write(&ALL).await.unwrap();
+        tx.emit_all(&[]).await.unwrap();
+        tx.emit_all(&data.iter().map(event).collect::<Vec<_>>()).await.unwrap();
+        let last = emit(&mut tx, "a").await;
+        tx.emit_all(&[event(&data[0])]).await.unwrap();
+        tx.commit().await.unwrap();
+        woken.changed().await.unwrap();
+        assert!(*woken.borrow() > last);
+        let all = events::after(db, &ALL, 0, 1_000).await.unwrap();
+        let told: Vec<_> = all[..300].iter().map(|event| event.data.clone()).collect();
+        assert_eq!((told, all[300].id, all.len()), (data, last, 302), "in their order");
+        assert_eq!(*woken.borrow(), all[301].id);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn an_id_that_commits_late_is_not_skipped() {
     let Some(db) = TestDb::postgres().await else { return };
     db.migrate(&[STORE_MIGRATION]).await.unwrap();

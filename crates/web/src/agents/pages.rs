@@ -11,7 +11,7 @@ use platen_core::{
     orgs,
 };
 
-use super::{api::command, plan};
+use super::{api::command, plan, traps};
 use crate::{
     app::App,
     draw,
@@ -132,6 +132,7 @@ struct AgentPage {
     identity: Vec<(&'static str, String)>,
     sentence: String,
     discovery: Option<(String, String)>,
+    door: Option<traps::DoorView>,
     revision: u64,
     ranges: String,
     exclude: String,
@@ -171,6 +172,7 @@ async fn agent_page(app: &App, viewer: &Viewer, id: AgentId, error: Option<Strin
                 format!("{} of {} addresses asked", grouped(agent.discovery_probed), grouped(agent.discovery_total));
             (draw::progress(agent.discovery_probed, agent.discovery_total), words)
         }),
+        door: traps::view(&viewer.whole, id).await?,
         revision: plan.revision,
         ranges: plan.ranges.join("\n"),
         exclude: plan.exclude.join("\n"),

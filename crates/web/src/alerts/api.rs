@@ -42,8 +42,10 @@ pub(crate) struct AlertView {
     code: Option<i64>,
     /// The device's words.
     text: Option<String>,
-    /// `device`, or `platen` when it is made here.
+    /// `device`, `trap` while only a trap told it, or `platen` when it is made here.
     source: String,
+    /// Whom it concerns: `operator` (who is nearby), `supplies`, `service` or `fleet`.
+    audience: String,
     #[schema(value_type = Option<String>, format = DateTime)]
     since: Option<Micros>,
     #[schema(value_type = String, format = DateTime)]
@@ -80,6 +82,7 @@ impl Row for AlertView {
         "code",
         "text",
         "source",
+        "audience",
         "since",
         "raised_at",
         "cleared_at",
@@ -110,6 +113,7 @@ impl From<alerts::AlertRow> for AlertView {
             code: a.code,
             text: a.text,
             source: a.source,
+            audience: a.audience,
             since: a.since_at,
             raised_at: a.raised_at,
             cleared_at: a.cleared_at,

@@ -106,6 +106,7 @@ struct AlertsPage {
     kept: Vec<(String, String)>,
     severities: Vec<OptionView>,
     owners: Vec<OptionView>,
+    audiences: Vec<OptionView>,
     tabs: Vec<Tab>,
     rows: Vec<AlertLine>,
     age_head: &'static str,
@@ -144,7 +145,8 @@ fn query(fields: &Fields, me: &str) -> AlertQuery {
             ]),
         })
         .collect();
-    for mut any in [severities, owners] {
+    let audiences: Vec<Filter> = fields.all("for").into_iter().map(|whom| eq("audience", whom)).collect();
+    for mut any in [severities, owners, audiences] {
         match any.len() {
             0 => {}
             1 => all.append(&mut any),
@@ -176,7 +178,7 @@ pub(crate) async fn list(State(app): State<App>, viewer: Viewer, fields: Fields)
             current,
         }
     };
-    let set = fields.all("severity").len() + fields.all("owner").len();
+    let set = fields.all("severity").len() + fields.all("owner").len() + fields.all("for").len();
     let rows: Vec<AlertLine> = page
         .items
         .iter()
@@ -211,6 +213,16 @@ pub(crate) async fn list(State(app): State<App>, viewer: Viewer, fields: Fields)
             &fields,
             "owner",
             &[("nobody", "Nobody yet", Some(counts.open)), ("me", "Me", None), ("others", "Others", None)],
+        ),
+        audiences: options(
+            &fields,
+            "for",
+            &[
+                ("operator", "Who is nearby", None),
+                ("supplies", "Supplies", None),
+                ("service", "Service", None),
+                ("fleet", "The fleet", None),
+            ],
         ),
         tabs: vec![
             tab("open", "Open", Some(counts.open + counts.acknowledged)),
@@ -276,7 +288,11 @@ fn line(a: &AlertRow, href: String, open: bool, now: Micros, manager: bool, zone
         last: a.cleared_at.map(|at| zone.moment(at)).or(until).unwrap_or_default(),
         why: format!(
             "Told by {} {}{where_}{part}.{flaps}",
-            if a.source == "platen" { "Platen" } else { "the device" },
+            match a.source.as_str() {
+                "platen" => "Platen",
+                "trap" => "a trap of the device",
+                _ => "the device",
+            },
             zone.moment(a.raised_at)
         ),
         said: match (&a.text, a.code) {

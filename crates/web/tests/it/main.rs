@@ -2,4 +2,6 @@
 
 mod api;
 mod pages;
+mod rubbish;
 mod site;
+mod traps;

@@ -24,8 +24,8 @@ pub(crate) struct Site {
     pub(crate) url: String,
     pub(crate) token: String,
     pub(crate) http: Client,
-    agent: Subject,
-    seq: u64,
+    pub(crate) agent: Subject,
+    pub(crate) seq: u64,
     stop: CancellationToken,
 }
 
@@ -37,7 +37,11 @@ impl Drop for Site {
 
 impl Site {
     pub(crate) async fn open() -> Self {
-        let test = TestPlatform::sqlite().await;
+        Self::on(TestPlatform::sqlite().await).await
+    }
+
+    /// On a platform of either database.
+    pub(crate) async fn on(test: TestPlatform) -> Self {
         let admin = test.root().await;
         let stop = CancellationToken::new();
         let config = web::WebConfig {
