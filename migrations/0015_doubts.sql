@@ -48,5 +48,7 @@ create index doubt_meters_meter on doubt_meters (tenant, device, meter, border_a
 alter table devices add column bill_source text;
 -- snmpEngineID in hex: third evidence of an identity, after serial number and hardware address.
 alter table devices add column engine_id text;
--- What an agent calls the device that was heard last ("agent/subject"): two that speak at once are told from a move.
+-- The source that a device is read from ("agent/subject") and when that was heard last: two that speak at once are told
+-- from a move by it.
 alter table device_presence add column heard_by text;
+alter table device_presence add column source_at bigint;

@@ -32,7 +32,8 @@ pub(crate) struct Fleet {
     by_mac: HashMap<String, Vec<usize>>,
     by_engine: HashMap<String, Vec<usize>>,
     worthless: HashSet<String>,
-    heard: HashMap<usize, (i64, Option<String>)>,
+    /// When each was heard last: by anybody, and by its source.
+    heard: HashMap<usize, (i64, Option<i64>)>,
     seen: Vec<(Subject, i64)>,
     history_no: i64,
     pub(crate) history: Vec<Vec<Value>>,
@@ -194,7 +195,7 @@ impl Fleet {
         if let Some(own) =
             own.filter(|own| self.devices[*own].identity_hash == told.hash && self.devices[*own].lifecycle != "retired")
         {
-            return Met::Device(own);
+            return self.read_from(own, subject);
         }
         let (now, key) = (self.now, self.subject_key(subject));
         let candidate = |at: usize| self.devices[at].candidate(own == Some(at), &key, now);
@@ -240,7 +241,7 @@ impl Fleet {
                     let data = self.sources(subject, self.by_id[&other], told, "two");
                     self.doubt(Kind::DoubledSerial, at, Some(other), data);
                 }
-                Met::Device(at)
+                self.read_from(at, subject)
             }
         }
     }
@@ -250,14 +251,14 @@ impl Fleet {
     fn met_again(&mut self, subject: Subject, own: Option<usize>, at: usize, told: &Told) -> Met {
         if own != Some(at) {
             self.bind(subject, at);
-            return Met::Device(at);
+            return self.read_from(at, subject);
         }
         let device = &self.devices[at];
         let elsewhere = device.alive_elsewhere(true, &self.subject_key(subject), self.now);
         let differs = device.agent.is_some_and(|agent| agent != self.agent)
             || matches!((&device.mac, &told.mac), (Some(a), Some(b)) if a != b);
         if !(elsewhere && differs) {
-            return Met::Device(at);
+            return self.read_from(at, subject);
         }
         self.doubt_sources(subject, at, told);
         Met::Rival(at)
@@ -509,13 +510,21 @@ impl Fleet {
     /// A sign of life at `when` from a subject; if that is `recent`, a device that was not heard is heard again.
     pub(crate) fn hear(&mut self, at: usize, subject: Option<Subject>, when: i64, recent: bool) {
         let key = subject.map(|subject| self.subject_key(subject));
+        let of_source = key.is_some() && key == self.devices[at].heard_by;
         let newest = self.heard.entry(at).or_insert((i64::MIN, None));
-        if when >= newest.0 {
-            *newest = (when, key.or(newest.1.take()));
+        newest.0 = newest.0.max(when);
+        if of_source {
+            newest.1 = Some(newest.1.unwrap_or(when).max(when));
         }
         if recent {
             self.set_comm(at, Comm::Reporting, when);
         }
+    }
+
+    /// A device is read from this source from now on.
+    fn read_from(&mut self, at: usize, subject: Subject) -> Met {
+        self.devices[at].heard_by = Some(self.subject_key(subject));
+        Met::Device(at)
     }
 
     /// Changes the communication state, noted and told.
@@ -575,8 +584,8 @@ impl Fleet {
             let heard_now = self.heard.get(&at);
             if device.fresh {
                 fresh.push(device.insert_row(tenant, now, month)?);
-                let (when, by) = heard_now.cloned().unwrap_or((now.0, None));
-                presence.push(params![tenant, device.id, when, by].into());
+                let when = heard_now.map_or(now.0, |heard| heard.0);
+                presence.push(params![tenant, device.id, when, device.heard_by.as_ref()].into());
                 continue;
             }
             if device.identity_dirty {
@@ -585,7 +594,9 @@ impl Fleet {
             if device.status_dirty {
                 status.push(device.status_row(tenant)?);
             }
-            heard.extend(heard_now.map(|(when, by)| Vec::from(params![tenant, device.id, *when, by.as_ref()])));
+            heard.extend(heard_now.map(|(when, source)| {
+                Vec::from(params![tenant, device.id, *when, device.heard_by.as_ref(), *source])
+            }));
         }
         let seen = self
             .seen

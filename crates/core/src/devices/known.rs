@@ -56,8 +56,10 @@ pub(crate) struct Known {
     /// The total that a person chose to bill by: the object it is read from.
     pub(crate) bill_source: Option<String>,
     pub(crate) engine_id: Option<String>,
-    /// What the agent that heard it last calls it, as "agent/subject".
+    /// The source that it is read from, as "agent/subject".
     pub(crate) heard_by: Option<String>,
+    /// When that source was heard last.
+    pub(crate) source_at: Option<i64>,
     /// Attributes that only travel to the database.
     pub(crate) extra: Extra,
     /// Not in the database yet.
@@ -175,6 +177,7 @@ impl Known {
             bill_source: row.get(36)?,
             engine_id: row.get(37)?,
             heard_by: row.get(38)?,
+            source_at: row.get(39)?,
             extra: Extra::default(),
             fresh: false,
             identity_dirty: false,
@@ -224,6 +227,7 @@ impl Known {
             bill_source: None,
             engine_id: None,
             heard_by: None,
+            source_at: None,
             extra: Extra::default(),
             fresh: true,
             identity_dirty: false,
@@ -233,8 +237,11 @@ impl Known {
 
     /// Heard lately under another name than `key`; `own`: the subject of this name is bound to this device.
     pub(crate) fn alive_elsewhere(&self, own: bool, key: &str, now: Micros) -> bool {
-        let other = self.heard_by.as_deref().map_or(!own, |by| by != key);
-        other && now.0 - self.seen_at < ALIVE
+        let (other, heard_at) = match (&self.heard_by, self.source_at) {
+            (Some(by), Some(at)) => (by != key, at),
+            _ => (!own, self.seen_at),
+        };
+        other && now.0 - heard_at < ALIVE
     }
 
     /// As the rules of identity see it when the subject named `key` asks.

@@ -93,8 +93,16 @@ pub(crate) async fn split(
 }
 
 /// The device is read by this agent from now on: what the other says of its address is not taken while this one is heard.
-pub(crate) async fn give_to(tx: &mut Tx, tenant: OrgId, device: DeviceId, agent: AgentId) -> Result<()> {
+pub(crate) async fn give_to(
+    tx: &mut Tx,
+    tenant: OrgId,
+    device: DeviceId,
+    agent: AgentId,
+    subject: &str,
+    now: Micros,
+) -> Result<()> {
     tx.execute(&sql::GIVE_TO, &params![tenant, device, agent]).await?;
+    tx.execute(&sql::SOURCE, &params![tenant, device, subject, now]).await?;
     Ok(())
 }
 

@@ -24,7 +24,8 @@ macro_rules! known {
          d.parts_hash, d.alerts_hash,
          (select s.seen_at from device_presence s where s.tenant = d.tenant and s.device = d.id),
          d.bill_source, d.engine_id,
-         (select s.heard_by from device_presence s where s.tenant = d.tenant and s.device = d.id)"
+         (select s.heard_by from device_presence s where s.tenant = d.tenant and s.device = d.id),
+         (select s.source_at from device_presence s where s.tenant = d.tenant and s.device = d.id)"
     };
 }
 
@@ -110,18 +111,19 @@ store::sql! {
           alerts_hash = $16
         where tenant = $1
           and id = $2";
-    pub(super) PRESENCE_NEW = "insert into device_presence (tenant, device, seen_at, heard_by)
-        values ($1, $2, $3, $4)
+    pub(super) PRESENCE_NEW = "insert into device_presence (tenant, device, seen_at, heard_by, source_at)
+        values ($1, $2, $3, $4, $3)
         on conflict (tenant, device) do nothing";
     pub(super) PRESENCE = "update device_presence
         set seen_at = $3,
-          heard_by = coalesce($4, heard_by)
+          heard_by = coalesce($4, heard_by),
+          source_at = coalesce($5, source_at)
         where tenant = $1
           and device = $2
           and seen_at <= $3";
     pub(super) SEEN = "update device_presence
         set seen_at = $3,
-          heard_by = $2
+          source_at = case when heard_by = $2 then $3 else source_at end
         where tenant = $1
           and device = (select e.device
             from device_evidence e
@@ -227,6 +229,11 @@ store::sql! {
           version = version + 1
         where tenant = $1
           and id = $2";
+    pub(super) SOURCE = "update device_presence
+        set heard_by = $3,
+          source_at = $4
+        where tenant = $1
+          and device = $2";
     pub(super) BILL_BY = "update devices
         set bill_source = $3,
           version = version + 1

@@ -220,7 +220,8 @@ async fn by_identity(ctx: &Ctx, tx: &mut Tx, doubt: &DoubtRow, data: &Json, key:
         }
         "switch" => {
             let agent = data["seen"]["agent"].as_str().unwrap_or_default();
-            devices::give_to(tx, doubt.org, doubt.device, AgentId::parse(agent)?).await
+            let subject = data["subject"].as_str().unwrap_or_default();
+            devices::give_to(tx, doubt.org, doubt.device, AgentId::parse(agent)?, subject, ctx.now).await
         }
         _ => Ok(()),
     }
