@@ -29,6 +29,7 @@ pub use enrol::{enrol, invite, invite_for, key_of};
 pub use jobs::run;
 pub use plans::{discover_now, heartbeat, import_list, plan, preview_list, set_plan};
 pub use rules::MASK;
+pub(crate) use rules::told;
 pub use service::{AgentCounts, AgentQuery, FIELDS, counts, get, list, rename, revoke};
 
 /// An invitation is good for this long, unless one says otherwise.

@@ -177,11 +177,21 @@ pub async fn heartbeat(
             Micros::from_millis(body.discovery_next_ms.max(0))
         ];
         tx.execute(&sql::SAID, &values).await?;
+        let told = twentieths(body.discovery_probed, body.discovery_total);
+        if told != twentieths(row.get(3)?, row.get(4)?) {
+            let data = json!({ "agent": id, "probed": body.discovery_probed, "total": body.discovery_total });
+            events::emit(tx, ctx, ctx.home, "agent.discovery.progressed", ("agent", id.to_string()), data).await?;
+        }
     }
     match plan_revision == newest {
         true => Ok(None),
         false => Ok(Some(open(&ctx.platform, ctx.home, id, &row.get::<Vec<u8>>(0)?)?)),
     }
+}
+
+/// How far a discovery has come: open pages are told when this changes, and not with each sign of life.
+fn twentieths(probed: u64, total: u64) -> Option<u64> {
+    Some(probed.saturating_mul(20).checked_div(total)?.min(20))
 }
 
 /// The whole plan and the state of the agent.

@@ -29,7 +29,7 @@ pub(super) fn thumbprint(key: &[u8]) -> String {
 }
 
 /// A host name or version as an agent tells it: short, without control characters.
-pub(super) fn told(text: &str, most: usize) -> String {
+pub(crate) fn told(text: &str, most: usize) -> String {
     text.chars().filter(|c| !c.is_control()).take(most).collect::<String>().trim().to_owned()
 }
 

@@ -20,7 +20,8 @@ store::sql! {
           a.discovery_total, a.version, a.discovery_found, a.discovery_next_at
         from agents a
         where a.tenant = $1 and a.id = $2";
-    pub(super) PLAN = "select a.plan_sealed, a.plan_revision, a.state from agents a where a.tenant = $1 and a.id = $2";
+    pub(super) PLAN = "select a.plan_sealed, a.plan_revision, a.state, a.discovery_probed, a.discovery_total
+        from agents a where a.tenant = $1 and a.id = $2";
     pub(super) SET_PLAN = "update agents set plan_sealed = $3, plan_revision = $4, version = version + 1
         where tenant = $1 and id = $2";
     pub(super) RENAME = "update agents set name = $3, version = version + 1 where tenant = $1 and id = $2";
