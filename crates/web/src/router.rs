@@ -24,6 +24,10 @@ use crate::{
 
 /// Largest form or JSON body, bytes.
 const MOST_BODY: usize = 256 * 1024;
+/// Largest plan: it may name thousands of places.
+const MOST_PLAN: usize = 2 << 20;
+/// Largest list of places with its form.
+const MOST_LIST: usize = platen_core::agents::import::MAX_BYTES + (64 << 10);
 
 /// Pages, and what in the API does the same.
 struct Pages {
@@ -69,7 +73,13 @@ fn pages() -> Pages {
             get(agents::sheet).post(agents::rename),
             &["get_agent", "update_agent", "get_agent_traps", "list_agent_trap_senders"],
         )
-        .page("/agents/{id}/plan", post(agents::set_plan), &["get_agent_plan", "set_agent_plan"])
+        .page("/agents/{id}/plan", post(agents::set_plan).layer(DefaultBodyLimit::max(MOST_PLAN)), &["get_agent_plan", "set_agent_plan"])
+        .page("/agents/{id}/discovery", post(agents::discover_now), &["get_agent_discovery", "discover_at_agent"])
+        .page(
+            "/agents/{id}/import",
+            get(agents::import_form).post(agents::import_list).layer(DefaultBodyLimit::max(MOST_LIST)),
+            &["import_agent_targets"],
+        )
         .page("/agents/{id}/revoke", post(agents::revoke), &["revoke_agent"])
         .page("/organisations", get(orgs::tree).post(orgs::create), &["list_organisations", "create_organisation"])
         .page("/organisations/{id}", get(orgs::sheet).post(orgs::update), &["get_organisation", "update_organisation"])
@@ -117,7 +127,9 @@ fn api_routes() -> Router<App> {
         .route("/api/v1/agents/{id}/revoke", post(agents::revoke_agent))
         .route("/api/v1/agents/{id}/traps", get(agents::get_agent_traps))
         .route("/api/v1/agents/{id}/traps/senders", get(agents::list_agent_trap_senders))
-        .route("/api/v1/agents/{id}/plan", get(agents::get_agent_plan).put(agents::set_agent_plan))
+        .route("/api/v1/agents/{id}/plan", get(agents::get_agent_plan).put(agents::set_agent_plan).layer(DefaultBodyLimit::max(MOST_PLAN)))
+        .route("/api/v1/agents/{id}/targets", post(agents::import_agent_targets).layer(DefaultBodyLimit::max(MOST_LIST)))
+        .route("/api/v1/agents/{id}/discovery", get(agents::get_agent_discovery).post(agents::discover_at_agent))
         .route("/api/v1/organisations", get(orgs::list_organisations).post(orgs::create_organisation))
         .route("/api/v1/organisations/{id}", get(orgs::get_organisation).patch(orgs::update_organisation))
         .route("/api/v1/users", get(users::list_users).post(users::create_user))

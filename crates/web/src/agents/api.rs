@@ -45,6 +45,11 @@ pub(crate) struct AgentView {
     discovery_probed: u64,
     /// 0 when no discovery runs.
     discovery_total: u64,
+    /// Printers that the present discovery has met.
+    discovery_found: u64,
+    /// When the next discovery may begin; `null` while one runs or when none will.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    discovery_next_at: Option<Micros>,
     /// The `ETag`.
     version: i64,
 }
@@ -67,6 +72,8 @@ impl Row for AgentView {
         "outbox_depth",
         "discovery_probed",
         "discovery_total",
+        "discovery_found",
+        "discovery_next_at",
         "version",
     ];
 }
@@ -90,6 +97,8 @@ impl From<agents::Agent> for AgentView {
             outbox_depth: agent.outbox_depth,
             discovery_probed: agent.discovery_probed,
             discovery_total: agent.discovery_total,
+            discovery_found: agent.discovery_found,
+            discovery_next_at: agent.discovery_next_at,
             version: agent.version,
         }
     }
@@ -129,8 +138,10 @@ pub(crate) struct AgentPatch {
 pub(crate) struct PlanDocument {
     /// Rises with each edit; send the one that you saw.
     revision: u64,
-    /// `192.0.2.0/24`, `192.0.2.1-192.0.2.99` or one address, each optionally with `:port`.
+    /// `192.0.2.0/24`, `192.0.2.1-192.0.2.99` or one address, each optionally with `:port`; IPv6 singly.
     ranges: Vec<String>,
+    /// Never asked, by whatever road they are found: the forms of `ranges`, IPv6 networks, MAC addresses or their first
+    /// three parts.
     exclude: Vec<String>,
     /// `{"kind":"community","community":…}` or `{"kind":"usm","user":…,"auth":…,"auth_pass":…,"privacy":…,"privacy_pass":…}`.
     #[schema(value_type = Vec<Object>)]
@@ -142,6 +153,27 @@ pub(crate) struct PlanDocument {
     discovery_s: u32,
     /// Packets a second.
     discovery_pps: u32,
+    /// Places that are named singly; asked first. At most 4,096. Not sent: as they are.
+    targets: Vec<PlanTarget>,
+    /// When discovery may run: `mon-fri 18:00-06:00`, `sat,sun`; empty: at any time. Not sent: as they are.
+    hours: Vec<String>,
+    /// IANA time zone of the site; the organisation's when empty. Not sent: as it is.
+    zone: String,
+    /// `local` asks the links of the agent by multicast DNS who prints; an address asks a reflector. Not sent: as it is.
+    dns_sd: Vec<String>,
+    /// Rises with each wish for a discovery at once.
+    asked: u32,
+}
+
+/// A place that is asked. What a list says of it is kept for a device that is met there for the first time.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct PlanTarget {
+    /// Address of either family or host name, optionally with a port.
+    host: String,
+    name: Option<String>,
+    site: Option<String>,
+    asset: Option<String>,
+    mac: Option<String>,
 }
 
 /// The command that enrols an agent, and the token in it.
@@ -225,7 +257,8 @@ pub(crate) async fn get_agent_plan(caller: Caller, Path(id): Path<String>) -> An
     Ok(tagged(StatusCode::OK, &plan, i64::try_from(plan.revision).unwrap_or(i64::MAX)))
 }
 
-/// Replaces the plan of an agent; `revision` (or `If-Match`) names the one that was seen.
+/// Replaces the plan of an agent; `revision` (or `If-Match`) names the one that was seen. `targets`, `hours`, `zone` and
+/// `dns_sd` stay as they are when they are not sent, so that programs that do not know them take nothing away.
 #[utoipa::path(put, path = "/api/v1/agents/{id}/plan", tag = "agents", request_body = PlanDocument,
     params(("id" = String, Path), ("If-Match" = Option<String>, Header)),
     responses((status = 200, body = PlanDocument), (status = "default", body = Problem)))]
@@ -233,11 +266,20 @@ pub(crate) async fn set_agent_plan(
     caller: Caller,
     Path(id): Path<String>,
     IfMatch(version): IfMatch,
-    Body(mut plan): Body<AgentPlan>,
+    Body(mut sent): Body<serde_json::Map<String, serde_json::Value>>,
 ) -> Answered {
+    let id = AgentId::parse(&id)?;
+    let old = serde_json::to_value(agents::plan(&caller.ctx, id).await?).unwrap_or_default();
+    for field in ["targets", "hours", "zone", "dns_sd", "asked"] {
+        if !sent.contains_key(field) {
+            sent.insert(field.to_owned(), old[field].clone());
+        }
+    }
+    let mut plan: AgentPlan = serde_json::from_value(sent.into())
+        .map_err(|error| Problem::invalid("", format!("the body is no plan: {error}")))?;
     if let Some(version) = version {
         plan.revision = u64::try_from(version).unwrap_or(0);
     }
-    let plan = agents::set_plan(&caller.ctx, AgentId::parse(&id)?, plan).await?;
+    let plan = agents::set_plan(&caller.ctx, id, plan).await?;
     Ok(tagged(StatusCode::OK, &plan, i64::try_from(plan.revision).unwrap_or(i64::MAX)))
 }

@@ -11,7 +11,7 @@ use platen_core::{
     orgs,
 };
 
-use super::{api::command, plan, traps};
+use super::{api::command, discovery, plan, traps};
 use crate::{
     app::App,
     draw,
@@ -131,7 +131,13 @@ struct AgentPage {
     mark: Mark,
     identity: Vec<(&'static str, String)>,
     sentence: String,
-    discovery: Option<(String, String)>,
+    discovery: discovery::DiscoveryView,
+    targets: String,
+    hours: String,
+    zone: String,
+    zones: &'static [&'static str],
+    asks_link: bool,
+    reflectors: String,
     door: Option<traps::DoorView>,
     revision: u64,
     ranges: String,
@@ -155,7 +161,6 @@ async fn agent_page(app: &App, viewer: &Viewer, id: AgentId, error: Option<Strin
     } else {
         format!("{}, the newest is {}", agent.plan_followed, agent.plan_revision)
     };
-    let running = agent.discovery_total > 0;
     Ok(AgentPage {
         mark: mark_of(agent.state),
         identity: vec![
@@ -166,12 +171,14 @@ async fn agent_page(app: &App, viewer: &Viewer, id: AgentId, error: Option<Strin
             ("Heard", format!("{} ago", age(now, agent.last_seen_at))),
             ("Follows plan", followed),
         ],
-        sentence: sentence(&agent, plan.ranges.is_empty()),
-        discovery: running.then(|| {
-            let words =
-                format!("{} of {} addresses asked", grouped(agent.discovery_probed), grouped(agent.discovery_total));
-            (draw::progress(agent.discovery_probed, agent.discovery_total), words)
-        }),
+        sentence: sentence(&agent, plan.ranges.is_empty() && plan.targets.is_empty() && plan.dns_sd.is_empty()),
+        discovery: discovery::view(&viewer.whole, &agent, &plan, &zone).await?,
+        targets: plan::target_lines(&plan.targets),
+        hours: plan.hours.join("\n"),
+        zone: plan.zone.clone(),
+        zones: plan::ZONES,
+        asks_link: plan.dns_sd.iter().any(|link| link == "local"),
+        reflectors: plan.dns_sd.iter().filter(|link| *link != "local").cloned().collect::<Vec<_>>().join(", "),
         door: traps::view(&viewer.whole, id).await?,
         revision: plan.revision,
         ranges: plan.ranges.join("\n"),
@@ -221,10 +228,10 @@ pub(crate) async fn sheet(State(app): State<App>, viewer: Viewer, Path(id): Path
 }
 
 /// Back to the sheet with a note, or the sheet with what was wrong.
-async fn after(
+pub(super) async fn after(
     app: &App,
     headers: &HeaderMap,
-    viewer: &Viewer,
+    posted: &Posted,
     id: AgentId,
     done: platen_core::Result<()>,
     note: &str,
@@ -232,7 +239,23 @@ async fn after(
     match done {
         Ok(()) => Ok(go(app, headers, &format!("/agents/{id}"), note)),
         Err(error) if problem::status(&error).is_server_error() => Err(error.into()),
-        Err(error) => show_as(problem::status(&error), &agent_page(app, viewer, id, Some(error.message)).await?),
+        Err(error) => {
+            let status = problem::status(&error);
+            let mut page = agent_page(app, &posted.viewer, id, Some(error.message)).await?;
+            // What a person wrote is not lost with its fault.
+            let fields = &posted.fields;
+            let texts = [
+                ("ranges", &mut page.ranges),
+                ("exclude", &mut page.exclude),
+                ("targets", &mut page.targets),
+                ("hours", &mut page.hours),
+                ("zone", &mut page.zone),
+            ];
+            for (name, text) in texts.into_iter().filter(|(name, _)| fields.0.iter().any(|(key, _)| key == name)) {
+                fields.text(name).clone_into(text);
+            }
+            show_as(status, &page)
+        }
     }
 }
 
@@ -246,7 +269,7 @@ pub(crate) async fn rename(
     let id = AgentId::parse(&id)?;
     let version = posted.fields.text("version").parse().ok();
     let done = agents::rename(&posted.viewer.whole, id, posted.fields.text("name"), version).await.map(drop);
-    after(&app, &headers, &posted.viewer, id, done, "saved").await
+    after(&app, &headers, &posted, id, done, "saved").await
 }
 
 /// `POST /agents/{id}/plan`.
@@ -263,7 +286,7 @@ pub(crate) async fn set_plan(
         Ok(plan) => agents::set_plan(ctx, id, plan).await.map(drop),
         Err(error) => Err(error),
     };
-    after(&app, &headers, &posted.viewer, id, done, "plan").await
+    after(&app, &headers, &posted, id, done, "plan").await
 }
 
 /// `POST /agents/{id}/revoke`.
@@ -281,5 +304,5 @@ pub(crate) async fn revoke(
         );
     }
     let done = agents::revoke(&posted.viewer.whole, id).await;
-    after(&app, &headers, &posted.viewer, id, done, "revoked").await
+    after(&app, &headers, &posted, id, done, "revoked").await
 }

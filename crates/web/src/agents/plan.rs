@@ -1,9 +1,41 @@
 //! The plan's form: fields to a plan and back. Secrets go in and never out.
 
-use platen_core::{Error, Result, agents::MASK};
-use wire::{AgentPlan, plan::SnmpCredential};
+use platen_core::{
+    Error, Result,
+    agents::{MASK, import},
+};
+use wire::{
+    AgentPlan,
+    plan::{SnmpCredential, Target},
+};
 
 use crate::fields::Fields;
+
+/// Zones that the form suggests; any other IANA zone may be written.
+pub(super) const ZONES: &[&str] = &[
+    "UTC",
+    "Europe/London",
+    "Europe/Berlin",
+    "Europe/Paris",
+    "Europe/Madrid",
+    "Europe/Rome",
+    "Europe/Vienna",
+    "Europe/Zurich",
+    "Europe/Warsaw",
+    "Europe/Athens",
+    "America/New_York",
+    "America/Chicago",
+    "America/Denver",
+    "America/Los_Angeles",
+    "America/Sao_Paulo",
+    "Asia/Dubai",
+    "Asia/Kolkata",
+    "Asia/Singapore",
+    "Asia/Shanghai",
+    "Asia/Tokyo",
+    "Australia/Sydney",
+    "Pacific/Auckland",
+];
 
 /// A credential as the form shows it.
 pub(super) struct CredentialView {
@@ -58,6 +90,31 @@ fn number(fields: &Fields, name: &str) -> Result<u32> {
         .map_err(|_| Error::invalid(name, format!("{} is no whole number", name.replace('_', " "))))
 }
 
+/// Single places as a person edits them: a line each, like a table without a heading.
+pub(super) fn target_lines(targets: &[Target]) -> String {
+    let mut table = csv::WriterBuilder::new().flexible(true).from_writer(Vec::new());
+    for target in targets {
+        let cells = [&target.name, &target.site, &target.asset, &target.mac];
+        let kept = cells.iter().rposition(|cell| cell.is_some()).map_or(0, |last| last + 1);
+        let words = cells[..kept].iter().map(|cell| cell.as_deref().unwrap_or_default());
+        // Writing to memory does not fail.
+        let _ = table.write_record(std::iter::once(target.host.as_str()).chain(words));
+    }
+    table.into_inner().ok().and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or_default()
+}
+
+/// What [`target_lines`] shows, as a person changed it.
+fn targets(text: &str) -> Result<Vec<Target>> {
+    if text.is_empty() {
+        return Ok(Vec::new());
+    }
+    let list = import::read(text.as_bytes(), Some(import::Format::Csv))?;
+    match list.faults.first() {
+        Some(fault) => Err(Error::invalid("targets", format!("single places, line {}: {}", fault.line, fault.advice))),
+        None => Ok(list.entries.into_iter().map(|entry| entry.target).collect()),
+    }
+}
+
 /// The plan that a form asks for; `old` is the present one, masked.
 pub(super) fn from_form(fields: &Fields, old: &AgentPlan) -> Result<AgentPlan> {
     let keep: Vec<usize> = fields.all("keep").iter().filter_map(|text| text.parse().ok()).collect();
@@ -79,7 +136,11 @@ pub(super) fn from_form(fields: &Fields, old: &AgentPlan) -> Result<AgentPlan> {
         full_s: number(fields, "full_s")?,
         discovery_s: number(fields, "discovery_s")?,
         discovery_pps: number(fields, "discovery_pps")?,
-        ..old.clone()
+        targets: targets(fields.text("targets"))?,
+        hours: fields.text("hours").lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect(),
+        zone: fields.text("zone").to_owned(),
+        dns_sd: fields.all("dns_sd").into_iter().flat_map(lines).collect(),
+        asked: old.asked,
     })
 }
 
@@ -135,6 +196,34 @@ mod tests {
         )
         .unwrap();
         assert_eq!(plan.ranges, ["192.0.2.0/24", "198.51.100.1-198.51.100.9", "203.0.113.7:1161"]);
+    }
+
+    #[test]
+    fn single_places_come_back_as_they_were_shown() {
+        let places = vec![
+            Target {
+                host: "192.0.2.7".to_owned(),
+                name: Some("Reception, left".to_owned()),
+                asset: Some("A-17".to_owned()),
+                ..Target::default()
+            },
+            Target { host: "[2001:db8::7]:1161".to_owned(), ..Target::default() },
+        ];
+        let shown = target_lines(&places);
+        assert_eq!(shown, "192.0.2.7,\"Reception, left\",,A-17\n[2001:db8::7]:1161\n");
+        let plan = from_form(
+            &form(&[
+                ("targets", &shown),
+                ("hours", "mon-fri 18:00-06:00\r\nsat,sun\r\n"),
+                ("dns_sd", "local"),
+                ("dns_sd", "192.0.2.2"),
+            ]),
+            &AgentPlan::default(),
+        )
+        .unwrap();
+        assert_eq!((plan.targets, plan.hours.len(), plan.dns_sd.len()), (places, 2, 2));
+        let error = from_form(&form(&[("targets", "192.0.2.7\n192.0.2")]), &AgentPlan::default()).unwrap_err();
+        assert!(error.message.contains("line 2"), "{}", error.message);
     }
 
     #[test]

@@ -9,6 +9,8 @@ pub(crate) fn note(key: &str) -> Option<&'static str> {
         "reopened" => "Open again; the figures are what they were before.",
         "snoozed" => "Snoozed.",
         "revoked" => "Revoked. Nothing it sends is accepted from now on.",
+        "discover" => "Asked. The agent begins with its next call.",
+        "imported" => "Taken. The agent asks these places first, from its next call.",
         "plan" => "Plan saved. The agent follows it from its next call.",
         "created" => "Created.",
         "disabled" => "Disabled; open sessions have ended.",
