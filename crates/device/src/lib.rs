@@ -9,6 +9,7 @@ mod meters;
 pub mod profile;
 mod reader;
 mod reasons;
+mod recording;
 mod snapshot;
 mod snmprec;
 mod standard;
@@ -22,7 +23,8 @@ pub use reader::{
     Access, Context, Known, Read, ReadError, StatusRead, Tried, Vitals, introduce, read, read_meters,
     read_status, reread, vitals, ways_in,
 };
+pub use recording::{Disguise, Disguised, Recording, Replaced, record};
 pub use snapshot::{Row, Snapshot};
 pub use standard::trap::AlertRow;
-pub use snmprec::{RecordingError, load_recording, parse_recording};
+pub use snmprec::{RecordingError, load_recording, parse_recording, write_recording};
 pub use text::Charset;

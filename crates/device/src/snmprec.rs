@@ -9,7 +9,7 @@ use crate::snapshot::Snapshot;
 
 /// A recording that could not be read.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot read recording {}: {source}", path.display())]
+#[error("cannot read recording {}", path.display())]
 pub struct RecordingError {
     path: PathBuf,
     source: std::io::Error,
@@ -23,7 +23,7 @@ pub fn load_recording(path: &Path) -> Result<Snapshot, RecordingError> {
     };
     let mut said = parse_recording(&std::fs::read(path).map_err(failed(path))?);
     let stem = path.file_stem().map(|stem| format!("{}@", stem.to_string_lossy())).unwrap_or_default();
-    let folder = path.parent().unwrap_or_else(|| Path::new("."));
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
     for entry in std::fs::read_dir(folder).map_err(failed(folder))?.flatten() {
         if entry.file_name().to_string_lossy().starts_with(&stem) {
             let more = parse_recording(&std::fs::read(entry.path()).map_err(failed(&entry.path()))?);
@@ -44,6 +44,30 @@ pub fn parse_recording(text: &[u8]) -> Snapshot {
         }
     }
     said
+}
+
+/// Writes a recording, one object a line in the order of the tree. Texts that are not plain are hexadecimal.
+pub fn write_recording(said: &Snapshot) -> String {
+    let mut lines = String::new();
+    for (oid, value) in said.iter() {
+        let plain = |octets: &[u8]| octets.iter().all(|octet| matches!(octet, b' '..=b'~'));
+        let hex = |octets: &[u8]| octets.iter().map(|octet| format!("{octet:02x}")).collect::<String>();
+        let (tag, text) = match value {
+            Value::Integer(number) => ("2", number.to_string()),
+            Value::OctetString(octets) if plain(octets) => ("4", String::from_utf8_lossy(octets).into_owned()),
+            Value::OctetString(octets) => ("4x", hex(octets)),
+            Value::ObjectId(object) => ("6", object.to_string()),
+            Value::IpAddress([a, b, c, d]) => ("64", format!("{a}.{b}.{c}.{d}")),
+            Value::Counter32(number) => ("65", number.to_string()),
+            Value::Gauge32(number) => ("66", number.to_string()),
+            Value::TimeTicks(number) => ("67", number.to_string()),
+            Value::Opaque(octets) => ("68x", hex(octets)),
+            Value::Counter64(number) => ("70", number.to_string()),
+            Value::Null | Value::NoSuchObject | Value::NoSuchInstance | Value::EndOfMibView => continue,
+        };
+        lines.push_str(&format!("{oid}|{tag}|{text}\n"));
+    }
+    lines
 }
 
 fn parse_line(line: &[u8]) -> Option<(Oid, Value)> {
@@ -98,6 +122,18 @@ mod tests {
         assert_eq!(said.text(&Oid::of("1.3.6.1.2.1.1.1.0"), crate::Charset::default()).as_deref(), Some("SHARP MX|x"));
         assert_eq!(said.number(&Oid::of("1.3.6.1.2.1.2.2.1.7.1")), Some(-3));
         assert_eq!(said.get(&Oid::of("1.3.6.1.2.1.2.2.1.6.1")).unwrap().as_bytes().unwrap().len(), 6);
+    }
+
+    #[test]
+    fn what_is_written_reads_the_same() {
+        let said = parse_recording(
+            b"1.3.6.1.2.1.1.1.0|4|SHARP MX|x\n1.3.6.1.2.1.1.2.0|6|1.3.6.1.4.1.2385.3\n1.3.6.1.2.1.1.5.0|4|\n\
+              1.3.6.1.2.1.2.2.1.6.1|4x|0025aa00bbcc\n1.3.6.1.2.1.2.2.1.7.1|2|-3\n1.3.6.1.2.1.4.20.1.1.1|64|10.0.0.1\n\
+              1.3.6.1.2.1.43.10.2.1.4.1.1|65|7\n1.3.6.1.4.1.9.1|70|99999999999\n",
+        );
+        let again = parse_recording(write_recording(&said).as_bytes());
+        assert!(said.iter().eq(again.iter()));
+        assert_eq!(said.len(), 8);
     }
 
     proptest::proptest! {

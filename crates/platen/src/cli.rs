@@ -28,6 +28,8 @@ pub struct Cli {
 pub enum Command {
     /// Read one device: what it is, how it is, what it has done
     Read(ReadArgs),
+    /// Walk one device into a file that can be sent in: its owner's traces are replaced
+    Record(RecordArgs),
     /// Find devices in address ranges; prints one line of JSON a device
     Discover(DiscoverArgs),
     /// Start virtual devices on loopback addresses
@@ -118,10 +120,12 @@ pub enum PrivAlgorithm {
 /// `platen read`
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:\n  platen read 10.4.0.21\n  platen read 10.4.0.21 --community office --json\n  \
-    platen read 10.4.0.21 --user ops --auth sha256 --priv aes128   (pass phrases by PLATEN_SNMP_AUTH_PASS, PLATEN_SNMP_PRIV_PASS)")]
+    platen read 10.4.0.21 --user ops --auth sha256 --priv aes128   (pass phrases by PLATEN_SNMP_AUTH_PASS, PLATEN_SNMP_PRIV_PASS)\n  \
+    platen read --walk device.snmprec --profile acme.toml")]
 pub struct ReadArgs {
     /// Host name or address
-    pub address: String,
+    #[arg(required_unless_present = "walk")]
+    pub address: Option<String>,
     /// SNMP options
     #[command(flatten)]
     pub snmp: SnmpArgs,
@@ -140,6 +144,54 @@ pub struct ReadArgs {
     /// Seconds that the device as a whole may take
     #[arg(long, default_value_t = 5.0, value_name = "SECONDS")]
     pub timeout: f64,
+    /// Read a recording instead of a device
+    #[arg(long, value_name = "FILE", conflicts_with = "address")]
+    pub walk: Option<PathBuf>,
+    /// Try a vendor profile, in place of the built-in one of that vendor
+    #[arg(long, value_name = "FILE")]
+    pub profile: Option<PathBuf>,
+}
+
+/// `platen record`
+#[derive(Args, Debug)]
+#[command(
+    after_help = "Examples:\n  platen record 10.4.0.21\n  platen record 10.4.0.21 --community office --output device.snmprec\n\n\
+    Names, places, people, hardware and network addresses are replaced by stand-ins of the same shape; read the file before\n\
+    you send it. `platen read --walk FILE` reads it."
+)]
+pub struct RecordArgs {
+    /// Host name or address
+    pub address: String,
+    /// SNMP options
+    #[command(flatten)]
+    pub snmp: SnmpArgs,
+    /// Ask by v1 only
+    #[arg(long, group = "record-version")]
+    pub v1: bool,
+    /// Ask by v2c only
+    #[arg(long, group = "record-version")]
+    pub v2c: bool,
+    /// Ask by v3 only (needs --user)
+    #[arg(long, group = "record-version", requires = "user")]
+    pub v3: bool,
+    /// SNMP context to walk instead of the default one
+    #[arg(long, value_name = "NAME")]
+    pub context: Option<String>,
+    /// Seconds that the device as a whole may take
+    #[arg(long, default_value_t = 300.0, value_name = "SECONDS")]
+    pub timeout: f64,
+    /// Where to write; without it MODEL.snmprec in this folder
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Write over a file that exists
+    #[arg(long)]
+    pub force: bool,
+    /// Leave serial numbers as they are
+    #[arg(long)]
+    pub keep_serial: bool,
+    /// Chooses the stand-ins; the same number makes the same ones
+    #[arg(long, value_name = "NUMBER")]
+    pub seed: Option<u64>,
 }
 
 /// `platen discover`

@@ -51,6 +51,7 @@ fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
 async fn run(command: Command, printer: Printer) -> anyhow::Result<Exit> {
     match command {
         Command::Read(args) => commands::read::run(args, printer).await,
+        Command::Record(args) => commands::record::run(args, printer).await,
         Command::Discover(args) => commands::discover::run(args, printer).await,
         Command::Vmfp(args) => commands::vmfp::run(args, printer).await,
         Command::Serve(args) => commands::serve::run(args, printer).await,

@@ -16,7 +16,7 @@ static CATALOGUE: OnceLock<Catalogue> = OnceLock::new();
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
     /// The file could not be read.
-    #[error("cannot read profile {}: {source}", path.display())]
+    #[error("cannot read profile {}", path.display())]
     Read {
         /// Which file.
         path: PathBuf,
@@ -24,7 +24,7 @@ pub enum LoadError {
         source: std::io::Error,
     },
     /// The file is no profile.
-    #[error("{} is not a profile: {source}", path.display())]
+    #[error("{} is not a profile", path.display())]
     Shape {
         /// Which file.
         path: PathBuf,

@@ -76,6 +76,9 @@ pub struct Profile {
     /// Tables that tell part and serial numbers of supplies.
     #[serde(default)]
     pub supply_tables: Vec<SupplyTable>,
+    /// Subtrees with names of people and of their jobs, which a recording that is sent in leaves out.
+    #[serde(default)]
+    pub personal: Vec<Dotted>,
     /// Order of the octets of hrPrinterDetectedErrorState.
     #[serde(default)]
     pub error_state: ErrorState,

@@ -6,12 +6,14 @@ mod poll;
 mod questions;
 mod session;
 mod ways;
+mod whole;
 
 pub use access::{Access, Context, Known};
 pub use error::{ReadError, Tried};
 pub use poll::{StatusRead, Vitals, introduce, read_meters, read_status, vitals};
 
 pub use ways::ways_in;
+pub(crate) use whole::walk_all;
 
 use snmp::Engine;
 use wire::Reading;

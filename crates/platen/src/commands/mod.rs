@@ -10,5 +10,6 @@ pub mod doctor;
 pub mod man;
 pub mod profile;
 pub mod read;
+pub mod record;
 pub mod serve;
 pub mod vmfp;

@@ -1,9 +1,11 @@
-//! `platen read ADDRESS`: one device, as the contract prints it, or as people like to see it.
+//! `platen read ADDRESS` and `platen read --walk FILE`: one device, as the contract prints it, or as people like it.
 
 use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use device::profile;
 use wire::plan::SnmpCredential;
 use wire::{Level, Reading, SnmpVersion};
 
@@ -13,22 +15,49 @@ use crate::printer::Printer;
 
 /// Reads once and prints.
 pub async fn run(args: ReadArgs, printer: Printer) -> Result<Exit> {
+    if let Some(profile) = &args.profile
+        && !try_profile(profile, printer)?
+    {
+        return Ok(Exit::Failed);
+    }
+    let reading = match &args.walk {
+        Some(walk) => {
+            device::assemble(&device::load_recording(walk)?, device::Origin::new("127.0.0.1", 161, SnmpVersion::V2c))
+        }
+        None => over_the_network(&args).await?,
+    };
+    if printer.is_json() {
+        printer.document(&reading)?;
+    } else {
+        show(&reading, printer);
+    }
+    Ok(Exit::Success)
+}
+
+async fn over_the_network(args: &ReadArgs) -> Result<Reading> {
     let timeout = seconds(args.timeout, "--timeout")?;
+    let address = args.address.as_deref().unwrap_or_default();
     let access = device::Access {
-        address: resolve(&args.address, args.snmp.port).await?,
+        address: resolve(address, args.snmp.port).await?,
         credentials: credentials(&args.snmp, args.v3),
-        version: version(&args),
+        version: version(args.v1, args.v2c, args.v3),
         context: args.context.clone(),
         timeout,
     };
     let engine = snmp::Engine::start(snmp::EngineConfig::default()).context("cannot open a UDP socket")?;
-    let read = device::read(&engine, &access).await?;
-    if printer.is_json() {
-        printer.document(&read.reading)?;
-    } else {
-        show(&read.reading, printer);
+    Ok(device::read(&engine, &access).await?.reading)
+}
+
+/// Puts a profile into use, if nothing is wrong with it.
+fn try_profile(file: &Path, printer: Printer) -> Result<bool> {
+    let findings = profile::check(file)?;
+    for finding in &findings {
+        printer.note(&format!("{}: {finding}", file.display()));
     }
-    Ok(Exit::Success)
+    if findings.is_empty() {
+        profile::Catalogue::embedded().with_file(file)?.install();
+    }
+    Ok(findings.is_empty())
 }
 
 /// A time given in seconds, fractions allowed.
@@ -75,8 +104,9 @@ fn privacy_name(algorithm: PrivAlgorithm) -> &'static str {
     }
 }
 
-fn version(args: &ReadArgs) -> Option<SnmpVersion> {
-    match (args.v1, args.v2c, args.v3) {
+/// The version that the flags name.
+pub fn version(v1: bool, v2c: bool, v3: bool) -> Option<SnmpVersion> {
+    match (v1, v2c, v3) {
         (true, _, _) => Some(SnmpVersion::V1),
         (_, true, _) => Some(SnmpVersion::V2c),
         (_, _, true) => Some(SnmpVersion::V3),
@@ -84,7 +114,8 @@ fn version(args: &ReadArgs) -> Option<SnmpVersion> {
     }
 }
 
-async fn resolve(host: &str, port: u16) -> Result<SocketAddr> {
+/// The address of a host, by its name if need be.
+pub async fn resolve(host: &str, port: u16) -> Result<SocketAddr> {
     if let Ok(address) = host.parse::<IpAddr>() {
         return Ok(SocketAddr::new(address, port));
     }
