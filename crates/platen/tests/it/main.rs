@@ -7,6 +7,7 @@ mod command_line;
 mod databases;
 mod kill;
 mod process;
+mod record;
 mod site;
 mod tenancy;
 mod thread;
