@@ -226,6 +226,15 @@ const fn is_valid(bytes: &[u8]) -> bool {
     if bytes.is_empty() || bytes[bytes.len() - 1] & 0x80 != 0 {
         return false;
     }
+    // Nearly all identifiers are of small arcs, one byte each.
+    let (mut all, mut place) = (0u8, 0);
+    while place < bytes.len() {
+        all |= bytes[place];
+        place += 1;
+    }
+    if all & 0x80 == 0 {
+        return bytes.len() < MAX_ARCS;
+    }
     let (mut at, mut arcs) = (0, 1);
     while at < bytes.len() {
         let start = at;

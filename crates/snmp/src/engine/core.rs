@@ -134,7 +134,7 @@ impl Core {
             slot.state = State::Ready;
             self.ready.push_back(number);
         } else {
-            device.queue.push_back(number);
+            device.enqueue(number);
             slot.state = State::Queued;
         }
         Some(token)
@@ -251,10 +251,10 @@ impl Core {
         if let Some(place) = peer.active.iter().position(|active| *active == number) {
             peer.active.swap_remove(place);
         } else {
-            peer.queue.retain(|queued| *queued != number);
+            peer.give_up(number);
             return;
         }
-        if let Some(next) = peer.queue.pop_front() {
+        if let Some(next) = peer.dequeue() {
             peer.active.push(next);
             self.slots[next as usize].state = State::Ready;
             self.ready.push_back(next);
@@ -267,7 +267,7 @@ impl Core {
         let from = ended.len();
         let peer = self.peers.get_mut(place);
         ended.extend(peer.active.drain(..));
-        ended.extend(peer.queue.drain(..));
+        ended.extend(std::iter::from_fn(|| peer.dequeue()));
         for number in &ended[from..] {
             self.wheel.cancel(*number);
             self.slots[*number as usize].state = State::Failed(Failure::Unreachable);

@@ -32,6 +32,9 @@ pub(super) fn prepare(socket: &Socket, options: Options) -> io::Result<()> {
             if v4 { (libc::IPPROTO_IP, libc::IP_RECVERR) } else { (libc::IPPROTO_IPV6, libc::IPV6_RECVERR) };
         set(socket, level, name, 1)?;
     }
+    if options.errors && v4 {
+        whole(socket, true);
+    }
     if options.destinations && v4 {
         set(socket, libc::IPPROTO_IP, libc::IP_PKTINFO, 1)?;
     }
@@ -41,7 +44,15 @@ pub(super) fn prepare(socket: &Socket, options: Options) -> io::Result<()> {
     Ok(())
 }
 
-fn set(socket: &Socket, level: i32, name: i32, value: i32) -> io::Result<()> {
+/// Datagrams are sent as one packet each or not at all, which spares the kernel the choice of a number for their
+/// fragments, 4 % of a poll; or else cut up where a way needs it.
+pub(super) fn whole(socket: &impl AsRawFd, yes: bool) {
+    let value = if yes { libc::IP_PMTUDISC_PROBE } else { libc::IP_PMTUDISC_WANT };
+    // Refused by exotic systems, and no loss there.
+    let _ = set(socket, libc::IPPROTO_IP, libc::IP_MTU_DISCOVER, value);
+}
+
+fn set(socket: &impl AsRawFd, level: i32, name: i32, value: i32) -> io::Result<()> {
     let value = &raw const value;
     // SAFETY: `value` points to an i32 and the length says so.
     let result = unsafe { libc::setsockopt(socket.as_raw_fd(), level, name, value.cast(), size_of::<i32>() as u32) };
@@ -53,12 +64,14 @@ fn empty_message() -> libc::msghdr {
     unsafe { std::mem::zeroed() }
 }
 
-pub(super) fn wait(socket: &UdpSocket, most: Duration) {
+/// Sleeps; true if an error waits.
+pub(super) fn wait(socket: &UdpSocket, most: Duration) -> bool {
     let mut entry = libc::pollfd { fd: socket.as_raw_fd(), events: libc::POLLIN, revents: 0 };
     // Rounded up: waking early would only mean to sleep again.
     let most = i32::try_from(most.as_micros().div_ceil(1_000)).unwrap_or(i32::MAX);
     // SAFETY: one entry, and the count says so.
     unsafe { libc::poll(&raw mut entry, 1, most) };
+    entry.revents & libc::POLLERR != 0
 }
 
 pub(super) fn receive(socket: &UdpSocket, inbox: &mut Inbox) -> io::Result<()> {

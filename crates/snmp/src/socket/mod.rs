@@ -15,6 +15,8 @@ use tokio::io::Interest;
 pub(crate) const BATCH: usize = 64;
 /// Bytes of receive buffer asked for: the answers of 20,000 devices within a fifth of a second.
 const SOCKET_BUFFER: usize = 4 << 20;
+/// Longest datagram that every way carries as one packet (RFC 791: 576 bytes with their headers).
+const SHORT: usize = 548;
 
 /// How a socket is opened.
 #[derive(Clone, Copy, Debug)]
@@ -41,6 +43,7 @@ impl Options {
 pub(crate) struct Port {
     socket: UdpSocket,
     single: bool,
+    errors: bool,
 }
 
 /// Whether more datagrams may be waiting.
@@ -73,7 +76,8 @@ impl Port {
             ));
         }
         socket.bind(&options.bind.into())?;
-        Ok(Self { socket: socket.into(), single: options.single || !cfg!(target_os = "linux") })
+        let errors = options.errors && options.bind.is_ipv4();
+        Ok(Self { socket: socket.into(), single: options.single || !cfg!(target_os = "linux"), errors })
     }
 
     pub(crate) fn local_addr(&self) -> io::Result<SocketAddr> {
@@ -85,12 +89,15 @@ impl Port {
         tokio::net::UdpSocket::from_std(self.socket.try_clone()?)
     }
 
-    /// Sleeps until a datagram or an error waits, or `most` is over.
-    pub(crate) fn wait(&self, most: std::time::Duration) {
+    /// Sleeps until a datagram or an error waits, or `most` is over; true if there may be an error.
+    pub(crate) fn wait(&self, most: std::time::Duration) -> bool {
         #[cfg(target_os = "linux")]
-        linux::wait(&self.socket, most);
+        return linux::wait(&self.socket, most);
         #[cfg(not(target_os = "linux"))]
-        std::thread::sleep(most.min(std::time::Duration::from_millis(1)));
+        {
+            std::thread::sleep(most.min(std::time::Duration::from_millis(1)));
+            true
+        }
     }
 
     /// Receives what is there, up to a batch; `WouldBlock` if nothing is.
@@ -117,6 +124,21 @@ impl Port {
 
     /// Sends what waits in `outbox`; `WouldBlock` if the system takes no more for now.
     pub(crate) fn send(&self, outbox: &mut Outbox) -> io::Result<()> {
+        // Long ones may have to be cut up on their way.
+        let cut = self.errors && outbox.longest > SHORT;
+        #[cfg(target_os = "linux")]
+        if cut {
+            linux::whole(&self.socket, false);
+        }
+        let sent = self.send_all(outbox);
+        #[cfg(target_os = "linux")]
+        if cut {
+            linux::whole(&self.socket, true);
+        }
+        sent
+    }
+
+    fn send_all(&self, outbox: &mut Outbox) -> io::Result<()> {
         while outbox.sent < outbox.items.len() {
             #[cfg(target_os = "linux")]
             let sent =
@@ -207,6 +229,7 @@ pub(crate) struct Outbox {
     bytes: Vec<u8>,
     items: Vec<Item>,
     sent: usize,
+    longest: usize,
     doubted: bool,
     /// Marks of datagrams the system refused, with its reason.
     pub(crate) failed: Vec<(u32, io::Error)>,
@@ -232,13 +255,14 @@ impl Outbox {
         self.bytes.clear();
         self.items.clear();
         self.failed.clear();
-        self.sent = 0;
+        (self.sent, self.longest) = (0, 0);
     }
 
     /// Adds a datagram; `mark` names it in `failed`.
     pub(crate) fn push(&mut self, to: SocketAddr, from: Option<IpAddr>, mark: u32, bytes: &[u8]) {
         let start = self.bytes.len();
         self.bytes.extend_from_slice(bytes);
+        self.longest = self.longest.max(bytes.len());
         self.items.push(Item { start, end: self.bytes.len(), to, from, mark });
     }
 }
@@ -284,6 +308,20 @@ mod tests {
                 assert_eq!(*from, left.local_addr().unwrap());
             }
         }
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_manager_sends_datagrams_longer_than_any_packet() {
+        let any = SocketAddr::from(([127, 0, 0, 1], 0));
+        let port = Port::open(Options { errors: true, ..Options::new(any) }).unwrap();
+        let other = loopback(false);
+        let mut outbox = Outbox::default();
+        for length in [100, 65_507, 500] {
+            outbox.push(other.local_addr().unwrap(), None, 0, &vec![7; length]);
+        }
+        port.send(&mut outbox).unwrap();
+        assert_eq!(collect(&other, 3).iter().map(|(bytes, _)| bytes.len()).collect::<Vec<_>>(), [100, 65_507, 500]);
     }
 
     #[cfg(target_os = "linux")]

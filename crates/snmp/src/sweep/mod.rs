@@ -1,12 +1,14 @@
-//! Discovery: which addresses of a range speak SNMP, and with which credential. Probes are stateless (their ids are
-//! derived from the address); a bit an address remembers who has answered. `plan` decides what is worth a packet,
-//! `scan` sends and receives, `verify` tries credentials on those that answered without telling one.
+//! Discovery: which addresses of a range speak SNMP, and with which credential. Probes are stateless (ids follow from
+//! the address). `strategy` orders the passes, `plan` judges what is worth a packet, `scan` sends and receives,
+//! `verify` tries credentials on those that answered without telling one.
 
 mod addresses;
 mod plan;
 mod probe;
 mod scan;
+mod strategy;
 mod verify;
+mod waits;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -29,22 +31,28 @@ pub struct SweepConfig {
     pub exclude: Vec<Ipv4Range>,
     /// UDP port of the agents.
     pub port: u16,
-    /// Credentials in the order of trial. Up to 512 addresses get all communities; of more, only those that
-    /// answered something, unless a sample of the silent shows that more communities are in use.
+    /// Credentials in the order of trial. With more than one, all addresses are first asked for their SNMPv3 engine,
+    /// which needs no credential, and those that answer are tried one credential after another. The silent ones of up
+    /// to 512 addresses are asked with all communities; of more, with those that a sample of them answers.
     pub securities: Vec<Arc<Security>>,
     /// Packets a second over all, obeyed within 1 % in any second.
     pub rate_pps: u32,
     /// Further tries at an address that is silent. In large ranges they are spent only where the answers show that
     /// packets get lost, and then up to two more.
     pub retries: u8,
-    /// Wait for an answer.
+    /// Wait for an answer. Once enough round trips were seen, the waits between passes are shorter.
     pub timeout: Duration,
+    /// Most packets to an address that stays silent. More are sent only where the packets lost show that most of the
+    /// silent addresses are alive.
+    pub packets_per_address: u8,
+    /// Number of the sweep: where `packets_per_address` does not go for all communities, each has its turn.
+    pub turn: u32,
     /// Counts packets sent, for a progress display.
     pub progress: Arc<AtomicU64>,
 }
 
 impl SweepConfig {
-    /// Port 161, community `public`, 150 packets a second, 2 retries, 1 s.
+    /// Port 161, community `public`, 150 packets a second, 2 retries, 1 s, 3 packets an address.
     pub fn new(targets: Vec<Ipv4Range>) -> Self {
         Self {
             targets,
@@ -54,6 +62,8 @@ impl SweepConfig {
             rate_pps: 150,
             retries: 2,
             timeout: Duration::from_secs(1),
+            packets_per_address: 3,
+            turn: 0,
             progress: Arc::default(),
         }
     }

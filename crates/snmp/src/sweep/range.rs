@@ -55,7 +55,8 @@ mod tests {
 
     #[test]
     fn a_range_is_read_as_people_write_it() {
-        let read = |text: &str| text.parse::<Ipv4Range>().map(|range| (range.first.to_string(), range.last.to_string()));
+        let read =
+            |text: &str| text.parse::<Ipv4Range>().map(|range| (range.first.to_string(), range.last.to_string()));
         let pair = |first: &str, last: &str| Ok((first.to_owned(), last.to_owned()));
         assert_eq!(read("10.4.0.21"), pair("10.4.0.21", "10.4.0.21"));
         assert_eq!(read("10.4.0.0/30"), pair("10.4.0.1", "10.4.0.2"));

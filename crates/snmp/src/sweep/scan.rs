@@ -15,7 +15,9 @@ use tokio::task::JoinSet;
 use super::addresses::{Addresses, Bits};
 use super::plan::{self, Loss};
 use super::probe::{Probe, Probes, Said};
-use super::verify::{Clue, verify};
+use super::strategy::Name;
+use super::verify::{Clue, Hits, Trial};
+use super::waits::Waits;
 use super::{Found, SweepConfig, SweepSummary};
 use crate::engine::{Engine, EngineConfig, Pacer};
 use crate::socket::{BATCH, Batch, Inbox, Options, Outbox, Port, incoming};
@@ -25,11 +27,16 @@ use crate::target::{Security, Version};
 const MOST: u64 = 1 << 24;
 /// Devices whose credentials are tried at the same time.
 const AT_ONCE: usize = 512;
+/// The same, until one of them has shown which credential is in use: the others begin with that one.
+const AT_FIRST: usize = 32;
 
 pub(super) struct Scan {
-    config: SweepConfig,
+    pub(super) config: SweepConfig,
     securities: Arc<[Arc<Security>]>,
-    addresses: Addresses,
+    /// Communities among the credentials, and how many are none.
+    pub(super) names: Vec<Name>,
+    pub(super) users: usize,
+    pub(super) addresses: Addresses,
     port: Port,
     watch: UdpSocket,
     pacer: Arc<Pacer>,
@@ -38,21 +45,29 @@ pub(super) struct Scan {
     inbox: Inbox,
     outbox: Outbox,
     packet: Vec<u8>,
+    /// Packets that each address got, and how many it may get while it is silent.
+    asked: Vec<u8>,
+    pub(super) most: u8,
+    waits: Waits,
     /// Not to be asked again: answered, or called unreachable.
-    settled: Bits,
+    pub(super) settled: Bits,
     found: Bits,
     candidates: VecDeque<(u64, Clue)>,
     trials: JoinSet<(u64, Option<Found>)>,
+    /// How often each credential was let in.
+    pub(super) hits: Arc<Hits>,
+    /// Place of the community that all are asked with.
+    pub(super) main: Option<usize>,
     /// Devices that spoke but let us in with nothing.
     locked: u64,
     /// Devices that spoke, and how: to the first probe, or to the discovery of engines.
-    heard: u64,
-    systems: Bits,
-    engines: Bits,
+    pub(super) heard: u64,
+    pub(super) systems: Bits,
+    pub(super) engines: Bits,
     /// Answers to echoes, by the number of their pass.
     echo: Option<(usize, Bits)>,
     results: mpsc::UnboundedSender<Found>,
-    gone: bool,
+    pub(super) gone: bool,
 }
 
 impl Scan {
@@ -71,7 +86,14 @@ impl Scan {
         let engine = Engine::start_paced(&EngineConfig { shards: 1, ..EngineConfig::default() }, Some(&pacer))?;
         Ok(Self {
             watch: port.watch()?,
+            users: config.securities.iter().filter(|way| matches!(***way, Security::Usm { .. })).count(),
+            names: Name::all(&config.securities),
+            hits: Arc::new(Hits::new(config.securities.len())),
             securities: config.securities.clone().into(),
+            asked: vec![0; addresses.len() as usize],
+            most: config.packets_per_address.max(1),
+            waits: Waits::new(addresses.len(), config.timeout),
+            main: None,
             settled: Bits::new(addresses.len()),
             found: Bits::new(addresses.len()),
             probes: Probes::default(),
@@ -99,6 +121,9 @@ impl Scan {
         let start = Instant::now();
         if self.addresses.len() > 0 {
             self.passes().await?;
+            if let Some(end) = self.waits.end().filter(|_| !self.gone) {
+                self.linger_until(|_| end).await?;
+            }
             self.finish_trials().await?;
         }
         self.config.progress.store(self.pacer.total(), Ordering::Relaxed);
@@ -111,112 +136,31 @@ impl Scan {
         })
     }
 
-    /// The first probe for all, then what experience says is worth it.
-    async fn passes(&mut self) -> io::Result<()> {
-        let all = self.addresses.len();
-        let first = self.community(0, Version::V2c).unwrap_or(Probe::Discovery);
-        self.silent_pass(first.clone(), u64::MAX).await?;
-        if self.securities.len() > 1 && first != Probe::Discovery {
-            self.silent_pass(Probe::Discovery, u64::MAX).await?;
-        }
-        let loss = if plan::is_small(all) { Loss::default() } else { self.echoes(&first).await? };
-        let v1_done = self.v1_pass(loss).await?;
-        let mut tries = 1 + u8::from(v1_done);
-        while !self.gone && plan::wants_retry(all, self.heard, loss, tries, self.config.retries) {
-            self.silent_pass(first.clone(), u64::MAX).await?;
-            tries += 1;
-        }
-        self.other_communities().await
-    }
-
-    /// Looks for devices that know only v1; true if all silent addresses were asked, which then was a retry.
-    async fn v1_pass(&mut self, loss: Loss) -> io::Result<bool> {
-        let Some(probe) = self.community(0, Version::V1).filter(|_| self.config.retries > 0) else { return Ok(false) };
-        let all = self.addresses.len();
-        let sample = plan::v1_sample(all);
-        let hits = self.silent_pass(probe.clone(), sample).await?;
-        if sample >= all {
-            return Ok(true);
-        }
-        // Lost packets make v2c devices answer here, too: only without loss do answers mean v1 devices.
-        if hits > 0 && loss.lost == 0 {
-            self.silent_pass(probe, u64::MAX).await?;
-            return Ok(true);
-        }
-        Ok(false)
-    }
-
-    /// Other communities: all of them in a small range, else a sample first.
-    async fn other_communities(&mut self) -> io::Result<()> {
-        let all = self.addresses.len();
-        let others: Vec<Probe> =
-            (1..self.securities.len()).filter_map(|place| self.community(place, Version::V2c)).collect();
-        for probe in &others {
-            if self.gone {
-                break;
-            }
-            let sample = plan::community_sample(all, others.len() as u64);
-            let hits = self.silent_pass(probe.clone(), sample).await?;
-            if hits > 0 && sample < all || plan::is_small(all) && self.config.retries > 0 {
-                self.silent_pass(probe.clone(), u64::MAX).await?;
-            }
-        }
-        Ok(())
-    }
-
-    fn community(&self, credential: usize, wanted: Version) -> Option<Probe> {
-        match &*self.securities[credential] {
-            // Who asks for v1 does not want v2c.
-            Security::Community { version, community } => Some(Probe::Community {
-                version: wanted.min(*version),
-                community: community.expose().to_vec(),
-                credential,
-            }),
-            Security::Usm { .. } => None,
-        }
-    }
-
-    /// Sends a probe to the first `most` silent addresses; returns how many devices more have spoken afterwards.
-    async fn silent_pass(&mut self, probe: Probe, most: u64) -> io::Result<u64> {
+    /// Sends a probe to the first `most` silent addresses that got at most `asked` packets so far; returns how many
+    /// devices more have spoken afterwards.
+    pub(super) async fn silent_pass(&mut self, probe: &Probe, most: u64, asked: u8) -> io::Result<u64> {
         let before = self.heard;
-        let (pass, mut order, mut left) = (self.probes.begin(probe), self.addresses.shuffled(), most);
+        let (pass, mut order, mut left) = (self.probes.begin(probe.clone()), self.addresses.shuffled(), most);
         self.pass(pass, |scan| {
-            let index = order.find(|index| !scan.settled.get(*index)).filter(|_| left > 0)?;
+            if left == 0 {
+                return None;
+            }
+            let index = order.find(|index| !scan.settled.get(*index) && scan.asked[*index as usize] <= asked)?;
             left -= 1;
             Some(index)
         })
         .await?;
+        if most >= self.addresses.len() {
+            self.waits.pass_ended(Instant::now());
+        }
         Ok(self.heard - before)
     }
 
-    /// Asks devices that answered again, to learn how many packets get lost: many devices once, few several times.
-    async fn echoes(&mut self, first: &Probe) -> io::Result<Loss> {
-        let mut loss = Loss::default();
-        for _ in 0..plan::ROUNDS {
-            if self.gone || loss.asked >= plan::ENOUGH || self.heard * plan::ROUNDS < plan::ENOUGH {
-                break;
-            }
-            for probe in [first, &Probe::Discovery] {
-                // Each in the way it has answered before.
-                let speakers = if *probe == Probe::Discovery { &self.engines } else { &self.systems };
-                if speakers.count() > 0 {
-                    let round = self.echo_round(probe.clone()).await?;
-                    loss.asked += round.asked;
-                    loss.lost += round.lost;
-                }
-                if *first == Probe::Discovery {
-                    break;
-                }
-            }
-        }
-        Ok(loss)
-    }
-
-    async fn echo_round(&mut self, probe: Probe) -> io::Result<Loss> {
+    pub(super) async fn echo_round(&mut self, probe: &Probe) -> io::Result<Loss> {
         let stride = self.heard.div_ceil(plan::ECHOES).max(1);
-        let engines = probe == Probe::Discovery;
+        let engines = *probe == Probe::Discovery;
         let (mut asked, mut seen) = (0, 0);
-        let (pass, mut order) = (self.probes.begin(probe), self.addresses.shuffled());
+        let (pass, mut order) = (self.probes.begin(probe.clone()), self.addresses.shuffled());
         self.echo = Some((pass, Bits::new(self.addresses.len())));
         self.pass(pass, |scan| {
             let index = order.find(|index| {
@@ -238,7 +182,8 @@ impl Scan {
     async fn pass(&mut self, pass: usize, mut next: impl FnMut(&Self) -> Option<u64>) -> io::Result<()> {
         let (mut more, mut sent) = (true, false);
         while more && !self.gone {
-            let granted = self.pacer.take(Instant::now(), BATCH);
+            let now = Instant::now();
+            let granted = self.pacer.take(now, BATCH);
             self.outbox.clear();
             for used in 0..granted {
                 let Some(index) = next(self) else {
@@ -246,7 +191,7 @@ impl Scan {
                     more = false;
                     break;
                 };
-                self.push(pass, index);
+                self.push(pass, index, now);
                 sent = true;
             }
             self.flush().await?;
@@ -263,11 +208,14 @@ impl Scan {
         Ok(())
     }
 
-    fn push(&mut self, pass: usize, index: u64) {
+    fn push(&mut self, pass: usize, index: u64, now: Instant) {
         let address = self.addresses.get(index);
         self.probes.write(pass, address, &mut self.packet);
         let to = SocketAddr::from((address, self.config.port));
         self.outbox.push(to, None, index as u32, &self.packet);
+        let asked = &mut self.asked[index as usize];
+        *asked = asked.saturating_add(1);
+        self.waits.asked(index, now);
     }
 
     async fn flush(&mut self) -> io::Result<()> {
@@ -283,7 +231,7 @@ impl Scan {
     }
 
     /// Waits for an answer or until `wait` is over.
-    async fn idle(&mut self, wait: Duration) -> io::Result<()> {
+    pub(super) async fn idle(&mut self, wait: Duration) -> io::Result<()> {
         if wait.is_zero() {
             tokio::task::yield_now().await;
             return Ok(());
@@ -301,8 +249,12 @@ impl Scan {
 
     /// Takes answers in until the last probe has had its time.
     async fn linger(&mut self) -> io::Result<()> {
-        let end = Instant::now() + self.config.timeout;
-        while let Some(left) = end.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()) {
+        let begun = Instant::now();
+        self.linger_until(|waits| begun + waits.after_a_pass()).await
+    }
+
+    async fn linger_until(&mut self, end: impl Fn(&Waits) -> Instant) -> io::Result<()> {
+        while let Some(left) = end(&self.waits).checked_duration_since(Instant::now()).filter(|left| !left.is_zero()) {
             self.idle(left.min(Duration::from_millis(50))).await?;
             self.take_in();
             self.look_after_trials();
@@ -326,7 +278,7 @@ impl Scan {
         }
     }
 
-    fn take_in(&mut self) {
+    pub(super) fn take_in(&mut self) {
         for _ in 0..16 {
             let batch = match self.port.receive_watched(&self.watch, &mut self.inbox) {
                 Ok(batch) => batch,
@@ -359,10 +311,13 @@ impl Scan {
         let fresh = self.settled.set(index);
         if fresh {
             self.heard += 1;
+            if self.asked[index as usize] == 1 {
+                self.waits.answered(index, Instant::now());
+            }
         }
         match said {
             Said::System { version, credential, sys_object_id, sys_descr } => {
-                if pass == 0 {
+                if self.main == Some(credential) {
                     self.systems.set(index);
                 }
                 let found = Found { address, version, credential, sys_object_id, sys_descr };
@@ -390,20 +345,29 @@ impl Scan {
     }
 
     /// Starts trials of credentials and takes finished ones in.
-    fn look_after_trials(&mut self) {
-        while self.trials.len() < AT_ONCE {
+    pub(super) fn look_after_trials(&mut self) {
+        let at_once = if self.hits.any() || self.locked >= AT_FIRST as u64 { AT_ONCE } else { AT_FIRST };
+        while self.trials.len() < at_once {
             let Some((index, clue)) = self.candidates.pop_front() else { break };
             if self.found.get(index) {
                 continue;
             }
-            let address = SocketAddr::from((self.addresses.get(index), self.config.port));
-            let (engine, securities) = (self.engine.clone(), Arc::clone(&self.securities));
-            let timeout = self.config.timeout;
-            self.trials.spawn(async move { (index, verify(engine, address, securities, clue, timeout).await) });
+            let trial = Trial {
+                engine: self.engine.clone(),
+                address: SocketAddr::from((self.addresses.get(index), self.config.port)),
+                securities: Arc::clone(&self.securities),
+                hits: Arc::clone(&self.hits),
+                timeout: self.waits.after_a_pass(),
+            };
+            self.trials.spawn(async move { (index, trial.run(clue).await) });
         }
         while let Some(done) = self.trials.try_join_next() {
             self.settle_trial(done);
         }
+    }
+
+    pub(super) fn has_trials(&self) -> bool {
+        !(self.trials.is_empty() && self.candidates.is_empty())
     }
 
     fn settle_trial(&mut self, done: Result<(u64, Option<Found>), tokio::task::JoinError>) {
@@ -416,7 +380,7 @@ impl Scan {
 
     async fn finish_trials(&mut self) -> io::Result<()> {
         self.look_after_trials();
-        while !(self.gone || self.trials.is_empty() && self.candidates.is_empty()) {
+        while !self.gone && self.has_trials() {
             if let Some(done) = self.trials.join_next().await {
                 self.settle_trial(done);
             }

@@ -19,6 +19,13 @@ use crate::responder::is_passing;
 use crate::socket::{BATCH, Inbox, Options, Outbox, Port, Refused};
 use crate::usm::Memory;
 
+/// So many requests on the way bring answers all the time: better a short nap and many of them in one system call
+/// than to be woken by each.
+const CROWD: usize = 64;
+/// The nap, and how many bring nothing before the wait for an answer is a proper one.
+const NAP: Duration = Duration::from_micros(100);
+const NAPS: u32 = 8;
+
 /// How a poller is set up.
 #[derive(Clone, Copy, Debug)]
 pub struct PollerConfig {
@@ -106,7 +113,7 @@ impl Poller {
         requests: &[Prepared],
         mut visit: impl FnMut(usize, Result<&PduRef<'_>, Error>),
     ) -> io::Result<()> {
-        let (mut next, mut open) = (0, 0);
+        let (mut next, mut open, mut naps) = (0, 0, 0);
         while next < requests.len() || open > 0 {
             let now = Instant::now();
             while open < self.window && next < requests.len() {
@@ -118,7 +125,10 @@ impl Poller {
             open -= self.send(requests, &mut visit);
             open -= self.receive(requests, &mut visit)?;
             open -= self.expire(requests, &mut visit);
-            if before == open && open > 0 && self.is_idle() {
+            naps = if before == open { naps + 1 } else { 0 };
+            if open >= CROWD && naps < NAPS && self.pacer.is_none() && self.inbox.len() < BATCH {
+                std::thread::sleep(NAP);
+            } else if before == open && open > 0 && self.is_idle() {
                 open -= self.rest(requests, &mut visit);
             }
         }
@@ -263,8 +273,9 @@ impl Poller {
         if let Some(pacer) = self.pacer.as_ref().filter(|_| self.core.wants_to_send()) {
             most = most.min(pacer.wait(Instant::now()).as_micros() as u64);
         }
-        self.port.wait(Duration::from_micros(most.min(50_000)));
-        self.port.refusals(&mut self.refused);
+        if self.port.wait(Duration::from_micros(most.min(50_000))) {
+            self.port.refusals(&mut self.refused);
+        }
         for refused in self.refused.drain(..) {
             self.core.refused(refused.target, &mut self.ended);
         }
