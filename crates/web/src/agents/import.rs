@@ -16,7 +16,7 @@ use platen_core::{
     },
 };
 use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 
 use super::plan;
 use crate::{
@@ -35,7 +35,7 @@ use crate::{
 const SHOWN: usize = 300;
 
 /// How to read a list.
-#[derive(Deserialize, IntoParams)]
+#[derive(Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct ListReading {

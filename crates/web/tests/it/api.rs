@@ -121,3 +121,38 @@ async fn machines_are_told_how_we_are() {
     let document = site.json("/api/openapi.json").await;
     assert!(document["paths"]["/api/v1/devices"]["get"]["operationId"] == "list_devices");
 }
+
+#[tokio::test]
+async fn a_list_is_looked_at_and_taken_as_it_is_and_a_plan_keeps_what_is_not_sent() {
+    let site = Site::open().await;
+    let agent = site.json("/api/v1/agents").await["items"][0]["id"].as_str().unwrap().to_owned();
+    let path = format!("/api/v1/agents/{agent}");
+    let send = |query: &str, list: &str| {
+        let request = site.http.post(format!("{}{path}/targets{query}", site.url)).bearer_auth(&site.token);
+        request.header("content-type", "text/csv").body(list.to_owned()).send()
+    };
+    let list = "10.0.0.5 dev eth0 lladdr 00:26:73:aa:bb:cc REACHABLE\n10.0.0.6 dev eth0 FAILED\n10.0.0 dev eth0\n";
+    let seen = read(send("?dry_run=true", list).await.unwrap()).await;
+    assert_eq!(
+        (seen["format"].as_str(), seen["new"].as_u64(), seen["passed_over"].as_u64()),
+        (Some("neighbours"), Some(1), Some(1))
+    );
+    assert_eq!((seen["places"][0]["maker"].as_str(), seen["faults"][0]["line"].as_u64()), (Some("ricoh"), Some(3)));
+    assert_eq!(site.json(&format!("{path}/plan")).await["targets"].as_array().unwrap().len(), 0);
+    assert_eq!(read(send("", list).await.unwrap()).await["places"][0]["fate"], "new");
+    assert_eq!(read(send("", list).await.unwrap()).await["places"][0]["fate"], "known");
+    assert_eq!(send("?format=tea", list).await.unwrap().status(), 400);
+    let mut plan = site.json(&format!("{path}/plan")).await;
+    assert_eq!(plan["targets"][0], serde_json::json!({ "host": "10.0.0.5", "mac": "00:26:73:aa:bb:cc" }));
+    for field in ["targets", "hours", "zone", "dns_sd", "asked"] {
+        plan.as_object_mut().unwrap().remove(field);
+    }
+    plan["exclude"] = serde_json::json!(["00:17:c8", "10.0.0.0/30"]);
+    let answer = site.send("PUT", &format!("{path}/plan"), &plan).send().await.unwrap();
+    assert_eq!(answer.status(), 200);
+    assert_eq!(read(answer).await["targets"].as_array().unwrap().len(), 1, "what is not sent stays");
+    let asked = site.send("POST", &format!("{path}/discovery"), &serde_json::json!({})).send().await.unwrap();
+    assert_eq!((asked.status().as_u16(), read(asked).await["asked"].as_u64()), (202, Some(1)));
+    let told = site.json(&format!("{path}/discovery")).await;
+    assert_eq!((told["total"].as_u64(), told["last"].is_null()), (Some(0), true));
+}

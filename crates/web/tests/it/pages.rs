@@ -15,6 +15,7 @@ async fn one_signs_in_and_text_of_devices_stays_text() {
         "/devices",
         "/alerts",
         "/meters",
+        "/doubts",
         "/agents",
         "/organisations",
         "/users",
@@ -95,4 +96,38 @@ async fn the_list_of_ten_thousand_devices_is_drawn_in_time() {
     println!("milliseconds, best of five, unoptimised build: {times:?}");
     // Unoptimised and beside other tests: the promise of 100 ms is for a release build, measured by `platen bench web-lists`.
     assert!(times.iter().all(|(_, ms)| *ms < 1_500), "{times:?}");
+}
+
+#[tokio::test]
+async fn a_list_is_shown_before_it_is_taken() {
+    let site = Site::open().await;
+    let cookie = site.cookie().await;
+    let agent = site.json("/api/v1/agents").await["items"][0]["id"].as_str().unwrap().to_owned();
+    let page = async |path: &str| {
+        let response = site.http.get(format!("{}{path}", site.url)).header("cookie", &cookie).send().await.unwrap();
+        assert_eq!(response.status(), 200, "{path}");
+        response.text().await.unwrap()
+    };
+    let html = page(&format!("/agents/{agent}/import")).await;
+    let csrf = html.split("name=\"csrf\" value=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
+    let send = async |fields: &[(&str, &str)], file: &str| {
+        let part =
+            |name: &str, value: &str| format!("--b\r\ncontent-disposition: form-data; {name}\r\n\r\n{value}\r\n");
+        let mut body: String = fields.iter().map(|(name, value)| part(&format!("name=\"{name}\""), value)).collect();
+        body += &part("name=\"file\"; filename=\"list.csv\"", file);
+        body += "--b--\r\n";
+        let request = site.http.post(format!("{}/agents/{agent}/import", site.url)).header("cookie", &cookie);
+        request.header("content-type", "multipart/form-data; boundary=b").body(body).send().await.unwrap()
+    };
+    let list = "address,name\n10.0.0.7,<b>Reception</b>\n10.0.0\n";
+    assert_eq!(send(&[("csrf", "wrong")], list).await.status(), 403);
+    assert_eq!(send(&[("csrf", &csrf)], "").await.status(), 400);
+    let seen = send(&[("csrf", &csrf)], list).await.text().await.unwrap();
+    assert!(seen.contains("Take 1 place") && seen.contains("neither an address nor a host name"), "{seen}");
+    assert!(!seen.contains("<b>Reception"), "words of a list stay words");
+    assert!(!page(&format!("/agents/{agent}")).await.contains("10.0.0.7"), "nothing is changed yet");
+    let taken = send(&[("csrf", &csrf), ("take", "yes"), ("list", "address,name\n10.0.0.7,Reception\n")], "").await;
+    assert_eq!(taken.status(), 303);
+    let sheet = page(&format!("/agents/{agent}")).await;
+    assert!(sheet.contains("10.0.0.7,Reception") && sheet.contains("Discover now"));
 }
