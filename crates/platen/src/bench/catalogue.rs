@@ -4,7 +4,7 @@ use anyhow::Result;
 
 use super::outcome::Outcome;
 use super::scene::Scene;
-use super::{discover, poll, secure, simulator, walk, web};
+use super::{discover, poll, secure, simulator, traps, walk, web};
 
 /// One benchmark.
 pub(super) struct Benchmark {
@@ -30,6 +30,11 @@ pub(super) const ALL: &[Benchmark] = &[
     },
     Benchmark { name: "snmp-walk", about: "devices walked a second; snmpbulkwalk one by one", run: walk::run },
     Benchmark { name: "snmp-discover", about: "addresses looked at a second; onesixtyone, nmap", run: discover::run },
+    Benchmark {
+        name: "snmp-traps",
+        about: "traps received a CPU-second, and from a trap to its incident; snmptrapd",
+        run: traps::run,
+    },
     Benchmark { name: "vmfp", about: "answers a CPU-second of a virtual device; snmpsim", run: simulator::run },
     Benchmark { name: "web-lists", about: "milliseconds a page of the device list over the API", run: web::run },
 ];

@@ -14,6 +14,7 @@ mod scene;
 mod secure;
 mod serving;
 mod simulator;
+mod traps;
 mod walk;
 mod web;
 

@@ -12,6 +12,8 @@ mod stamps;
 #[path = "no_stamps.rs"]
 mod stamps;
 mod sweep;
+mod trap_blast;
+mod trap_site;
 mod walk;
 
 use std::net::{Ipv4Addr, SocketAddr};
@@ -29,6 +31,8 @@ pub(super) use self::measure::{Usage, peak_mb};
 pub(super) use self::poll::{EIGHT, Polled};
 pub(super) use self::secure::{AUTH_PASS, PRIV_PASS, USER};
 pub(super) use self::sweep::Swept;
+pub(super) use self::trap_blast::TrapsSent;
+pub(super) use self::trap_site::{Heard, Opened};
 pub(super) use self::walk::Walked;
 
 /// One role.
@@ -46,6 +50,10 @@ pub enum Role {
     Sweep(sweep::SweepArgs),
     /// Ask one device as fast as it answers
     Blast(blast::BlastArgs),
+    /// Send traps at a steady rate
+    TrapBlast(trap_blast::TrapBlastArgs),
+    /// A server and an agent with a trap door
+    TrapSite(trap_site::TrapSiteArgs),
 }
 
 /// Devices at successive addresses.
@@ -88,6 +96,8 @@ pub async fn run(role: Role) -> Result<Exit> {
         Role::Walk(args) => walk::run(args).await,
         Role::Sweep(args) => sweep::run(args).await,
         Role::Blast(args) => blast::run(&args),
+        Role::TrapBlast(args) => trap_blast::run(&args),
+        Role::TrapSite(args) => trap_site::run(args).await,
     }
 }
 
