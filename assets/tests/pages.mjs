@@ -89,6 +89,9 @@ async function addresses(page) {
     ["alert-open", await first("/alerts", ".inc h2 a")],
     ["alerts-over", "/alerts?state=closed"],
     ["meters", "/meters"],
+    ["doubts", "/doubts"],
+    ["doubt", await first("/doubts", "#doubt-list th a")],
+    ["doubts-settled", "/doubts?state=settled"],
     ["agents", "/agents"],
     ["agent", await first("/agents", "#agents th a")],
     ["invite", "/agents/invite"],
@@ -202,12 +205,33 @@ async function scriptless() {
     await take.first().click();
     expect((await page.locator(".noted").first().innerText()).includes("Acknowledged"), "scriptless: an alert is taken");
   }
+  await page.goto(`${base}/doubts`);
+  await page.locator("#doubt-list th a").first().click();
+  await page.getByRole("radio").last().check();
+  await page.fill("#decide input[name=note]", "service report 4711");
+  await page.locator("#decide button.main").click();
+  expect((await page.locator(".noted").first().innerText()).includes("Settled"), "scriptless: a doubt is settled");
+  await page.locator("#decided button").click();
+  expect((await page.locator(".noted").first().innerText()).includes("Open again"), "scriptless: the decision is taken back");
   await page.goto(`${base}/account`);
   await page.locator("#out button").click();
   expect(page.url().includes("/sign-in"), "scriptless: signing out works");
   await context.close();
 }
 
+/** The demo lets a counter begin anew and a device be exchanged; both are noticed after two readings. */
+async function doubted() {
+  const context = await browser.newContext({ javaScriptEnabled: false });
+  const page = await signIn(context);
+  for (const end = Date.now() + 120_000; Date.now() < end; await page.waitForTimeout(2000)) {
+    await page.goto(`${base}/doubts`);
+    if ((await page.locator("#doubt-list th a").count()) >= 2) break;
+  }
+  expect((await page.locator("#doubt-list th a").count()) >= 2, "doubts: the demo shows some");
+  await context.close();
+}
+
+if (!only || only.startsWith("d")) await doubted();
 for (const theme of ["light", "dark"]) for (const width of [1440, 390]) await look(theme, width);
 if (!only) {
   await narrow();

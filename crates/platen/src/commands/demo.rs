@@ -30,6 +30,9 @@ const HARDENED: [u32; 2] = [6, 12];
 /// The user that these know. The devices are virtual, so his pass phrases protect nothing.
 const V3_USER: &str = "platen-demo:sha256:demo-auth-phrase:aes256:demo-priv-phrase";
 
+/// Until then the agents of a demo have met its first devices and read their counters.
+const SETTLED: std::time::Duration = std::time::Duration::from_secs(20);
+
 /// Starts everything, prints URL and sign-in, ends with Ctrl-C.
 pub async fn run(args: DemoArgs, printer: Printer) -> Result<Exit> {
     let folder = Folder::new(args.data.clone())?;
@@ -65,7 +68,13 @@ pub async fn run(args: DemoArgs, printer: Printer) -> Result<Exit> {
     let account = account(&platform).await?;
     let agents = start_agents(&platform, &doors, &args, &folder.path, &fleet, &stop).await?;
     tell(&args, &doors, &platform, &account, printer).await?;
-    stop.cancelled().await;
+    tokio::select! {
+        () = stop.cancelled() => {}
+        done = happen(&fleet, args.devices) => {
+            done?;
+            stop.cancelled().await;
+        }
+    }
     for agent in agents {
         drop(agent.await);
     }
@@ -73,6 +82,18 @@ pub async fn run(args: DemoArgs, printer: Printer) -> Result<Exit> {
     close.cancel();
     doors.closed().await;
     Ok(Exit::Success)
+}
+
+/// What happens in every fleet sooner or later, so that the page of doubts has something to decide: a counter begins
+/// anew, a device is exchanged. By then the agents have read both.
+async fn happen(fleet: &vmfp::Fleet, devices: u32) -> Result<()> {
+    tokio::time::sleep(SETTLED).await;
+    for (number, fault) in [(4, vmfp::Fault::CounterReset), (8, vmfp::Fault::DeviceSwap)] {
+        if number < devices {
+            fleet.fault(address(number), fault)?;
+        }
+    }
+    Ok(())
 }
 
 async fn tell(

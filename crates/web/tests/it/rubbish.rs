@@ -209,8 +209,11 @@ async fn call_the_api(site: &Site, dice: &mut Dice) -> Answers {
     for number in 0..CALLS {
         let (method, path, (query, fields)) = &operations[number % operations.len()];
         let mut address = ids.fill(path, dice);
-        for (place, name) in query.iter().enumerate().filter(|_| dice.below(2) == 0) {
-            address += if place == 0 || !address.contains('?') { "?" } else { "&" };
+        for name in query {
+            if dice.below(2) == 0 {
+                continue;
+            }
+            address += if address.contains('?') { "&" } else { "?" };
             address += &format!("{}={}", escaped(name), escaped(&dice.word()));
         }
         let method: Method = method.parse().unwrap();
@@ -218,8 +221,12 @@ async fn call_the_api(site: &Site, dice: &mut Dice) -> Answers {
         let mut request = site.http.request(method.clone(), format!("{}{address}", site.url)).bearer_auth(&site.token);
         let mut body = Vec::new();
         if writes {
-            let object: serde_json::Map<_, _> =
-                fields.iter().filter(|_| dice.below(4) > 0).map(|name| (name.clone(), dice.json(0))).collect();
+            let mut object = serde_json::Map::new();
+            for name in fields {
+                if dice.below(4) > 0 {
+                    object.insert(name.clone(), dice.json(0));
+                }
+            }
             body = match dice.below(10) {
                 0 => (0..dice.below(200)).map(|_| dice.below(256) as u8).collect(),
                 1 => "[".repeat(1 + dice.below(20_000)).into_bytes(),
@@ -293,8 +300,9 @@ async fn post_forms(site: &Site, dice: &mut Dice) -> Answers {
     for number in 0..FORMS {
         let (path, posts) = &pages[number % pages.len()];
         let address = ids.fill(path, dice);
-        let fields: Vec<String> =
-            (0..dice.below(12)).map(|_| format!("{}={}", escaped(dice.pick(&names)), escaped(&dice.word()))).collect();
+        let fields: Vec<String> = (0..dice.below(12))
+            .map(|_| format!("{}={}", escaped(dice.pick::<String>(&names)), escaped(&dice.word())))
+            .collect();
         let posts = *posts && dice.below(5) > 0;
         let fields = fields.join("&");
         let (method, address, body) = match posts {

@@ -90,6 +90,27 @@ impl Site {
         }
     }
 
+    /// An hour later the total of a device is this.
+    pub(crate) async fn count(&mut self, n: u32, value: u64) {
+        self.test.clock.advance(std::time::Duration::from_secs(3_600));
+        let (_, ctx) = agents::key_of(&self.test.platform, self.agent).await.unwrap().unwrap();
+        let taken_ms = self.test.platform.now().as_millis();
+        let mut body = counters(n);
+        body.meters[0].value = value;
+        self.seq += 1;
+        let messages = vec![Message { seq: self.seq, taken_ms, subject: Some(subject(n)), body: Body::Counters(body) }];
+        let report = Report {
+            version: 1,
+            sender: self.agent,
+            epoch: 1,
+            clock_ms: taken_ms,
+            mono_ms: 1,
+            messages,
+            plan_revision: 0,
+        };
+        reports::accept(&ctx, report).await.unwrap();
+    }
+
     pub(crate) fn get(&self, path: &str) -> RequestBuilder {
         self.http.get(format!("{}{path}", self.url)).bearer_auth(&self.token)
     }
