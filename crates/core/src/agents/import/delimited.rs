@@ -16,6 +16,9 @@ const MAC: &[&str] = &["mac", "macaddress", "hwaddr", "clientid", "hardwareaddre
 const STATE: &[&str] = &["state", "addressstate"];
 const LIFETIME: &[&str] = &["validlifetime"];
 
+/// Most lines of one row with a quotation over several.
+const MOST_JOINED: usize = 20;
+
 /// Where the columns are.
 #[derive(Debug, Default)]
 struct Columns {
@@ -60,28 +63,13 @@ impl Columns {
 
 /// Reads a table. A heading is one when it names a column and holds no address.
 pub(super) fn read(text: &str, format: Format, sink: &mut Sink) {
-    let mut reader = ReaderBuilder::new()
-        .has_headers(false)
-        .flexible(true)
-        .comment(Some(b'#'))
-        .delimiter(separator(text))
-        .trim(Trim::All)
-        .from_reader(text.as_bytes());
-    let mut columns = None;
-    let mut record = StringRecord::new();
-    loop {
-        match reader.read_record(&mut record) {
-            Ok(true) => {}
-            Ok(false) => return,
-            Err(error) => {
-                let line = error.position().map_or(0, |at| number(at.line()));
-                return sink.fault(line, "", &format!("the table cannot be read on from here: {error}"));
-            }
-        }
-        let line = record.position().map_or(0, |at| number(at.line()));
-        if record.iter().all(str::is_empty) {
+    let separator = separator(text);
+    let mut columns: Option<Columns> = None;
+    for (line, words) in rows(text) {
+        let Some(record) = record(&words, separator) else {
+            sink.fault(line, &words, "the line cannot be read; look at its quotation marks");
             continue;
-        }
+        };
         let Some(known) = &columns else {
             let heading: Vec<String> = record.iter().map(fold).collect();
             if !is_heading(&record, &heading) {
@@ -91,8 +79,7 @@ pub(super) fn read(text: &str, format: Format, sink: &mut Sink) {
             }
             let found = Columns::of(&heading);
             if found.host.is_none() {
-                let advice = "no column is called address or host; name one so";
-                return sink.fault(line, record.as_slice(), advice);
+                return sink.fault(line, &words, "no column is called address or host; name one so");
             }
             columns = Some(found);
             continue;
@@ -101,10 +88,44 @@ pub(super) fn read(text: &str, format: Format, sink: &mut Sink) {
     }
 }
 
+/// Rows with the number of their first line: blank lines and comments left out, lines joined whose quotation goes on.
+fn rows(text: &str) -> Vec<(usize, String)> {
+    let mut rows: Vec<(usize, String)> = Vec::new();
+    let mut is_open = false;
+    for (line, words) in (1..).zip(text.lines()) {
+        let is_odd = words.bytes().filter(|byte| *byte == b'"').count() % 2 == 1;
+        match rows.last_mut().filter(|(first, _)| is_open && line - first < MOST_JOINED) {
+            Some((_, row)) => {
+                row.push('\n');
+                row.push_str(words);
+                is_open = !is_odd;
+            }
+            None if words.trim().is_empty() || words.starts_with('#') => {}
+            None => {
+                rows.push((line, words.to_owned()));
+                is_open = is_odd;
+            }
+        }
+    }
+    rows
+}
+
+fn record(row: &str, separator: u8) -> Option<StringRecord> {
+    let mut reader = ReaderBuilder::new()
+        .has_headers(false)
+        .flexible(true)
+        .delimiter(separator)
+        .trim(Trim::All)
+        .buffer_capacity(row.len().max(1))
+        .from_reader(row.as_bytes());
+    reader.records().next()?.ok()
+}
+
 fn row(record: &StringRecord, line: usize, columns: &Columns, format: Format, sink: &mut Sink) {
     let cell = |column: Option<usize>| column.and_then(|at| record.get(at)).filter(|text| !text.is_empty());
     let Some(host) = cell(columns.host) else {
-        return sink.fault(line, record.as_slice(), "the line has no address; give one, or take the line out");
+        let words = record.iter().collect::<Vec<_>>().join(" ");
+        return sink.fault(line, &words, "the line has no address; give one, or take the line out");
     };
     let ended = match format {
         Format::Kea => cell(columns.state).is_some_and(|state| state != "0") || cell(columns.lifetime) == Some("0"),
@@ -166,8 +187,4 @@ fn separator(text: &str) -> u8 {
         .filter(|separator| count(*separator) > count(b','))
         .max_by_key(|s| count(*s))
         .unwrap_or(b',')
-}
-
-fn number(line: u64) -> usize {
-    usize::try_from(line).unwrap_or(usize::MAX)
 }

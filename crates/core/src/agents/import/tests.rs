@@ -31,6 +31,8 @@ fn a_table_is_read_with_and_without_a_heading() {
     assert_eq!(places(&plain), ["1 10.0.0.7|Reception|Ground floor|A-17|-|-", "3 printer-8.example.org|-|-|-|-|-"]);
     let named = "\u{feff}Asset No;IP Address;Standort;MAC\r\nA-17;10.0.0.7;\"Haus 2; Flur\";00-26-73-AA-BB-CC\r\n";
     assert_eq!(places(&read_as(named)), ["2 10.0.0.7|-|Haus 2; Flur|A-17|00:26:73:aa:bb:cc|-"]);
+    let quoted = read_as("# ours\n\naddress,name\n\n10.0.0.7,\"Reception,\nleft\"\n10.0.0.8,x\n");
+    assert_eq!(places(&quoted), ["5 10.0.0.7|Reception,left|-|-|-|-", "7 10.0.0.8|x|-|-|-|-"]);
     let v6 = read_as("address,name\n2001:DB8::7,Six\n[2001:db8::8]:1161,Other\n");
     assert_eq!(places(&v6), ["2 2001:db8::7|Six|-|-|-|-", "3 [2001:db8::8]:1161|Other|-|-|-|-"]);
 }
