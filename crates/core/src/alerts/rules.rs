@@ -49,6 +49,12 @@ impl Condition {
         let place = |condition: &Self| !condition.key.group.is_empty() && condition.code.is_some();
         place(self) && self.code == other.code && self.key.group == other.key.group && self.key.part == other.key.part
     }
+
+    /// Whether both are about one row of the group's table: a tray, a supply.
+    pub fn speaks_of_the_part_of(&self, other: &Self) -> bool {
+        let (this, that) = (&self.key, &other.key);
+        !this.part.is_empty() && (&this.group, &this.part) == (&that.group, &that.part)
+    }
 }
 
 /// Which of the conditions that stand is this one: the same key, else the same row.

@@ -290,6 +290,21 @@ async fn alert_lifecycle_critical_evicts_others_and_they_still_stand() {
 }
 
 #[tokio::test]
+async fn alert_lifecycle_low_that_became_empty_is_over_and_not_pushed_out() {
+    for mut site in Site::each().await {
+        let (first, second) = (low("1.1", "toner-low", 1_104), low("1.2", "toner-low", 1_104));
+        say(&mut site, vec![first.clone(), second.clone()]).await;
+        site.wait(60);
+        let empty = Alert { severity: AlertSeverity::Critical, ..low("1.1", "toner-empty", 1_101) };
+        say(&mut site, vec![empty, second]).await;
+        let left: Vec<_> = all(&site, Some(true)).await.into_iter().map(|row| (row.part, row.reason)).collect();
+        let part = |part: &str, reason: &str| (part.to_owned(), reason.to_owned());
+        assert_eq!(left.len(), 2, "{left:?}");
+        assert!(left.contains(&part("1.1", "toner-empty")) && left.contains(&part("1.2", "toner-low")), "{left:?}");
+    }
+}
+
+#[tokio::test]
 async fn alert_lifecycle_service_and_paper_are_incidents_of_different_people() {
     for mut site in Site::each().await {
         let service = Alert { reason: "service-needed".into(), code: Some(30), ..jam("1.1", AlertSeverity::Critical) };
