@@ -26,5 +26,6 @@ pub fn migrations() -> Vec<Migration> {
         migration!("0015_doubts"),
         migration!("0030_traps"),
         migration!("0031_discovery"),
+        migration!("0032_receptacles"),
     ]
 }

@@ -8,6 +8,7 @@ use store::{Tx, Value, params};
 use wire::report::StatusBody;
 use wire::{Class, Level, RawLevel, Supply};
 
+use super::receptacles::{Boxes, Direction, Make, Steps};
 use super::rules::{Slot, replaced};
 use super::sql;
 use crate::devices::intake::{Fleet, chunks};
@@ -34,6 +35,7 @@ pub(crate) struct Shelf {
     dropped: HashSet<(DeviceId, String)>,
     levels: Vec<Vec<Value>>,
     replacements: Vec<Vec<Value>>,
+    boxes: Boxes,
     read_at: i64,
 }
 
@@ -52,6 +54,7 @@ impl Shelf {
             dropped: HashSet::new(),
             levels: Vec::new(),
             replacements: Vec::new(),
+            boxes: if devices.is_empty() { Boxes::default() } else { Boxes::load(tx, tenant).await? },
             read_at: now.0,
         };
         let ids: Vec<String> = devices.iter().map(ToString::to_string).collect();
@@ -98,16 +101,16 @@ impl Shelf {
     }
 
     fn take_one(&mut self, fleet: &mut Fleet, at: usize, id: DeviceId, supply: Supply, pages: Option<i64>, when: i64) {
-        let slots = self.slots.entry(id).or_default();
         let index = supply.index.clone();
-        let before = slots.get(&index).cloned();
+        let before = self.slots.entry(id).or_default().get(&index).cloned();
         if before.as_ref().is_some_and(|held| held.supply == supply) {
             return;
         }
         let mut held = Held { supply, level_at: when, fitted_at: when, fitted_pages: pages };
         let mut changed = true;
         if let Some(before) = &before {
-            let (old, new) = (slot(&before.supply), slot(&held.supply));
+            let direction = self.learn(fleet, at, &before.supply, &held.supply);
+            let (old, new) = (slot(&before.supply, direction), slot(&held.supply, direction));
             let evidence = replaced(&old, &new);
             changed = before.supply.level != held.supply.level || before.supply.raw != held.supply.raw;
             if !changed {
@@ -148,6 +151,23 @@ impl Shelf {
         self.dropped.remove(&(id, index.clone()));
         self.dirty.insert((id, index.clone()));
         self.slots.entry(id).or_default().insert(index, held);
+    }
+
+    /// What the level of a receptacle means by all that its model has shown, this step among it.
+    fn learn(&mut self, fleet: &Fleet, at: usize, before: &Supply, now: &Supply) -> Option<Direction> {
+        if now.class != Class::Receptacle {
+            return None;
+        }
+        let device = fleet.get(at);
+        let make = Make {
+            vendor: device.vendor.clone(),
+            model: device.model.clone().unwrap_or_default(),
+            kind: now.kind.clone(),
+        };
+        if let (Some(old), Some(new)) = (before.level.percent(), now.level.percent()) {
+            self.boxes.learn(make.clone(), Steps::seen(old, new));
+        }
+        self.boxes.direction(&make)
     }
 
     fn level_changed(
@@ -227,7 +247,7 @@ impl Shelf {
                 tx.many(statement, rows).await?;
             }
         }
-        Ok(())
+        self.boxes.flush(tx, self.tenant).await
     }
 }
 
@@ -240,8 +260,8 @@ pub(super) fn figures(level: Level) -> (Option<f64>, Option<i64>) {
     }
 }
 
-fn slot(supply: &Supply) -> Slot<'_> {
-    Slot { class: supply.class, serial: supply.serial.as_deref(), level: supply.level }
+fn slot(supply: &Supply, direction: Option<Direction>) -> Slot<'_> {
+    Slot { class: supply.class, serial: supply.serial.as_deref(), level: supply.level, direction }
 }
 
 fn cleaned(supply: &Supply) -> Supply {

@@ -2,6 +2,7 @@
 //! recognised, and days left are told only where the past allows.
 
 pub(crate) mod intake;
+mod receptacles;
 mod rules;
 mod service;
 mod sql;
@@ -11,6 +12,7 @@ mod tests;
 use serde::Serialize;
 use wire::{Class, Level, RawLevel};
 
+pub use receptacles::{Direction, Steps, filled};
 pub use rules::{Evidence, Forecast, Slot, forecast, replaced};
 pub(crate) use service::current_in;
 pub use service::{current, history};
@@ -40,6 +42,8 @@ pub struct SupplyNow {
     pub level: Level,
     /// The numbers behind it.
     pub raw: RawLevel,
+    /// How full a receptacle is, per cent, once its model has shown what its level means.
+    pub filled: Option<f64>,
     /// Since when the level is this.
     pub level_at: Micros,
     /// When it was told last.

@@ -2,6 +2,8 @@
 
 use wire::{Class, Level};
 
+use super::receptacles::Direction;
+
 /// What of a slot decides whether its cartridge was changed.
 #[derive(Clone, Copy, Debug)]
 pub struct Slot<'a> {
@@ -11,6 +13,8 @@ pub struct Slot<'a> {
     pub serial: Option<&'a str>,
     /// Its level.
     pub level: Level,
+    /// What a receptacle's level means, where that is known.
+    pub direction: Option<Direction>,
 }
 
 /// What tells a replacement.
@@ -41,6 +45,9 @@ pub fn replaced(before: &Slot<'_>, now: &Slot<'_>) -> Option<Evidence> {
         return None;
     }
     let jump = match (before.level, now.level) {
+        (Level::Percent { value: old }, Level::Percent { value: new }) if now.direction == Some(Direction::Fill) => {
+            old - new >= 25.0 && new <= 40.0
+        }
         (Level::Percent { value: old }, Level::Percent { value: new }) => new - old >= 25.0 && new >= 60.0,
         (Level::Staged { value: old, steps: a }, Level::Staged { value: new, steps: b }) => {
             a == b && a > 0 && old * 3 <= a && new == b
@@ -100,7 +107,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn slot(serial: Option<&'static str>, level: Level) -> Slot<'static> {
-        Slot { class: Class::Consumed, serial, level }
+        Slot { class: Class::Consumed, serial, level, direction: None }
     }
 
     fn percent(value: f64) -> Level {

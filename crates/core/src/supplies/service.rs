@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use store::{Row, Tx, params};
 use wire::{Class, Level, RawLevel, Supply};
 
+use super::receptacles::{self, filled};
 use super::rules::forecast;
 use super::{LevelPoint, Replacement, SupplyHistory, SupplyNow, sql};
 use crate::devices::rules::letter;
@@ -79,6 +80,8 @@ pub(crate) async fn current_in(tx: &mut Tx, tenant: OrgId, device: DeviceId, now
                 .filter(|_| levels.last().is_some_and(|last| last.0 < read_at.0))
                 .map(|v| (read_at.0, v)),
         );
+        let direction = receptacles::steps(&row, 17)?.and_then(receptacles::Steps::direction);
+        let direction = direction.filter(|_| supply.class == Class::Receptacle);
         let known = supply.class == Class::Consumed && supply.level.percent().is_some();
         all.push(SupplyNow {
             letter: letter(&supply.kind, supply.color.as_deref(), supply.class),
@@ -90,6 +93,7 @@ pub(crate) async fn current_in(tx: &mut Tx, tenant: OrgId, device: DeviceId, now
             class: supply.class,
             part_number: supply.part_number,
             serial: supply.serial,
+            filled: supply.level.percent().zip(direction).map(|(level, direction)| filled(level, direction)),
             level: supply.level,
             raw: supply.raw,
             level_at: row.get(13)?,

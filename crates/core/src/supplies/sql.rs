@@ -41,12 +41,25 @@ store::sql! {
         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
         on conflict (tenant, device, idx, at) do nothing";
     pub(super) CURRENT = "select s.idx, s.description, s.kind, s.color, s.class, s.part_number, s.serial_no, s.level_kind, s.level_value,
-          s.level_steps, s.raw_unit, s.raw_max, s.raw_level, s.level_at, s.fitted_at, s.fitted_pages, d.status_at
+          s.level_steps, s.raw_unit, s.raw_max, s.raw_level, s.level_at, s.fitted_at, s.fitted_pages, d.status_at, r.rising,
+          r.falling
         from supplies s
         join devices d on d.tenant = s.tenant and d.id = s.device
+        left join receptacles r on r.tenant = s.tenant
+          and r.vendor = d.vendor
+          and r.model = coalesce(d.model, '')
+          and r.kind = s.kind
         where s.tenant = $1
           and s.device = $2
         order by s.idx";
+    pub(super) RECEPTACLES = "select vendor, model, kind, rising, falling
+        from receptacles
+        where tenant = $1";
+    pub(super) RECEPTACLE = "insert into receptacles (tenant, vendor, model, kind, rising, falling)
+        values ($1, $2, $3, $4, $5, $6)
+        on conflict (tenant, vendor, model, kind) do update
+        set rising = receptacles.rising + excluded.rising,
+          falling = receptacles.falling + excluded.falling";
     pub(super) LEVELS = "select idx, at, kind, value, steps, pages_life
         from supply_levels
         where tenant = $1

@@ -82,3 +82,36 @@ async fn a_slot_that_is_no_longer_told_goes_and_unstated_levels_stay_without_a_n
         assert!(all(&site, id).await.levels.iter().all(|point| point.level.percent().is_none()));
     }
 }
+
+#[tokio::test]
+async fn receptacles_are_shown_full_once_their_model_has_shown_which_way_its_level_runs() {
+    for mut site in Site::each().await {
+        let waste = |serial: &str, value: f64| {
+            status(serial, |body| {
+                let mut tank = toner(1, "black", Level::Percent { value });
+                (tank.class, tank.kind, tank.color) = (Class::Receptacle, "waste-toner".to_owned(), None);
+                body.supplies = vec![tank];
+            })
+        };
+        let mut filled = Vec::new();
+        for value in [60.0, 70.0, 78.0, 90.0, 2.0] {
+            site.wait(86_400);
+            site.status(1, waste("SERIAL1", value)).await;
+            let person = site.person().await;
+            let device = crate::devices::list(&person, &DeviceQuery::default()).await.unwrap().items[0].id;
+            filled.push(current(&person, device).await.unwrap()[0].filled);
+        }
+        assert_eq!(filled, [None, None, None, Some(90.0), Some(2.0)], "three steady steps decide");
+        let person = site.person().await;
+        let first = crate::devices::list(&person, &DeviceQuery::default()).await.unwrap().items[0].id;
+        let past = all(&site, first).await;
+        assert_eq!(past.replacements.len(), 1, "a full box that reads 2 % was emptied");
+        // Another device of the model needs no history of its own.
+        site.wait(60);
+        site.status(2, waste("SERIAL2", 30.0)).await;
+        let person = site.person().await;
+        for row in crate::devices::list(&person, &DeviceQuery::default()).await.unwrap().items {
+            assert!(current(&person, row.id).await.unwrap()[0].filled.is_some(), "{:?}", row.serial);
+        }
+    }
+}

@@ -49,15 +49,18 @@ pub(super) fn supply(supply: &SupplyNow, zone: &Zone) -> SupplyLine {
         letter,
         name: match (&supply.color, supply.kind.as_str(), &supply.description) {
             // Only where our own words say nothing do the device's stand in their place, in whatever script.
-            (None, "other" | "unknown" | "", Some(told)) => of_letter(letter).map_or_else(|| told.clone(), str::to_owned),
+            (None, "other" | "unknown" | "", Some(told)) => {
+                of_letter(letter).map_or_else(|| told.clone(), str::to_owned)
+            }
             _ => capital(&plain.replace('-', " ")),
         },
-        bar: draw::bar(supply.level, hue),
+        bar: draw::bar(supply.filled.map_or(supply.level, |value| Level::Percent { value }), hue),
         stated: matches!(supply.level, Level::Percent { .. } | Level::Staged { .. }),
-        left: if supply.class == Class::Receptacle && supply.level.percent().is_some() {
-            format!("{left} free")
-        } else {
-            left
+        // Without a learnt direction the figure stands as the device says it, and no word says what it means.
+        left: match supply.filled {
+            Some(filled) => format!("{filled:.0} % full"),
+            None if supply.class == Class::Receptacle && supply.level.percent().is_some() => format!("{left} as told"),
+            None => left,
         },
         lasts: forecast.map(|f| format!("{:.0} d", f.days)).unwrap_or_default(),
         soon: forecast.is_some_and(|f| f.days <= SOON_DAYS),
