@@ -100,7 +100,7 @@ impl Agent {
             identity.epoch = epoch;
             home.keep(&identity)?;
         }
-        let fleet = Arc::new(Fleet::new(state.devices().await?, stats.clone()));
+        let fleet = Arc::new(Fleet::open(&state, stats.clone()).await?);
         let plan = watch::Sender::new(state.plan().await?);
         let devices = stats.view().devices;
         tracing::info!(devices, waiting = outbox.pressure.depth(), epoch, "the agent's file is open");
@@ -235,6 +235,8 @@ impl Agent {
             outbox_depth = now.outbox_depth,
             shed = now.shed,
             rejected = now.rejected,
+            traps = now.traps - before.traps,
+            traps_shed = now.traps_shed - before.traps_shed,
             clock_offset_ms = self.clock.offset_ms(),
             "at work"
         );

@@ -202,11 +202,11 @@ impl Board {
             if held.source == "trap" && held.raised_at >= when {
                 // The reading began before the trap came: it cannot know.
                 missing.unsettled = true;
-            } else if held.evicted > 0 && rows >= held.evicted {
-                // The table is as full as when it was pushed out.
             } else if told.iter().any(|condition| condition.speaks_of_the_part_of(&held.condition)) {
                 // Low became empty: the row was replaced by one about the same part, not pushed out.
                 missing.over.push(place);
+            } else if held.evicted > 0 && rows >= held.evicted {
+                // The table is as full as when it was pushed out.
             } else if held.evicted == 0 && may_be_evicted(&held.condition, critical_came, rows, stood) {
                 (held.evicted, held.dirty) = (rows, true);
             } else {
