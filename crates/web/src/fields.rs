@@ -17,6 +17,16 @@ use crate::{
 pub(crate) struct Fields(pub(crate) Vec<(String, String)>);
 
 impl Fields {
+    /// PostgreSQL holds no NUL, and no browser sends one by itself.
+    fn checked(pairs: Vec<(String, String)>) -> Result<Self, Trouble> {
+        match pairs.iter().find(|(name, value)| name.contains('\0') || value.contains('\0')) {
+            Some((name, _)) => {
+                Err(Trouble::bad_request(&format!("`{}` holds a NUL; take it out", name.replace('\0', ""))))
+            }
+            None => Ok(Self(pairs)),
+        }
+    }
+
     /// First value; empty counts as absent.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
         self.0.iter().find(|(key, value)| key == name && !value.trim().is_empty()).map(|(_, value)| value.trim())
@@ -83,7 +93,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Fields {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Trouble> {
         let Query(pairs) = parts.extract().await.map_err(|_| Trouble::bad_request("the address cannot be read"))?;
-        Ok(Self(pairs))
+        Self::checked(pairs)
     }
 }
 
@@ -122,7 +132,7 @@ async fn read_form(request: Request, app: &App) -> Result<Fields, Trouble> {
     let Form(pairs) = Form::<Vec<(String, String)>>::from_request(request, app)
         .await
         .map_err(|_| Trouble::bad_request("the form cannot be read"))?;
-    Ok(Fields(pairs))
+    Fields::checked(pairs)
 }
 
 #[cfg(test)]
