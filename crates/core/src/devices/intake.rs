@@ -8,7 +8,7 @@ use store::{Tx, Value, params};
 use wire::Subject;
 use wire::report::StatusBody;
 
-use super::fold::{clean, fold_serial};
+use super::fold::{clean, fold_serial, sort_key};
 use super::identity::{Decision, Evidence, identify};
 use super::known::{self, Known, Told};
 use super::sql::{self, CHUNK};
@@ -31,7 +31,10 @@ pub(crate) struct Fleet {
     by_serial: HashMap<String, Vec<usize>>,
     by_mac: HashMap<String, Vec<usize>>,
     by_engine: HashMap<String, Vec<usize>>,
+    by_address: HashMap<String, Vec<usize>>,
     worthless: HashSet<String>,
+    /// Heard at another address: what stands in their old place is another device.
+    pub(crate) away: Vec<DeviceId>,
     /// When each was heard last: by anybody, and by its source.
     heard: HashMap<usize, (i64, Option<i64>)>,
     seen: Vec<(Subject, i64)>,
@@ -82,7 +85,9 @@ impl Fleet {
             by_serial: HashMap::new(),
             by_mac: HashMap::new(),
             by_engine: HashMap::new(),
+            by_address: HashMap::new(),
             worthless: HashSet::new(),
+            away: Vec::new(),
             heard: HashMap::new(),
             seen: Vec::new(),
             history_no: seed,
@@ -120,6 +125,9 @@ impl Fleet {
         }
         if let Some(mac) = &device.mac {
             self.by_mac.entry(mac.clone()).or_default().push(at);
+        }
+        if let Some(address) = &device.address {
+            self.by_address.entry(address.clone()).or_default().push(at);
         }
         if let Some(engine) = &device.engine_id {
             self.by_engine.entry(engine.clone()).or_default().push(at);
@@ -159,7 +167,7 @@ impl Fleet {
 
     /// Loads devices by what these status messages say of serial and MAC, where the subject alone does not decide.
     pub(crate) async fn load_claims(&mut self, tx: &mut Tx, claims: &[(Subject, &Told)]) -> Result<()> {
-        let (mut serials, mut macs, mut engines) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut serials, mut macs, mut engines, mut addresses) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for (subject, told) in claims {
             let bound = self.by_subject.get(subject).map(|at| &self.devices[*at]);
             if bound.is_some_and(|d| {
@@ -170,13 +178,22 @@ impl Fleet {
             serials.extend(told.serial_fold.clone());
             macs.extend(told.mac.clone());
             engines.extend(told.engine.clone());
+            if bound.is_none() {
+                addresses.extend(told.address.as_deref().map(|address| sort_key(Some(address))));
+            }
         }
         for row in chunks(self.tenant, &[macs.as_slice(), engines.as_slice()].concat()) {
             for row in tx.query(&sql::WORTHLESS, &row).await? {
                 self.worthless.insert(row.get(0)?);
             }
         }
-        for (statement, mut values) in [(&sql::BY_SERIAL, serials), (&sql::BY_MAC, macs), (&sql::BY_ENGINE, engines)] {
+        let lists = [
+            (&sql::BY_SERIAL, serials),
+            (&sql::BY_MAC, macs),
+            (&sql::BY_ENGINE, engines),
+            (&sql::BY_ADDRESS, addresses),
+        ];
+        for (statement, mut values) in lists {
             values.retain(|value| !self.worthless.contains(value));
             values.sort_unstable();
             values.dedup();
@@ -233,9 +250,11 @@ impl Fleet {
                 Met::Rival(at)
             }
             Decision::New { instead_of, doubled } => {
+                let place = if doubled.is_none() { self.stood_at(told) } else { None };
                 let at = self.make(subject, told, at, id(), doubled.is_some());
-                if let Some(expected) = instead_of {
-                    self.mismatch(expected, at, told);
+                let expected = instead_of.map(|id| ("subject", id)).or(place.map(|id| ("address", id)));
+                if let Some((evidence, expected)) = expected {
+                    self.mismatch(evidence, expected, at, told);
                 }
                 if let Some(other) = doubled {
                     let data = self.sources(subject, self.by_id[&other], told, "two");
@@ -244,6 +263,19 @@ impl Fleet {
                 self.read_from(at, subject)
             }
         }
+    }
+
+    /// The device that this agent has read at the same address and port.
+    fn stood_at(&self, told: &Told) -> Option<DeviceId> {
+        let there = self.by_address.get(told.address.as_ref()?)?.iter().map(|at| &self.devices[*at]);
+        let mut there = there.filter(|device| {
+            device.lifecycle != "retired"
+                && device.agent == Some(self.agent)
+                && device.address == told.address
+                && device.port == Some(told.port)
+        });
+        let device = there.next()?;
+        there.all(|other| other.id == device.id).then_some(device.id)
     }
 
     /// A known device speaks. A name that is new to it takes it over (it has moved); one that was there before does not,
@@ -312,10 +344,10 @@ impl Fleet {
         at
     }
 
-    fn mismatch(&mut self, expected: DeviceId, at: usize, told: &Told) {
+    fn mismatch(&mut self, evidence: &str, expected: DeviceId, at: usize, told: &Told) {
         let before = &self.devices[self.by_id[&expected]];
         let data = json!({
-            "evidence": "subject",
+            "evidence": evidence,
             "expected": { "device": expected, "vendor": before.vendor, "serial": before.serial },
             "seen": { "device": self.devices[at].id, "vendor": told.vendor, "serial": told.serial },
         });
@@ -364,8 +396,12 @@ impl Fleet {
         let (agent, tenant, now) = (self.agent, self.tenant, self.now);
         let before = self.devices[at].clone();
         let (text, identity) = (clean, &body.identity);
+        if before.address.is_some() && told.address.is_some() && before.address != told.address {
+            self.away.push(before.id);
+        }
         let device = &mut self.devices[at];
         // What a device withholds once is not forgotten.
+        device.port = Some(told.port);
         device.agent = Some(agent);
         device.address = text(Some(&body.address)).or(device.address.take());
         device.extra = known::Extra {
@@ -594,9 +630,11 @@ impl Fleet {
             if device.status_dirty {
                 status.push(device.status_row(tenant)?);
             }
-            heard.extend(heard_now.map(|(when, source)| {
-                Vec::from(params![tenant, device.id, *when, device.heard_by.as_ref(), *source])
-            }));
+            heard.extend(
+                heard_now.map(|(when, source)| {
+                    Vec::from(params![tenant, device.id, *when, device.heard_by.as_ref(), *source])
+                }),
+            );
         }
         let seen = self
             .seen

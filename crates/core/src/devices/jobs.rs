@@ -45,7 +45,7 @@ pub async fn reconcile(platform: &Platform) -> Result<Reconciled> {
         let rows = tx.query(&sql::UNHEARD, &params![ctx.now.0 - LATE, ctx.now.0 - SILENT, BATCH]).await?;
         let mut tenants: BTreeMap<OrgId, Vec<Row>> = BTreeMap::new();
         for row in rows {
-            tenants.entry(row.get(40)?).or_default().push(row);
+            tenants.entry(row.get(41)?).or_default().push(row);
         }
         let Some((tenant, rows)) = tenants.into_iter().next() else { break };
         done.devices += unheard(&ctx, &mut tx, tenant, rows).await?;
@@ -67,7 +67,7 @@ async fn unheard(ctx: &Ctx, tx: &mut store::Tx, tenant: OrgId, rows: Vec<Row>) -
     for row in rows {
         let device = Known::read(&row)?;
         let agent = device.agent;
-        found.push((fleet.hold(device), agent, row.get::<String>(41)? == "online"));
+        found.push((fleet.hold(device), agent, row.get::<String>(42)? == "online"));
     }
     let ids: Vec<_> = found.iter().map(|(at, _, _)| fleet.get(*at).id).collect();
     let mut board = Board::load(tx, &ctx.platform, tenant, &ids, ctx.now.0).await?;

@@ -60,6 +60,7 @@ pub(crate) struct Known {
     pub(crate) heard_by: Option<String>,
     /// When that source was heard last.
     pub(crate) source_at: Option<i64>,
+    pub(crate) port: Option<i64>,
     /// Attributes that only travel to the database.
     pub(crate) extra: Extra,
     /// Not in the database yet.
@@ -87,6 +88,7 @@ pub(crate) struct Told {
     pub(crate) mac: Option<String>,
     pub(crate) engine: Option<String>,
     pub(crate) address: Option<String>,
+    pub(crate) port: i64,
     pub(crate) hash: i64,
 }
 
@@ -107,6 +109,7 @@ impl Told {
             mac: fold_mac(identity.mac.as_deref()),
             engine: fold_engine(identity.engine_id.as_deref()),
             address: clean(Some(&body.address)),
+            port: body.port.into(),
             hash: hash(&bytes),
         }
     }
@@ -178,6 +181,7 @@ impl Known {
             engine_id: row.get(37)?,
             heard_by: row.get(38)?,
             source_at: row.get(39)?,
+            port: row.get(40)?,
             extra: Extra::default(),
             fresh: false,
             identity_dirty: false,
@@ -228,6 +232,7 @@ impl Known {
             engine_id: None,
             heard_by: None,
             source_at: None,
+            port: None,
             extra: Extra::default(),
             fresh: true,
             identity_dirty: false,

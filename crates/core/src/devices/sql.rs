@@ -25,7 +25,8 @@ macro_rules! known {
          (select s.seen_at from device_presence s where s.tenant = d.tenant and s.device = d.id),
          d.bill_source, d.engine_id,
          (select s.heard_by from device_presence s where s.tenant = d.tenant and s.device = d.id),
-         (select s.source_at from device_presence s where s.tenant = d.tenant and s.device = d.id)"
+         (select s.source_at from device_presence s where s.tenant = d.tenant and s.device = d.id),
+         d.port"
     };
 }
 
@@ -61,6 +62,11 @@ store::sql! {
         where d.tenant = $1
           and d.lifecycle <> 'retired'
           and d.mac in (", in64!(), ")");
+    pub(super) BY_ADDRESS = concat!("select ", known!(), "
+        from devices d
+        where d.tenant = $1
+          and d.lifecycle <> 'retired'
+          and d.sort_address in (", in64!(), ")");
     pub(super) BY_ENGINE = concat!("select ", known!(), "
         from devices d
         where d.tenant = $1
@@ -268,6 +274,7 @@ store::sql! {
         left join agents a on a.tenant = d.tenant and a.id = d.agent
         where p.seen_at < $1
           and d.lifecycle <> 'retired'
+          and not exists (select 1 from monitors m where m.tenant = d.tenant and m.id = d.agent)
           and case when coalesce(a.state, 'online') <> 'online' then d.comm <> 'unknown_path'
             when d.comm = 'reporting' then true
             when d.comm = 'late' then p.seen_at < $2

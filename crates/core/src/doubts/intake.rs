@@ -63,6 +63,18 @@ pub(crate) async fn take(
     Ok(())
 }
 
+/// These devices are heard at another address: nobody stands in for them, and no one need ask.
+pub(crate) async fn away(ctx: &Ctx, tx: &mut Tx, tenant: OrgId, devices: &[DeviceId]) -> Result<()> {
+    for device in devices {
+        for row in tx.query(&sql::NOT_SWAPPED, &params![tenant, *device]).await? {
+            let (id, device, kind): (DoubtId, DeviceId, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
+            let data = json!({ "doubt": id, "kind": kind, "device": device });
+            crate::events::emit(tx, ctx, tenant, "doubt.withdrawn", ("doubt", id.to_string()), data).await?;
+        }
+    }
+    Ok(())
+}
+
 /// Opens a doubt unless one like it stands or was settled. One that stands learns what is new.
 async fn open(ctx: &Ctx, tx: &mut Tx, tenant: OrgId, doubt: NewDoubt) -> Result<()> {
     let other = doubt.other.map(|id| id.to_string()).unwrap_or_default();

@@ -66,6 +66,13 @@ store::sql! {
           and state = 'open'
           and not exists (select 1 from doubt_meters x where x.tenant = $1 and x.doubt = $2)
         returning device, kind";
+    pub(super) NOT_SWAPPED = "update doubts
+        set state = 'withdrawn'
+        where tenant = $1
+          and other = $2
+          and kind = 'device_swap'
+          and state = 'open'
+        returning id, device, kind";
     pub(super) WITHDRAW_OF = "update doubts
         set state = 'withdrawn'
         where tenant = $1

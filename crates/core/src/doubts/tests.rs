@@ -109,7 +109,8 @@ async fn counter_regression_is_settled_by_every_choice_it_offers() {
     ];
     for mut site in Site::each().await {
         for (place, (values, kind, assumed, choices)) in (1_u8..).zip(cases) {
-            site.status(place, status(&format!("SERIAL{place}"), |_| {})).await;
+            let address = format!("10.0.1.{place}");
+            site.status(place, status(&format!("SERIAL{place}"), |body| body.address = address)).await;
             for value in values {
                 site.wait(3_600);
                 site.counters(place, vec![total(*value)]).await;
@@ -206,6 +207,29 @@ async fn identity_device_swap_keeps_two_until_a_person_says_that_they_are_one() 
         assert!(open(&site).await.is_empty());
         let lines = crate::devices::history(&site.person().await, old, &crate::PageQuery::default()).await.unwrap();
         assert!(lines.items.iter().any(|line| line.kind == "merged"));
+    }
+}
+
+#[tokio::test]
+async fn identity_of_a_new_device_at_a_known_address_is_asked_for_until_the_old_one_is_heard_elsewhere() {
+    for mut site in Site::each().await {
+        let at = |serial: &str, address: &'static str| status(serial, move |body| body.address = address.into());
+        site.status(1, at("SERIAL1", "10.0.0.1")).await;
+        site.wait(60);
+        // The agent has given the new unit a name of its own.
+        site.status(2, at("SERIAL2", "10.0.0.1")).await;
+        let doubt = open(&site).await.remove(0);
+        assert_eq!((doubt.kind, fleet(&site).await.len()), (Kind::DeviceSwap, 2));
+        assert_eq!(get(&site.person().await, doubt.id).await.unwrap().evidence["evidence"], "address");
+        site.status(1, at("SERIAL1", "10.0.0.9")).await;
+        assert!(open(&site).await.is_empty(), "it had moved, that is all");
+        // Three printers of one print server have one address, and each a port.
+        for port in 1..=3 {
+            let body =
+                status(&format!("PORT{port}"), |body| (body.address, body.port) = ("10.0.0.5".into(), 160 + port));
+            site.status(10 + u8::try_from(port).unwrap(), body).await;
+        }
+        assert!(open(&site).await.is_empty());
     }
 }
 
@@ -311,8 +335,8 @@ async fn identity_of_docking_stations_and_print_servers_is_not_their_mac() {
         site.status(9, at(None, 164)).await;
         assert_eq!(fleet(&site).await.len(), 4);
         // A device that borrows the docking station's card brings its own serial number.
-        site.status(10, at(Some("SERIAL7"), 161)).await;
-        site.status(11, at(Some("SERIAL8"), 161)).await;
+        site.status(10, at(Some("SERIAL7"), 1_007)).await;
+        site.status(11, at(Some("SERIAL8"), 1_008)).await;
         assert_eq!((fleet(&site).await.len(), open(&site).await.len()), (6, 0));
     }
 }

@@ -15,7 +15,7 @@ use crate::devices::{Comm, DeviceId, SILENT};
 use crate::error::{Error, Result};
 use crate::meters::intake::Book;
 use crate::supplies::intake::{self as supplies, Shelf};
-use crate::{AgentId, Ctx, Kind};
+use crate::{Actor, AgentId, Ctx, Kind, monitors};
 
 /// Tries of a transaction that another one stood in the way of.
 const TRIES: usize = 5;
@@ -26,7 +26,7 @@ const TRIES: usize = 5;
 /// `Forbidden` unless the sender is the agent itself, `Invalid` for a report without or with too many messages,
 /// `Unavailable` when the database cannot take it now; nothing is stored then.
 pub async fn accept(ctx: &Ctx, report: Report) -> Result<Reply> {
-    let agent = ctx.require_agent()?;
+    let agent = ctx.require_sender()?;
     if AgentId::from(report.sender) != agent {
         return Err(Error::new(Kind::Forbidden, "the report names another sender than the one that signed it"));
     }
@@ -120,18 +120,25 @@ async fn attempt(ctx: &Ctx, agent: AgentId, report: &Report, poison: Option<&str
     if let (Some(body), None) = (discovered(&sorted.fresh), poison) {
         crate::agents::keep_discovery(&mut tx, ctx, body, offset_ms).await?;
     }
-    let plan = crate::agents::heartbeat(&mut tx, ctx, said, report.plan_revision).await?;
-    crate::alerts::agent_is_back(&mut tx, ctx, agent).await?;
-    tx.commit().await?;
-    Ok(Reply {
+    let mut reply = Reply {
         version: 1,
         server_ms: ctx.now.as_millis(),
         results: sorted.results,
         commands: Vec::new(),
         schedule: None,
         not_before_ms: None,
-        plan,
-    })
+        plan: None,
+    };
+    if let Actor::Monitor { .. } = ctx.actor {
+        reply.schedule = monitors::heard(&mut tx, ctx, report, offset_ms).await?;
+        tx.commit().await?;
+        reply.commands = monitors::pending(ctx).await?;
+    } else {
+        reply.plan = crate::agents::heartbeat(&mut tx, ctx, said, report.plan_revision).await?;
+        crate::alerts::agent_is_back(&mut tx, ctx, agent).await?;
+        tx.commit().await?;
+    }
+    Ok(reply)
 }
 
 /// The last discovery that is told of.
@@ -374,6 +381,7 @@ impl Intake {
         self.board.flush(tx).await?;
         let flushed = self.book.flush(tx).await?;
         crate::doubts::take(ctx, tx, ctx.home, std::mem::take(&mut self.fleet.doubts), flushed).await?;
+        crate::doubts::away(ctx, tx, ctx.home, &self.fleet.away).await?;
         crate::events::emit_all(tx, ctx, ctx.home, &std::mem::take(&mut self.fleet.events)).await
     }
 }

@@ -310,11 +310,13 @@ fn near(meter: &DoubtMeter) -> (&[platen_core::meters::ReadingAt], usize) {
 fn chart(meter: &DoubtMeter, zone: &Zone) -> String {
     let (readings, border) = near(meter);
     let every = readings.len().div_ceil(6).max(1);
+    let length = readings.first().zip(readings.last()).map_or(0, |(first, last)| last.at.0 - first.at.0);
+    let how = if length < 3_600_000_000 { "%H:%M:%S" } else { "%-d %b %H:%M" };
     let dots: Vec<Dot> = readings
         .iter()
         .enumerate()
         .map(|(place, r)| Dot {
-            label: if place % every == every / 2 { zone.label(r.at, "%-d %b %H:%M") } else { String::new() },
+            label: if place % every == every / 2 { zone.label(r.at, how) } else { String::new() },
             title: zone.moment(r.at),
             value: u64::try_from(r.value).unwrap_or(0),
             believed: r.believed,
