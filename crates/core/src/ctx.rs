@@ -2,6 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::ids::{AgentId, OrgId, TokenId, UserId};
+use crate::monitors::MonitorId;
 use crate::platform::{Ids, Platform};
 use crate::scope::Scope;
 use crate::time::Micros;
@@ -32,10 +33,15 @@ pub enum Actor {
         /// The agent.
         id: AgentId,
     },
+    /// A device that reports by itself, by its signature.
+    Monitor {
+        /// Its registration.
+        id: MonitorId,
+    },
 }
 
 impl Actor {
-    /// `system`, `user`, `token` or `agent`.
+    /// `system`, `user`, `token`, `agent` or `monitor`.
     #[must_use]
     pub fn kind(&self) -> &'static str {
         match self {
@@ -43,6 +49,7 @@ impl Actor {
             Self::User { .. } => "user",
             Self::Token { .. } => "token",
             Self::Agent { .. } => "agent",
+            Self::Monitor { .. } => "monitor",
         }
     }
 
@@ -54,6 +61,7 @@ impl Actor {
             Self::User { id, .. } => id.to_string(),
             Self::Token { id, .. } => id.to_string(),
             Self::Agent { id } => id.to_string(),
+            Self::Monitor { id } => id.to_string(),
         }
     }
 
@@ -64,6 +72,7 @@ impl Actor {
             Self::System => "Platen",
             Self::User { name, .. } | Self::Token { name, .. } => name,
             Self::Agent { .. } => "agent",
+            Self::Monitor { .. } => "device",
         }
     }
 }
@@ -145,7 +154,7 @@ impl Ctx {
     pub fn user(&self) -> Option<UserId> {
         match self.actor {
             Actor::User { id, .. } | Actor::Token { user: id, .. } => Some(id),
-            Actor::System | Actor::Agent { .. } => None,
+            Actor::System | Actor::Agent { .. } | Actor::Monitor { .. } => None,
         }
     }
 
@@ -157,6 +166,29 @@ impl Ctx {
         match self.actor {
             Actor::Agent { id } => Ok(id),
             _ => Err(Error::new(crate::Kind::Forbidden, "only an agent may do this")),
+        }
+    }
+
+    /// Whoever reports: an agent, or a registered device under its own name.
+    ///
+    /// # Errors
+    /// `Forbidden` for anyone else.
+    pub fn require_sender(&self) -> Result<AgentId> {
+        match self.actor {
+            Actor::Agent { id } => Ok(id),
+            Actor::Monitor { id } => Ok(AgentId(id.0)),
+            _ => Err(Error::new(crate::Kind::Forbidden, "only an agent or a registered device may report")),
+        }
+    }
+
+    /// The registered device that asks.
+    ///
+    /// # Errors
+    /// `Forbidden` for anyone else.
+    pub fn require_monitor(&self) -> Result<MonitorId> {
+        match self.actor {
+            Actor::Monitor { id } => Ok(id),
+            _ => Err(Error::new(crate::Kind::Forbidden, "only a registered device may do this")),
         }
     }
 

@@ -27,5 +27,6 @@ pub fn migrations() -> Vec<Migration> {
         migration!("0030_traps"),
         migration!("0031_discovery"),
         migration!("0032_receptacles"),
+        migration!("0040_monitors"),
     ]
 }

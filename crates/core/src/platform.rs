@@ -62,6 +62,7 @@ struct Inner {
     ids: Arc<dyn Ids>,
     passwords: PasswordGate,
     agent_keys: Mutex<HashMap<wire::Subject, crate::agents::CachedKey>>,
+    monitor_keys: Mutex<HashMap<wire::Subject, crate::monitors::CachedKey>>,
 }
 
 impl Platform {
@@ -79,6 +80,7 @@ impl Platform {
             ids: config.ids,
             passwords: PasswordGate::default(),
             agent_keys: Mutex::default(),
+            monitor_keys: Mutex::default(),
         })))
     }
 
@@ -143,6 +145,10 @@ impl Platform {
 
     pub(crate) fn agent_keys(&self) -> &Mutex<HashMap<wire::Subject, crate::agents::CachedKey>> {
         &self.0.agent_keys
+    }
+
+    pub(crate) fn monitor_keys(&self) -> &Mutex<HashMap<wire::Subject, crate::monitors::CachedKey>> {
+        &self.0.monitor_keys
     }
 }
 

@@ -13,7 +13,15 @@ use platen_core::Platform;
 use tokio::time::Instant;
 use wire::signature::TIME_HEADER;
 
-use crate::{admission::Admission, agent_rpc, body::Memory, limits::Limits, metrics::{Call, Metrics}, reply::Refusal};
+use crate::{
+    admission::Admission,
+    agent_rpc,
+    body::Memory,
+    limits::Limits,
+    metrics::{Call, Metrics},
+    push_http,
+    reply::Refusal,
+};
 
 /// A refusal of a sender is given no sooner than this after the request came, whatever its cause.
 const FORBIDDEN_AFTER: Duration = Duration::from_millis(100);
@@ -32,7 +40,14 @@ pub(crate) struct Door {
 impl Door {
     pub(crate) fn new(platform: Platform, limits: Limits, ca_pem: &str) -> Self {
         let admission = Arc::new(Admission::new(&limits));
-        Self { platform, limits: Arc::new(limits), memory: Memory::default(), admission, metrics: Arc::default(), ca_pem: ca_pem.into() }
+        Self {
+            platform,
+            limits: Arc::new(limits),
+            memory: Memory::default(),
+            admission,
+            metrics: Arc::default(),
+            ca_pem: ca_pem.into(),
+        }
     }
 
     /// Runs one call and turns its outcome into an answer that carries the server's time.
@@ -61,6 +76,9 @@ impl Door {
             .route("/d/v1/enrol", post(agent_rpc::enrol::enrol))
             .route("/d/v1/report", post(agent_rpc::reports::report))
             .route("/d/v1/plan", get(agent_rpc::plan::plan))
+            .route("/d/v1/hello", post(push_http::hello::hello))
+            .route("/d/v1/poll", get(push_http::poll::poll))
+            .route("/d/v1/ack", post(push_http::ack::ack))
             .route("/d/v1/ca", get(ca))
             .fallback(async || StatusCode::NOT_FOUND)
             .with_state(self)

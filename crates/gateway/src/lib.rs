@@ -10,6 +10,7 @@ mod error;
 mod limits;
 mod listen;
 mod metrics;
+mod push_http;
 mod reply;
 mod signature;
 mod tls;

@@ -14,9 +14,12 @@ pub(crate) enum Call {
     Enrol,
     Report,
     Plan,
+    Hello,
+    Poll,
+    Ack,
 }
 
-const CALLS: [&str; 3] = ["enrol", "report", "plan"];
+const CALLS: [&str; 6] = ["enrol", "report", "plan", "hello", "poll", "ack"];
 /// Every status that the door gives; the last counts all others.
 const STATUSES: [u16; 10] = [200, 304, 400, 403, 408, 413, 415, 429, 503, 500];
 
@@ -45,7 +48,8 @@ impl Metrics {
             for (status, count) in STATUSES.iter().zip(row) {
                 let count = count.load(Relaxed);
                 if count > 0 {
-                    let _ = writeln!(out, "platen_gateway_answers_total{{call=\"{call}\",status=\"{status}\"}} {count}");
+                    let _ =
+                        writeln!(out, "platen_gateway_answers_total{{call=\"{call}\",status=\"{status}\"}} {count}");
                 }
             }
         }

@@ -6,7 +6,7 @@ use aws_lc_rs::{
 };
 use axum::http::{HeaderMap, request::Parts};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use platen_core::{Ctx, Platform};
+use platen_core::{Ctx, Platform, agents, agents::PublicKey, monitors};
 use wire::{
     Subject,
     signature::{AGENT_HEADER, CLOCK_TOLERANCE_MS, SIGNATURE_HEADER, TIME_HEADER, signing_input},
@@ -38,23 +38,41 @@ impl Claim {
             signature: URL_SAFE_NO_PAD.decode(text(SIGNATURE_HEADER)?).ok()?,
         })
     }
+
+    fn proves(&self, platform: &Platform, head: &Parts, body: &[u8], key: &[u8]) -> bool {
+        let path = head.uri.path_and_query().map_or("/", |p| p.as_str());
+        let mut hash = [0; 32];
+        hash.copy_from_slice(digest(&SHA256, body).as_ref());
+        let input = signing_input(head.method.as_str(), path, self.time_ms, &hash);
+        let signed = UnparsedPublicKey::new(&ED25519, key).verify(&input, &self.signature).is_ok();
+        let in_time = (now_ms(platform) - i128::from(self.time_ms)).abs() <= i128::from(CLOCK_TOLERANCE_MS);
+        signed && in_time
+    }
 }
 
 /// The sender with its context, once it has proved who it is.
 pub(crate) async fn authenticate(platform: &Platform, head: &Parts, body: &[u8]) -> Result<(Subject, Ctx), Refusal> {
     let claim =
         Claim::read(&head.headers).unwrap_or(Claim { sender: Subject([0; 16]), time_ms: 0, signature: vec![0; 64] });
-    let known = platen_core::agents::key_of(platform, claim.sender).await.map_err(|e| crate::agent_rpc::refusal(&e))?;
+    let known = sender(platform, claim.sender).await.map_err(|e| crate::agent_rpc::refusal(&e))?;
     let key = known.as_ref().map_or(&NOBODY, |(key, _)| &key.0);
-    let path = head.uri.path_and_query().map_or("/", |p| p.as_str());
-    let mut hash = [0; 32];
-    hash.copy_from_slice(digest(&SHA256, body).as_ref());
-    let input = signing_input(head.method.as_str(), path, claim.time_ms, &hash);
-    let signed = UnparsedPublicKey::new(&ED25519, key).verify(&input, &claim.signature).is_ok();
-    let in_time = (now_ms(platform) - i128::from(claim.time_ms)).abs() <= i128::from(CLOCK_TOLERANCE_MS);
+    let proved = claim.proves(platform, head, body, key);
     match known {
-        Some((_, ctx)) if signed && in_time => Ok((claim.sender, ctx)),
+        Some((_, ctx)) if proved => Ok((claim.sender, ctx)),
         _ => Err(Refusal::Forbidden),
+    }
+}
+
+/// Whether a request is signed with `key`, which it may itself have brought.
+pub(crate) fn proves(platform: &Platform, head: &Parts, body: &[u8], key: &[u8]) -> bool {
+    Claim::read(&head.headers).is_some_and(|claim| claim.proves(platform, head, body, key))
+}
+
+/// The key of an agent or of a registered device.
+async fn sender(platform: &Platform, sender: Subject) -> platen_core::Result<Option<(PublicKey, Ctx)>> {
+    match agents::key_of(platform, sender).await? {
+        Some(agent) => Ok(Some(agent)),
+        None => monitors::key_of(platform, sender).await,
     }
 }
 

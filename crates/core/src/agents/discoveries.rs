@@ -102,7 +102,9 @@ pub(crate) struct Hints(Vec<Target>);
 
 /// The hints of the agent that reports.
 pub(crate) async fn hints(tx: &mut Tx, ctx: &Ctx) -> Result<Hints> {
-    let plan = plans::load(tx, &ctx.platform, ctx.home, ctx.require_agent()?).await?.0;
+    // A device that reports by itself is in no agent's list.
+    let Ok(agent) = ctx.require_agent() else { return Ok(Hints(Vec::new())) };
+    let plan = plans::load(tx, &ctx.platform, ctx.home, agent).await?.0;
     let says = |target: &Target| target.name.is_some() || target.site.is_some() || target.asset.is_some();
     Ok(Hints(plan.targets.into_iter().filter(says).collect()))
 }

@@ -283,7 +283,7 @@ async fn visible(ctx: &Ctx, tx: &mut Tx, org: OrgId) -> Result<Found> {
     let mut found = found(tx, org).await?.ok_or_else(OrgId::missing)?;
     if !ctx.scope.contains(org) {
         let home = path(tx, ctx.home).await?;
-        if matches!(ctx.actor, Actor::Agent { .. }) || !found.path.starts_with(&home) {
+        if matches!(ctx.actor, Actor::Agent { .. } | Actor::Monitor { .. }) || !found.path.starts_with(&home) {
             return Err(OrgId::missing());
         }
     }

@@ -4,5 +4,6 @@
 mod door;
 mod hostile;
 mod listener;
+mod monitors;
 mod refusals;
 mod reports;

@@ -1,0 +1,193 @@
+//! The communication test, and from a key on the wire to a request.
+
+use store::{Row, Tx, View, params};
+use wire::Subject;
+use wire::hello::{GatewayKey, Hello, HelloReply};
+
+use super::{MonitorId, kinds, orders, rules, sql};
+use crate::agents;
+use crate::agents::PublicKey;
+use crate::audit::{self, Change};
+use crate::ctx::{Actor, Ctx, Role};
+use crate::error::{Error, Kind, Result};
+use crate::events;
+use crate::ids::OrgId;
+use crate::platform::Platform;
+use crate::scope::Scope;
+use crate::secrets::hash_of;
+use crate::time::Micros;
+
+const REASON: &str = "a device, before it is known whose";
+/// A suspension elsewhere is felt after this long, µs.
+const CACHED: i64 = 1_000_000;
+/// Most keys in memory.
+const MAX_CACHED: usize = 200_000;
+
+/// A key that was looked up a moment ago.
+#[derive(Clone, Copy)]
+pub(crate) struct CachedKey {
+    key: PublicKey,
+    org: OrgId,
+    at: Micros,
+}
+
+/// The holder of a serial number and what is known of the device.
+struct Unit {
+    org: OrgId,
+    id: MonitorId,
+    state: String,
+    key: Option<[u8; 32]>,
+    claim_hash: Option<String>,
+    claim_until: Option<Micros>,
+}
+
+impl Unit {
+    fn read(row: &Row) -> Result<Self> {
+        Ok(Self {
+            org: row.get(0)?,
+            id: row.get(1)?,
+            state: row.get(2)?,
+            key: row.get(3)?,
+            claim_hash: row.get(4)?,
+            claim_until: row.get(5)?,
+        })
+    }
+
+    /// Why it is not heard; `None`: it is.
+    fn fault(&self, hello: &Hello, now: Micros) -> Option<&'static str> {
+        if self.state == "suspended" {
+            return Some("suspended");
+        }
+        if self.key.is_some_and(|known| known.as_slice() == hello.key) {
+            return None;
+        }
+        let claim = hello.claim.as_deref().map(|claim| hash_of(claim.trim()));
+        match (&claim, &self.claim_hash) {
+            (Some(given), Some(known)) if given == known && self.claim_until.is_some_and(|until| now < until) => None,
+            (None, _) if self.key.is_some() => Some("wrong key"),
+            _ => Some("wrong claim"),
+        }
+    }
+}
+
+/// The communication test. The door has checked that the request is signed with the key that it carries.
+///
+/// # Errors
+/// `Forbidden` for every cause alike (unknown serial, wrong claim, another key, suspended), with a line for people in the
+/// list of strangers; `Invalid` for fields that do not fit.
+pub async fn hello(platform: &Platform, hello: &Hello, peer: &str) -> Result<HelloReply> {
+    let key: [u8; 32] = hello
+        .key
+        .as_slice()
+        .try_into()
+        .map_err(|_| Error::invalid("key", "the key is an Ed25519 public key of 32 bytes"))?;
+    let vendor = rules::vendor(&hello.vendor)?;
+    let (serial, fold) = rules::serial(&hello.serial)?;
+    let now = platform.now();
+    let mut tx = platform.db().write(&View::All(REASON)).await?;
+    let unit = tx.query_opt(&sql::UNIT, &params![&vendor, &fold]).await?.as_ref().map(Unit::read).transpose()?;
+    let fault = unit.as_ref().map_or(Some("not registered"), |unit| unit.fault(hello, now));
+    let (Some(unit), None) = (&unit, fault) else {
+        let org = unit.as_ref().map(|unit| unit.org);
+        let why = fault.unwrap_or("not registered");
+        let model = agents::told(&hello.model, 120);
+        refuse(&mut tx, org, (&vendor, &fold, &serial), &model, why, peer, now).await?;
+        tx.commit().await?;
+        return Err(Error::new(Kind::Forbidden, "this device is not heard"));
+    };
+    let ctx = monitor_ctx(platform, unit.org, unit.id);
+    let text = |text: &str, most| agents::told(text, most);
+    let values = params![
+        unit.org,
+        unit.id,
+        key,
+        text(&hello.model, 120),
+        rules::road_text(hello.road),
+        text(&hello.firmware, 60),
+        hello.mac.as_deref().map(|mac| text(mac, 40)),
+        hello.listener.as_deref().map(|url| text(url, 200)),
+        hello.clock_ms.saturating_sub(now.as_millis()),
+        now
+    ];
+    let epoch: i64 = tx.query_one(&sql::HELLO, &values).await?.get(0)?;
+    tx.execute(&sql::STRANGER_GONE, &params![&vendor, &fold]).await?;
+    if unit.key != Some(key) {
+        let what = if unit.key.is_some() { "changed its key" } else { "proved its claim" };
+        audit::record(&mut tx, &ctx, Change::new(unit.org, what, "monitor", unit.id)).await?;
+    }
+    let data = serde_json::json!({ "road": hello.road });
+    events::emit(&mut tx, &ctx, unit.org, "monitor.tested", ("monitor", unit.id.to_string()), data).await?;
+    let schedule = kinds::schedule(&mut tx, unit.org, unit.id).await?;
+    tx.commit().await?;
+    platform.monitor_keys().lock().remove(&unit.id.into());
+    Ok(HelloReply {
+        version: 1,
+        server_ms: now.as_millis(),
+        sender: unit.id.into(),
+        epoch_floor: u64::try_from(epoch).unwrap_or(1),
+        schedule,
+        keys: vec![GatewayKey { id: orders::KEY, verify: orders::verifying_key(platform)?.to_vec(), seal: Vec::new() }],
+        mail: None,
+    })
+}
+
+async fn refuse(
+    tx: &mut Tx,
+    org: Option<OrgId>,
+    (vendor, fold, serial): (&str, &str, &str),
+    model: &str,
+    why: &str,
+    peer: &str,
+    now: Micros,
+) -> Result<()> {
+    let org = match org {
+        Some(org) => org,
+        None => match tx.query_opt(&sql::ROOT, &[]).await? {
+            Some(row) => row.get(0)?,
+            None => return Ok(()),
+        },
+    };
+    tx.execute(&sql::STRANGER, &params![org, vendor, fold, serial, model, why, peer, now]).await?;
+    Ok(())
+}
+
+/// The key that must have signed a request of `monitor`, and that request; `None` for unknown and suspended ones.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn key_of(platform: &Platform, monitor: Subject) -> Result<Option<(PublicKey, Ctx)>> {
+    let now = platform.now();
+    let cached = platform.monitor_keys().lock().get(&monitor).copied();
+    let id = MonitorId::from(monitor);
+    if let Some(CachedKey { key, org, at }) = cached
+        && (0..CACHED).contains(&(now.0 - at.0))
+    {
+        return Ok(Some((key, monitor_ctx(platform, org, id))));
+    }
+    let mut tx = platform.db().read(&View::All(REASON)).await?;
+    let Some(row) = tx.query_opt(&sql::KEY, &params![id]).await? else {
+        platform.monitor_keys().lock().remove(&monitor);
+        return Ok(None);
+    };
+    let (org, key): (OrgId, Option<[u8; 32]>) = (row.get(0)?, row.get(1)?);
+    let Some(key) = key.map(PublicKey) else { return Ok(None) };
+    let mut keys = platform.monitor_keys().lock();
+    if keys.len() >= MAX_CACHED {
+        keys.clear();
+    }
+    keys.insert(monitor, CachedKey { key, org, at: now });
+    Ok(Some((key, monitor_ctx(platform, org, id))))
+}
+
+fn monitor_ctx(platform: &Platform, org: OrgId, id: MonitorId) -> Ctx {
+    let now = platform.now();
+    Ctx {
+        platform: platform.clone(),
+        actor: Actor::Monitor { id },
+        home: org,
+        role: Role::Agent,
+        scope: Scope::only(org, now),
+        now,
+        request: String::new(),
+    }
+}

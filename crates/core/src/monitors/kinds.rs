@@ -1,0 +1,108 @@
+//! What a monitor told of each kind and when it tells it next.
+
+use serde::Serialize;
+use serde_json::json;
+use store::{Tx, params};
+use wire::monitor::Kind;
+use wire::schedule::Schedule;
+
+use super::{MonitorId, registry, rules, sql};
+use crate::audit::{self, Change};
+use crate::ctx::{Ctx, Role};
+use crate::error::{Error, Result};
+use crate::ids::OrgId;
+use crate::time::Micros;
+
+/// One kind of one monitor.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct KindState {
+    /// The kind.
+    pub kind: Kind,
+    /// Told once in so many seconds; `None`: as it happens.
+    pub period_s: Option<u32>,
+    /// Whether a person set that period.
+    pub set: bool,
+    /// When it is due next.
+    pub next_at: Option<Micros>,
+    /// When it was last told.
+    pub said_at: Option<Micros>,
+    /// Of when that was, by our clock.
+    pub taken_at: Option<Micros>,
+    /// Size of that message, bytes.
+    pub size_bytes: i64,
+    /// Messages of this kind so far.
+    pub messages: i64,
+}
+
+/// All sixteen kinds of a monitor.
+///
+/// # Errors
+/// `NotFound` outside the scope.
+pub async fn kinds(ctx: &Ctx, id: MonitorId) -> Result<Vec<KindState>> {
+    ctx.require(Role::User, "see registered devices")?;
+    let mut tx = ctx.db().read(&ctx.scope.view()).await?;
+    let org = registry::tenant(ctx, &mut tx, id).await?;
+    let schedule = schedule(&mut tx, org, id).await?;
+    let rows = tx.query(&sql::KINDS, &params![org, id]).await?;
+    Kind::ALL
+        .into_iter()
+        .map(|kind| {
+            let row = rows.iter().find(|row| row.get::<i64>(0).is_ok_and(|n| n == i64::from(kind.number())));
+            let slot = schedule.slots.iter().find(|slot| slot.kind == kind);
+            Ok(KindState {
+                kind,
+                period_s: slot.map(|slot| slot.period_s),
+                set: row.map(|row| row.get::<Option<i64>>(1)).transpose()?.flatten().is_some(),
+                next_at: slot.map(|slot| Micros(slot.next_after(ctx.now.as_millis() / 1_000) * 1_000_000)),
+                said_at: row.map(|row| row.get(2)).transpose()?.flatten(),
+                taken_at: row.map(|row| row.get(3)).transpose()?.flatten(),
+                size_bytes: row.map_or(Ok(0), |row| row.get(4))?,
+                messages: row.map_or(Ok(0), |row| row.get(5))?,
+            })
+        })
+        .collect()
+}
+
+/// Sets how often a kind is told; `None`: as usual. The device learns it with its next answer.
+///
+/// # Errors
+/// `Forbidden` below manager, `NotFound` outside the scope, `Invalid` for a period outside a minute to ninety days.
+pub async fn set_period(ctx: &Ctx, id: MonitorId, kind: Kind, period_s: Option<u32>) -> Result<()> {
+    ctx.require(Role::Manager, "change schedules")?;
+    if period_s.is_some_and(|period| !rules::PERIODS.contains(&period)) {
+        return Err(Error::invalid("period_s", "a period is a minute to ninety days"));
+    }
+    let mut tx = ctx.db().write(&ctx.scope.view()).await?;
+    let org = registry::tenant(ctx, &mut tx, id).await?;
+    tx.execute(&sql::PERIOD, &params![org, id, i64::from(kind.number()), period_s.map(i64::from)]).await?;
+    tx.execute(&sql::BUMP_REVISION, &params![org, id]).await?;
+    let change = Change::new(org, "set the schedule", "monitor", id);
+    audit::record(&mut tx, ctx, change.after(json!({ "kind": kind, "period_s": period_s }))).await?;
+    Ok(tx.commit().await?)
+}
+
+/// The settings inquiry: the schedule of the device that asks, if it follows another revision.
+///
+/// # Errors
+/// `Forbidden` for anyone but a registered device.
+pub async fn inquire(ctx: &Ctx, follows: u64) -> Result<Option<Schedule>> {
+    let id = ctx.require_monitor()?;
+    let mut tx = ctx.db().read(&ctx.scope.view()).await?;
+    let schedule = schedule(&mut tx, ctx.home, id).await?;
+    Ok((schedule.revision != follows).then_some(schedule))
+}
+
+/// The schedule that a monitor should follow.
+pub(super) async fn schedule(tx: &mut Tx, org: OrgId, id: MonitorId) -> Result<Schedule> {
+    let revision: i64 = tx.query_one(&sql::REVISION, &params![org, id]).await?.get(0)?;
+    let mut set = Vec::new();
+    for row in tx.query(&sql::KINDS, &params![org, id]).await? {
+        let (number, period): (i64, Option<i64>) = (row.get(0)?, row.get(1)?);
+        let kind = u64::try_from(number).ok().and_then(Kind::of_number);
+        let period = period.and_then(|period| u32::try_from(period).ok());
+        set.extend(kind.zip(period));
+    }
+    // One salt an organisation: its fleet is even, and another's is laid out differently.
+    let salt = org.0.as_u64_pair().1;
+    Ok(rules::schedule(id.into(), salt, u64::try_from(revision).unwrap_or(0), &set))
+}

@@ -1,0 +1,245 @@
+//! Orders to one device or agent: signed here, fetched by whichever road, executed at most once, their life visible.
+
+use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
+use serde::Serialize;
+use serde_json::json;
+use store::{View, params};
+use wire::Subject;
+use wire::command::{Acks, Command, MAX_LIFE_MS, Order, Taken, What};
+
+use super::{MonitorId, registry, sql};
+use crate::audit::{self, Change};
+use crate::ctx::{Ctx, Role};
+use crate::error::{Error, Result};
+use crate::events;
+use crate::ids::OrgId;
+use crate::platform::Platform;
+use crate::time::Micros;
+
+/// Number of the key that signs now.
+pub(super) const KEY: u32 = 1;
+
+crate::id!(
+    /// An order.
+    CommandId,
+    "order"
+);
+
+/// Where an order stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CommandState {
+    /// Waits to be fetched.
+    Queued,
+    /// Fetched; no answer yet.
+    Taken,
+    /// Done.
+    Done,
+    /// Tried in vain.
+    Failed,
+    /// Not tried.
+    Refused,
+    /// Nobody fetched or answered it in time.
+    Expired,
+    /// A person took it back.
+    Cancelled,
+}
+
+impl CommandState {
+    fn parse(text: &str) -> Self {
+        match text {
+            "queued" => Self::Queued,
+            "taken" => Self::Taken,
+            "done" => Self::Done,
+            "failed" => Self::Failed,
+            "refused" => Self::Refused,
+            "expired" => Self::Expired,
+            _ => Self::Cancelled,
+        }
+    }
+}
+
+/// An order, as people see it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct CommandRow {
+    /// Its name.
+    pub id: CommandId,
+    /// `report_now`, `schedule`, `send_log`.
+    pub what: String,
+    /// Where it stands.
+    pub state: CommandState,
+    /// When it was given.
+    pub issued_at: Micros,
+    /// By whom: id of a user, or empty for the system.
+    pub issued_by: String,
+    /// Worthless from then on.
+    pub expires_at: Micros,
+    /// When it was fetched.
+    pub taken_at: Option<Micros>,
+    /// When it ended.
+    pub ended_at: Option<Micros>,
+    /// What the device said.
+    pub detail: Option<String>,
+}
+
+/// Gives an order to a registered device; it lives for `life_ms` (a minute to seven days).
+///
+/// # Errors
+/// `Forbidden` below manager, `NotFound` outside the scope, `Invalid` for a life outside its bounds.
+pub async fn order(ctx: &Ctx, monitor: MonitorId, what: What, life_ms: i64) -> Result<CommandId> {
+    ctx.require(Role::Manager, "give orders to devices")?;
+    if !(60_000..=MAX_LIFE_MS).contains(&life_ms) {
+        return Err(Error::invalid("life", "an order lives for a minute to seven days"));
+    }
+    let word = match &what {
+        What::ReportNow(_) => "report_now",
+        What::Schedule(_) => "schedule",
+        What::SendLog => "send_log",
+    };
+    let id = CommandId::new(ctx.ids());
+    let issued_ms = ctx.now.as_millis();
+    let expires_ms = issued_ms + life_ms;
+    let name = Subject(id.0.into_bytes());
+    let order = Order { id: name, target: monitor.into(), issued_ms, expires_ms, subject: None, what };
+    let bytes = wire::cbor::encode(&order);
+    let mut tx = ctx.db().write(&ctx.scope.view()).await?;
+    let org = registry::tenant(ctx, &mut tx, monitor).await?;
+    let expires = Micros(expires_ms * 1_000);
+    tx.execute(&sql::ORDER, &params![org, id, monitor, word, bytes, ctx.now, ctx.actor.id(), expires]).await?;
+    let data = json!({ "command": id, "what": word });
+    events::emit(&mut tx, ctx, org, "command.queued", ("monitor", monitor.to_string()), data.clone()).await?;
+    audit::record(&mut tx, ctx, Change::new(org, "ordered", "monitor", monitor).after(data)).await?;
+    tx.commit().await?;
+    Ok(id)
+}
+
+/// Everything that waits for the device that asks, signed; what it was given before and has not answered is among it.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn pending(ctx: &Ctx) -> Result<Vec<Command>> {
+    let target = ctx.require_monitor()?;
+    let mut tx = ctx.db().read(&ctx.scope.view()).await?;
+    let rows = tx.query(&sql::PENDING, &params![ctx.home, target, ctx.now]).await?;
+    drop(tx);
+    if rows.is_empty() {
+        return Ok(Vec::new());
+    }
+    let key = signing_key(&ctx.platform)?;
+    let mut commands = Vec::with_capacity(rows.len());
+    let mut tx = ctx.db().write(&ctx.scope.view()).await?;
+    for row in rows {
+        let (id, order): (CommandId, Vec<u8>) = (row.get(0)?, row.get(1)?);
+        if row.get::<String>(2)? == "queued" {
+            tx.execute(&sql::TAKE, &params![ctx.home, id, ctx.now]).await?;
+        }
+        let signature = key.sign(&Command::signing_input(&order)).as_ref().to_vec();
+        commands.push(Command { order, key: KEY, signature });
+    }
+    tx.commit().await?;
+    Ok(commands)
+}
+
+/// Takes the answers of the device that asks. Answers to what it was never asked change nothing.
+///
+/// # Errors
+/// `Invalid` for more than 64 answers.
+pub async fn acknowledge(ctx: &Ctx, acks: &Acks) -> Result<()> {
+    let target = ctx.require_monitor()?;
+    if acks.acks.len() > 64 {
+        return Err(Error::invalid("acks", "at most 64 answers at once"));
+    }
+    let mut tx = ctx.db().write(&ctx.scope.view()).await?;
+    for ack in &acks.acks {
+        let id = CommandId(uuid::Uuid::from_bytes(ack.id.0));
+        let detail = ack.detail.as_deref().map(|text| crate::agents::told(text, 500));
+        let state = match ack.taken {
+            Taken::Done => "done",
+            Taken::Failed => "failed",
+            Taken::Refused => "refused",
+            Taken::NotNow => {
+                tx.execute(&sql::NOT_NOW, &params![ctx.home, id, target, detail]).await?;
+                continue;
+            }
+        };
+        if tx.execute(&sql::END, &params![ctx.home, id, target, state, ctx.now, detail]).await? > 0 {
+            let data = json!({ "command": id, "state": state });
+            events::emit(&mut tx, ctx, ctx.home, "command.ended", ("monitor", target.to_string()), data).await?;
+        }
+    }
+    Ok(tx.commit().await?)
+}
+
+/// The last 100 orders to a device, newest first.
+///
+/// # Errors
+/// `NotFound` outside the scope.
+pub async fn commands(ctx: &Ctx, monitor: MonitorId) -> Result<Vec<CommandRow>> {
+    ctx.require(Role::User, "see orders")?;
+    let mut tx = ctx.db().read(&ctx.scope.view()).await?;
+    let org = registry::tenant(ctx, &mut tx, monitor).await?;
+    let rows = tx.query(&sql::COMMANDS, &params![org, monitor, 100]).await?;
+    rows.iter()
+        .map(|row| {
+            Ok(CommandRow {
+                id: row.get(0)?,
+                what: row.get(1)?,
+                state: CommandState::parse(&row.get::<String>(2)?),
+                issued_at: row.get(3)?,
+                issued_by: row.get(4)?,
+                expires_at: row.get(5)?,
+                taken_at: row.get(6)?,
+                ended_at: row.get(7)?,
+                detail: row.get(8)?,
+            })
+        })
+        .collect()
+}
+
+/// Takes an order back; one that was fetched may have been executed already.
+///
+/// # Errors
+/// `Forbidden` below manager, `NotFound` outside the scope, `Conflict` when it has ended.
+pub async fn cancel(ctx: &Ctx, monitor: MonitorId, command: CommandId) -> Result<()> {
+    ctx.require(Role::Manager, "cancel orders")?;
+    let mut tx = ctx.db().write(&ctx.scope.view()).await?;
+    let org = registry::tenant(ctx, &mut tx, monitor).await?;
+    if tx.execute(&sql::CANCEL, &params![org, command, monitor, ctx.now]).await? == 0 {
+        return Err(Error::conflict("this order has ended already, or is none of this device"));
+    }
+    audit::record(&mut tx, ctx, Change::new(org, "cancelled", "command", command)).await?;
+    Ok(tx.commit().await?)
+}
+
+/// Ends orders whose time is over; returns how many.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn expire(platform: &Platform) -> Result<u64> {
+    let ctx = platform.system("orders end");
+    let mut tx = ctx.db().write(&View::All("orders of all organisations end")).await?;
+    let rows = tx.query(&sql::EXPIRE, &params![ctx.now]).await?;
+    for row in &rows {
+        let (org, id, target): (OrgId, CommandId, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        let data = json!({ "command": id, "state": "expired" });
+        events::emit(&mut tx, &ctx, org, "command.ended", ("monitor", target), data).await?;
+    }
+    tx.commit().await?;
+    Ok(rows.len() as u64)
+}
+
+/// The public half of the key that signs orders, 32 bytes.
+///
+/// # Errors
+/// Never for a platform that opened.
+pub fn verifying_key(platform: &Platform) -> Result<[u8; 32]> {
+    let key = signing_key(platform)?;
+    key.public_key().as_ref().try_into().map_err(|_| Error::internal("an Ed25519 key is 32 bytes"))
+}
+
+/// Derived from the platform's root key, so that every server of a site signs alike and nothing more is kept.
+fn signing_key(platform: &Platform) -> Result<Ed25519KeyPair> {
+    let seed = platform.sealer().mac("key that signs orders", &KEY.to_be_bytes());
+    Ed25519KeyPair::from_seed_unchecked(seed.get(..32).unwrap_or_default())
+        .map_err(|_| Error::internal("the key that signs orders cannot be derived"))
+}

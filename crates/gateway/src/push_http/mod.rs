@@ -1,0 +1,5 @@
+//! What devices call that report by themselves: communication test, inquiry, answers to orders. Reports are one call for all.
+
+pub(crate) mod ack;
+pub(crate) mod hello;
+pub(crate) mod poll;
