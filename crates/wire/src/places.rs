@@ -181,7 +181,7 @@ pub struct Exclusions {
 
 impl Exclusions {
     /// Reads the texts of a plan; the second part are those that nobody can read, which forbid nothing.
-    pub fn read<'t>(texts: &'t [String]) -> (Self, Vec<&'t str>) {
+    pub fn read(texts: &[String]) -> (Self, Vec<&str>) {
         let (mut read, mut unreadable) = (Self::default(), Vec::new());
         for text in texts {
             if let Some(mac) = octets(text.trim()) {
