@@ -172,7 +172,8 @@ impl Board {
         let told = rules::conditions(body);
         let rows = i64::try_from(body.alerts.len()).unwrap_or(i64::MAX);
         let missing = self.missing(id, &told, rows, when);
-        if missing.unsettled {
+        let is_whole = rules::is_whole(body);
+        if missing.unsettled || !is_whole {
             // This reading is no last word: whatever the next one says is compared in full.
             fleet.get_mut(at).alerts_hash = 0;
         }
@@ -181,8 +182,19 @@ impl Board {
             self.raise(fleet, at, condition, "device", when);
         }
         for place in missing.over {
-            self.clear(fleet, at, place, when);
+            if is_whole || self.has_been_away(fleet.get(at).id, place, when) {
+                self.clear(fleet, at, place, when);
+            }
         }
+    }
+
+    /// Whether an alert that an incomplete reading does not tell has been away for long. It is noted when it is not.
+    fn has_been_away(&mut self, device: DeviceId, place: usize, when: i64) -> bool {
+        let held = &mut self.alerts.entry(device).or_default()[place];
+        if held.quiet_at.is_none() {
+            (held.quiet_at, held.dirty) = (Some(when), true);
+        }
+        held.quiet_at.is_some_and(|since| !is_flap(since, when))
     }
 
     /// Alerts that stand and that a reading does not tell: which of them are over.

@@ -77,6 +77,14 @@ pub fn may_be_evicted(gone: &Condition, critical_came: bool, rows: i64, stood: i
     gone.severity != AlertSeverity::Critical && !gone.key.group.is_empty() && critical_came && rows >= FULL.max(stood)
 }
 
+/// What a reading says of itself when the device left tables unanswered: what it does not tell may stand all the same.
+const PARTIAL: [&str; 2] = ["tables-not-answered", "reading-cut-short-by-time-out"];
+
+/// Whether a reading tells all conditions that stand.
+pub fn is_whole(body: &StatusBody) -> bool {
+    !body.quirks.iter().any(|quirk| PARTIAL.contains(&quirk.as_str()))
+}
+
 /// Whom an alert concerns, so that paper and service go to different people: `operator` whoever stands nearby (paper,
 /// jams, covers), `supplies` whoever orders and brings them, `service` a technician, `fleet` whoever runs the fleet.
 pub fn audience(reason: &str) -> &'static str {

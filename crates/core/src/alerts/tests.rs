@@ -32,7 +32,7 @@ async fn all(site: &Site, open: Option<bool>) -> Vec<AlertRow> {
 }
 
 #[tokio::test]
-async fn an_alert_that_flaps_is_one_alert_and_after_ten_minutes_another() {
+async fn alert_lifecycle_an_alert_that_flaps_is_one_alert_and_after_ten_minutes_another() {
     for mut site in Site::each().await {
         for _ in 0..3 {
             say(&mut site, vec![jam("1.1", AlertSeverity::Critical)]).await;
@@ -233,7 +233,7 @@ async fn alert_lifecycle_missed_traps_are_survived() {
 }
 
 #[tokio::test]
-async fn alert_lifecycle_indices_that_begin_anew_after_a_reboot_change_nothing() {
+async fn alert_lifecycle_a_reboot_opens_no_second_alert() {
     for mut site in Site::each().await {
         // prtAlertIndex is no part of what makes an alert one: the same condition under another row number.
         let restarted = Some("2026-01-02T03:04:05Z".to_owned());
@@ -301,6 +301,27 @@ async fn alert_lifecycle_low_that_became_empty_is_over_and_not_pushed_out() {
         let part = |part: &str, reason: &str| (part.to_owned(), reason.to_owned());
         assert_eq!(left.len(), 2, "{left:?}");
         assert!(left.contains(&part("1.1", "toner-empty")) && left.contains(&part("1.2", "toner-low")), "{left:?}");
+    }
+}
+
+#[tokio::test]
+async fn alert_lifecycle_a_reading_that_lost_a_table_ends_nothing() {
+    for mut site in Site::each().await {
+        let low = low("1.1", "toner-low", 1_104);
+        say(&mut site, vec![low.clone()]).await;
+        let lost = status("S1", |body| body.quirks = vec!["tables-not-answered".into()]);
+        site.wait(60);
+        site.status(1, lost.clone()).await;
+        assert_eq!(all(&site, Some(true)).await.len(), 1, "nobody said that it is over");
+        site.wait(60);
+        say(&mut site, vec![low]).await;
+        assert_eq!((all(&site, None).await.len(), all(&site, Some(true)).await.len()), (1, 1));
+        // A device that never answers its table: after ten minutes what it does not tell is over.
+        for minutes in [1, 11] {
+            site.wait(minutes * 60);
+            site.status(1, lost.clone()).await;
+        }
+        assert!(all(&site, Some(true)).await.is_empty());
     }
 }
 
