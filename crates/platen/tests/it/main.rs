@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed, and says where")]
 mod api;
 mod bench;
+mod chaos;
 mod command_line;
 mod databases;
 mod kill;

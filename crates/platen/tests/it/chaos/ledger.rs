@@ -1,0 +1,102 @@
+//! What was really printed between the readings of each device, by its serial number: what may be billed.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use vmfp::Truth;
+use wire::Meter;
+
+/// Page sides of the standard MIB, one row a marker.
+pub(super) const MARKERS: &str = "1.3.6.1.2.1.43.10.2.1.4.";
+
+/// A condition of a device: prtAlertGroup, its row, code.
+pub(super) type Place = (i32, i32, i32);
+
+/// The books that nobody can cook.
+#[derive(Default)]
+pub(super) struct Ledger {
+    pub(super) units: BTreeMap<String, Unit>,
+    /// Models without a table of alerts.
+    tacit: BTreeSet<String>,
+}
+
+/// One unit, as it really was.
+#[derive(Default)]
+pub(super) struct Unit {
+    /// Pages that the last counted reading knew of.
+    last: Option<u64>,
+    /// A counter was lost since then.
+    broken: bool,
+    /// Pages that must be billed.
+    pub(super) least: u64,
+    /// Pages that nobody can know of, because a counter was lost while they were printed.
+    pub(super) blind: u64,
+    /// What was told and what was true, for people who look for a fault.
+    pub(super) log: Vec<(u64, u64, u64)>,
+    /// Counter readings taken.
+    pub(super) readings: u32,
+    /// Every condition that ever stood when it was looked at.
+    pub(super) stood: BTreeSet<Place>,
+    /// It has a table of alerts.
+    pub(super) has_rows: bool,
+    /// When it was looked at last.
+    pub(super) at_ms: i64,
+    /// Conditions that stand now.
+    pub(super) standing: BTreeSet<Place>,
+    /// Minutes, and what stood from then on; for people who look for a fault.
+    pub(super) past: Vec<(i64, BTreeSet<Place>)>,
+    /// Faults put on it, with their minute.
+    pub(super) put: Vec<(i64, String)>,
+    /// How often each condition came anew, as the rounds saw it.
+    pub(super) episodes: BTreeMap<Place, u32>,
+}
+
+impl Ledger {
+    fn tacit(&mut self) -> &BTreeSet<String> {
+        if self.tacit.is_empty() {
+            let profiles = vmfp::profile_names().into_iter().filter_map(|name| vmfp::find_profile(name).ok());
+            let tacit = profiles.filter(|profile| profile.manners.no_alert_table);
+            self.tacit = tacit.map(|profile| profile.model.clone()).collect();
+        }
+        &self.tacit
+    }
+
+    /// A counter of this unit lost its value.
+    pub(super) fn broken(&mut self, serial: &str) {
+        self.units.entry(serial.to_owned()).or_default().broken = true;
+    }
+
+    /// How the unit is in this round.
+    pub(super) fn look(&mut self, truth: &Truth) {
+        let tacit = self.tacit().contains(&truth.model);
+        let unit = self.units.entry(truth.serial.clone()).or_default();
+        let now: BTreeSet<Place> = truth.alerts.iter().map(|alert| alert.place).collect();
+        if now != unit.standing {
+            unit.past.push((truth.at_ms / 60_000, now.clone()));
+        }
+        for place in now.difference(&unit.standing) {
+            *unit.episodes.entry(*place).or_default() += 1;
+        }
+        (unit.has_rows, unit.at_ms) = (!tacit, truth.at_ms);
+        unit.stood.extend(&now);
+        unit.standing = now;
+    }
+
+    /// Its counters were read and reach the server. Returns what is wrong with the reading itself.
+    pub(super) fn read(&mut self, truth: &Truth, meters: &[Meter]) {
+        let told: Vec<u64> =
+            meters.iter().filter(|meter| meter.source.starts_with(MARKERS)).map(|meter| meter.value).collect();
+        let Some(told) = told.into_iter().reduce(|sum, value| sum + value) else { return };
+        // A stale device tells an older count, a narrow counter less of it.
+        let lag = u64::from(truth.life_count).wrapping_sub(told) & 0x7fff_ffff;
+        let knew = truth.printed.saturating_sub(lag);
+        let unit = self.units.entry(truth.serial.clone()).or_default();
+        unit.readings += 1;
+        unit.log.push((told, u64::from(truth.life_count), truth.printed));
+        if let Some(last) = unit.last {
+            let printed = knew.saturating_sub(last);
+            if unit.broken { unit.blind += printed } else { unit.least += printed }
+        }
+        unit.last = Some(knew.max(unit.last.unwrap_or(0)));
+        unit.broken = false;
+    }
+}

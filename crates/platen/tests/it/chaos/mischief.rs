@@ -1,0 +1,181 @@
+//! What goes wrong, when, and for how long: drawn from the seed, so that a bad run can be had again.
+
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+use vmfp::{ErrorShape, Fault, Fleet, TrueState};
+
+use super::ledger::Ledger;
+use super::random::Random;
+
+/// First address of the fleet.
+pub(super) const BASE: Ipv4Addr = Ipv4Addr::new(127, 40, 0, 1);
+/// Of so many devices one gets a fault in a round.
+const RARE: u64 = 30;
+
+/// One thing that can go wrong.
+enum Act {
+    /// It stands for some rounds.
+    Standing(Fault),
+    /// The counters begin anew.
+    Reset,
+    Reboot,
+    BoardSwap,
+    DeviceSwap,
+    /// Changes addresses with another one (DHCP).
+    Swap,
+    /// The engine's clock jumps.
+    Jump,
+}
+
+/// What is wrong now, and what will be.
+pub(super) struct Mischief {
+    random: Random,
+    devices: u32,
+    /// By address: the round in which a standing fault ends.
+    until: BTreeMap<Ipv4Addr, u64>,
+    counts: BTreeMap<String, u32>,
+    /// Rounds without a way to the server.
+    down: (u64, u64),
+}
+
+impl Mischief {
+    pub(super) fn new(seed: u64, devices: u32) -> Self {
+        Self { random: Random::new(seed), devices, until: BTreeMap::new(), counts: BTreeMap::new(), down: (0, 0) }
+    }
+
+    pub(super) fn total(&self) -> u32 {
+        self.counts.values().sum()
+    }
+
+    pub(super) fn kinds(&self) -> String {
+        self.counts.iter().map(|(kind, count)| format!("{kind} {count}")).collect::<Vec<_>>().join(", ")
+    }
+
+    /// Whether messages reach the server in this round.
+    pub(super) fn line_is_up(&self, round: u64) -> bool {
+        !(self.down.0..self.down.1).contains(&round)
+    }
+
+    /// Some counters stand before their end from the beginning.
+    pub(super) fn prepare(&mut self, fleet: &Fleet, ledger: &mut Ledger) {
+        for place in (0..self.devices).step_by(9) {
+            let bits = if self.random.below(2) == 0 { 31 } else { 32 };
+            let left = 1 + self.random.below(60) as u32;
+            self.put(fleet, ledger, address(place), Fault::CounterNearWrap { bits, left });
+        }
+    }
+
+    pub(super) fn act(&mut self, round: u64, fleet: &Fleet, ledger: &mut Ledger) {
+        for place in 0..self.devices {
+            let here = address(place);
+            if self.until.get(&here).is_some_and(|end| *end <= round) {
+                self.until.remove(&here);
+                // A device may stand at another address by now; whoever is here is healed.
+                drop(fleet.heal(here));
+            }
+            if !self.until.contains_key(&here) && self.random.below(RARE) == 0 {
+                self.harm(round, fleet, ledger, here);
+            }
+        }
+        if round >= self.down.1 && self.random.below(25) == 0 {
+            self.down = (round + 1, round + 2 + self.random.below(6));
+            *self.counts.entry("line down".into()).or_default() += 1;
+        }
+    }
+
+    /// Everything is as it should be again.
+    pub(super) fn end(&mut self, fleet: &Fleet, _: &mut Ledger) {
+        self.until.clear();
+        for place in 0..self.devices {
+            drop(fleet.heal(address(place)));
+        }
+    }
+
+    fn harm(&mut self, round: u64, fleet: &Fleet, ledger: &mut Ledger, here: Ipv4Addr) {
+        if fleet.truth(here).is_ok_and(|truth| truth.state == TrueState::Off) {
+            return;
+        }
+        match self.draw() {
+            Act::Standing(fault) => {
+                self.until.insert(here, round + 1 + self.random.below(9));
+                self.put(fleet, ledger, here, fault);
+            }
+            Act::Reset => self.put(fleet, ledger, here, Fault::CounterReset),
+            Act::Reboot => self.put(fleet, ledger, here, Fault::Reboot),
+            Act::BoardSwap => self.put(fleet, ledger, here, Fault::BoardSwap),
+            Act::DeviceSwap => self.put(fleet, ledger, here, Fault::DeviceSwap),
+            Act::Jump => {
+                let seconds = self.random.below(20_000) as i64 - 10_000;
+                self.put(fleet, ledger, here, Fault::ClockJump(seconds));
+            }
+            Act::Swap => {
+                let other = address(self.random.below(u64::from(self.devices)) as u32);
+                if other != here && !self.until.contains_key(&other) {
+                    self.put(fleet, ledger, here, Fault::AddressSwap(other));
+                }
+            }
+        }
+    }
+
+    fn put(&mut self, fleet: &Fleet, ledger: &mut Ledger, here: Ipv4Addr, fault: Fault) {
+        let name = format!("{fault:?}");
+        let name = name.split(['(', ' ', '{']).next().unwrap_or_default().to_owned();
+        *self.counts.entry(name).or_default() += 1;
+        if let Ok(truth) = fleet.truth(here) {
+            if matches!(fault, Fault::CounterReset | Fault::CounterNearWrap { .. }) {
+                ledger.broken(&truth.serial);
+            }
+            let unit = ledger.units.entry(truth.serial).or_default();
+            unit.put.push((truth.at_ms / 60_000, format!("{fault:?} until round {:?}", self.until.get(&here))));
+        }
+        drop(fleet.fault(here, fault));
+    }
+
+    fn draw(&mut self) -> Act {
+        use Act::Standing as S;
+        match self.random.below(40) {
+            0 => S(Fault::Silent),
+            1 => S(Fault::Loss(0.25)),
+            2 => S(Fault::Delay(Duration::from_millis(20))),
+            3 => S(Fault::Duplicate(0.4)),
+            4 => S(Fault::Reorder(0.4)),
+            5 => S(Fault::Garbage),
+            6 => S(Fault::TruncatedReply),
+            7 => S(Fault::LyingLength),
+            8 => S(Fault::LoopingOids),
+            9 => S(Fault::NonIncreasing),
+            10 => S(Fault::GenErrAtEnd),
+            11 => S(Fault::MaxRepetitionsZeroHang),
+            12 => S(Fault::BulkSilentAbove(10)),
+            13 => S(Fault::EmptyTooBig),
+            14 => S(Fault::PartialReply),
+            15 => S(Fault::WrongTypes),
+            16 => S(Fault::LevelSentinel([-3, -2, -1, -100][self.random.below(4) as usize])),
+            17 => S(Fault::Capacity([0, -1, -2][self.random.below(3) as usize])),
+            18 => S(Fault::ReceptaclesReversed),
+            19 => S(Fault::ErrorState([ErrorShape::One, ErrorShape::Four][self.random.below(2) as usize])),
+            20 => S(Fault::PrivateTotalBehind(4)),
+            21 => S(Fault::Stale),
+            22 => S(Fault::V1Only),
+            23 => S(Fault::DeafAsleep),
+            24 => S(Fault::FragmentsLost),
+            25 => S(Fault::CutAbove(484)),
+            26 => S(Fault::Holes),
+            27 => S(Fault::ClonedEngineId),
+            28 => S(Fault::BootsForgotten),
+            29 => S(Fault::Mac([0x02, 0xd0, 0xc4, 0, 0, 1])),
+            30 | 31 => Act::Reset,
+            32 | 33 => Act::Reboot,
+            34 => Act::BoardSwap,
+            35 => Act::DeviceSwap,
+            36..=38 => Act::Swap,
+            _ => Act::Jump,
+        }
+    }
+}
+
+pub(super) fn address(place: u32) -> Ipv4Addr {
+    Ipv4Addr::from(u32::from(BASE) + place)
+}
