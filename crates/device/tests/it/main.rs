@@ -4,6 +4,7 @@
 
 mod hostile;
 mod oracle;
+mod profiles;
 mod recordings;
 mod recordings_to_send;
 mod virtual_profiles;
