@@ -18,13 +18,16 @@ struct Wish {
     kills: u32,
     status_s: u32,
     postgres: bool,
+    /// How much faster than life the devices print; 0: 60, or 1 if the period is ten minutes or more.
+    speed: f64,
     /// Leave the folder with data and logs where it is.
     keep: bool,
 }
 
 impl Wish {
     fn parse(arguments: &[String]) -> Result<Self> {
-        let mut wish = Self { devices: 10_000, minutes: 10.0, kills: 0, status_s: 60, postgres: false, keep: false };
+        let mut wish =
+            Self { devices: 10_000, minutes: 10.0, kills: 0, status_s: 60, postgres: false, speed: 0.0, keep: false };
         let mut rest = arguments.iter();
         while let Some(flag) = rest.next() {
             let mut value = || rest.next().with_context(|| format!("{flag} wants a value"));
@@ -34,11 +37,24 @@ impl Wish {
                 "--kill" => wish.kills = value()?.parse()?,
                 "--status-s" => wish.status_s = value()?.parse()?,
                 "--postgres" => wish.postgres = true,
+                "--speed" => wish.speed = value()?.parse()?,
                 "--keep" => wish.keep = true,
-                other => bail!("soak knows --devices --minutes --kill --status-s --postgres --keep, not {other}"),
+                other => {
+                    bail!("soak knows --devices --minutes --kill --status-s --speed --postgres --keep, not {other}")
+                }
             }
         }
+        if wish.speed == 0.0 {
+            wish.speed = if wish.status_s < 600 { 60.0 } else { 1.0 };
+        }
         Ok(wish)
+    }
+
+    /// A look at the counters for each six or ten at the condition, all of it once an hour, or once a day where the
+    /// fleet is large.
+    fn periods(&self) -> [(&'static str, u32); 4] {
+        let (meters, full) = if self.status_s < 600 { (600, 3_600) } else { (3_600, 86_400) };
+        [("meters_s", meters), ("full_s", full), ("discovery_s", 14_400), ("discovery_pps", 5_000)]
     }
 }
 
@@ -71,7 +87,8 @@ impl Soak {
     fn start(wish: &Wish, folder: &Path) -> Result<Self> {
         let postgres = if wish.postgres { Postgres::start()? } else { None };
         let devices = wish.devices.to_string();
-        let vmfp = start(folder, "vmfp", &["vmfp", "--fleet", &devices, "--snmp-port", "16161", "--speed", "60"])?;
+        let speed = wish.speed.to_string();
+        let vmfp = start(folder, "vmfp", &["vmfp", "--fleet", &devices, "--snmp-port", "16161", "--speed", &speed])?;
         let data = folder.join("server");
         let data = data.to_string_lossy().into_owned();
         let database =
@@ -105,7 +122,7 @@ impl Soak {
         let mut plan = self.http.json(&path)?;
         plan["ranges"] = json!([range]);
         plan["status_s"] = json!(wish.status_s);
-        for (key, value) in [("meters_s", 600), ("full_s", 3_600), ("discovery_s", 14_400), ("discovery_pps", 5_000)] {
+        for (key, value) in wish.periods() {
             plan[key] = json!(value);
         }
         self.http.send("PUT", &path, &plan)?;
@@ -131,6 +148,7 @@ impl Soak {
         let start = Instant::now();
         self.wait_for_devices(u64::from(wish.devices) * 97 / 100)?;
         println!("soak: fleet known after {:.0} s", start.elapsed().as_secs_f64());
+        self.rest(wish)?;
         let span = Duration::from_secs_f64(wish.minutes * 60.0);
         let before = self.usage();
         let start = Instant::now();
@@ -162,14 +180,49 @@ impl Soak {
     fn wait_for_devices(&self, wanted: u64) -> Result<()> {
         let start = Instant::now();
         let mut count = 0;
-        while start.elapsed() < Duration::from_secs(600) {
+        let patience = Duration::from_secs(600 + wanted / 50);
+        while start.elapsed() < patience {
             count = self.http.json("/api/v1/devices?limit=1&count=true")?["count"].as_u64().unwrap_or(0);
             if count >= wanted {
                 return Ok(());
             }
             std::thread::sleep(Duration::from_secs(1));
         }
-        bail!("only {count} of {wanted} devices were found within 10 minutes")
+        bail!("only {count} of {wanted} devices were found within {} s", patience.as_secs())
+    }
+
+    /// What the discovery left to do is done, so that only the steady state is measured; where the fleet is large the
+    /// agent starts anew as well.
+    fn rest(&mut self, wish: &Wish) -> Result<()> {
+        let start = Instant::now();
+        let before = self.usage();
+        loop {
+            let agents = self.http.json("/api/v1/agents")?;
+            let waiting = agents["items"][0]["outbox_depth"].as_u64().unwrap_or(0);
+            if waiting < 50 || start.elapsed() > Duration::from_secs(600) {
+                break;
+            }
+            std::thread::sleep(Duration::from_secs(1));
+        }
+        let spent = self.usage();
+        let peak = self.agent.as_ref().map_or(0, |agent| peak_mb(agent.0.id()));
+        println!(
+            "soak: outbox empty after {:.0} s more; the agent has spent {:.0} s of a core since ({:.0} before) and had {peak} MB at most",
+            start.elapsed().as_secs_f64(),
+            spent[1] - before[1],
+            before[1]
+        );
+        if wish.devices >= 50_000
+            && let Some(mut agent) = self.agent.take()
+        {
+            agent.0.kill()?;
+            agent.0.wait()?;
+            let start = Instant::now();
+            self.start_agent(&[])?;
+            println!("soak: the agent began again within {:.1} s", start.elapsed().as_secs_f64());
+            std::thread::sleep(Duration::from_secs(10));
+        }
+        Ok(())
     }
 
     fn page_times(&self) -> Vec<(&'static str, Duration)> {
@@ -191,7 +244,8 @@ impl Soak {
         for (name, role, index) in [("server", &self.server, 0), ("agent", &self.agent, 1)] {
             let memory = role.as_ref().map_or(0, |role| resident_mb(role.0.id()));
             let cpu = (after[index] - before[index]) / wall * 100.0;
-            println!("soak: {name}: {cpu:.1} % of one core, {memory} MB resident");
+            let peak = role.as_ref().map_or(0, |role| peak_mb(role.0.id()));
+            println!("soak: {name}: {cpu:.1} % of one core, {memory} MB resident, {peak} MB at most");
         }
         for name in ["fleet by status", "fleet filtered", "alerts", "search"] {
             let mut times: Vec<f64> =
@@ -293,8 +347,16 @@ fn cpu_seconds(pid: u32) -> f64 {
 }
 
 fn resident_mb(pid: u32) -> u64 {
+    memory_mb(pid, "VmRSS:")
+}
+
+fn peak_mb(pid: u32) -> u64 {
+    memory_mb(pid, "VmHWM:")
+}
+
+fn memory_mb(pid: u32, field: &str) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix(field)).unwrap_or_default();
     line.trim().trim_end_matches(" kB").parse::<u64>().unwrap_or(0) / 1_024
 }
 

@@ -87,7 +87,7 @@ impl Round {
                 at.fleet.answered(subject);
                 if let Ok(vitals) = device::vitals(&at.engine, &access, &read.known).await {
                     at.fleet.set_vitals_hash(subject, urgent_hash(&vitals));
-                    at.fleet.set_vitals(subject, vitals);
+                    at.fleet.set_vitals(subject, &vitals);
                 }
                 at.scheduler.add(subject);
             }

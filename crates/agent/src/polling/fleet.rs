@@ -1,37 +1,39 @@
 //! The devices in memory: who is where, who is being asked now, who is silent.
 
 use std::{
-    collections::{BTreeMap, HashMap, HashSet},
+    collections::{BTreeMap, HashMap, HashSet, hash_map::Entry},
+    hash::{BuildHasher, RandomState},
     net::{IpAddr, SocketAddr},
     sync::Arc,
 };
 
-use device::{Known, Vitals};
+use device::Vitals;
 use parking_lot::Mutex;
 use wire::Subject;
 
+use super::record::{Before, Record};
 use crate::{
     clock::wall_ms,
-    state::devices::DeviceRow,
+    error::Result,
+    state::{State, devices::DeviceRow},
     stats::{AgentStats, set},
 };
 
 /// Cycles in a row without an answer after which a device counts as unreachable.
 const SILENT_AFTER: u32 = 2;
+/// Devices read from the file at a time.
+const CHUNK: i64 = 500;
 
-/// One device with what is only known while the agent runs.
+/// One device as it is now: a copy.
 #[derive(Clone, Debug)]
 pub(crate) struct Tracked {
     pub(crate) row: DeviceRow,
-    pub(crate) known: Arc<Known>,
     /// Cycles in a row without an answer.
     pub(crate) failures: u32,
     /// When its condition was read last, milliseconds since 1970; 0: not since the start.
     pub(crate) condition_ms: i64,
     /// A counter moved since its condition was read.
     pub(crate) moved_slowly: bool,
-    vitals: Option<Vitals>,
-    busy: bool,
 }
 
 /// Who stands on an address.
@@ -45,9 +47,14 @@ pub(crate) enum Standing {
     Several(Vec<Subject>),
 }
 
-impl Tracked {
+impl Record {
     fn is_silent(&self) -> bool {
         self.failures >= SILENT_AFTER
+    }
+
+    fn tracked(&self) -> Tracked {
+        let (failures, condition_ms, moved_slowly) = (self.failures, self.condition_ms, self.moved_slowly);
+        Tracked { row: self.row(), failures, condition_ms, moved_slowly }
     }
 }
 
@@ -60,8 +67,10 @@ pub(crate) struct Fleet {
 
 #[derive(Debug, Default)]
 struct Inner {
-    devices: HashMap<Subject, Tracked>,
-    by_key: HashMap<String, Subject>,
+    devices: HashMap<Subject, Record>,
+    /// By the hash of the key; whoever is found shows whether his key is that one.
+    by_key: HashMap<u64, Subject>,
+    hash: RandomState,
     /// In order, so that the devices behind one address lie together.
     by_address: BTreeMap<SocketAddr, Subject>,
     /// Keys that someone is taking in at this moment.
@@ -70,31 +79,48 @@ struct Inner {
 }
 
 impl Fleet {
-    /// Takes over what the file remembers. A device whose `known` cannot be read is asked anew.
-    pub(crate) fn new(rows: Vec<DeviceRow>, stats: Arc<AgentStats>) -> Self {
+    /// Takes over what the file remembers, a few devices at a time.
+    pub(crate) async fn open(state: &State, stats: Arc<AgentStats>) -> Result<Self> {
         let fleet = Self { inner: Mutex::default(), stats };
-        for row in rows {
-            let known = serde_json::from_str(&row.known).unwrap_or_default();
-            fleet.keep(row, Arc::new(known));
+        let mut last = None;
+        loop {
+            let rows = state.devices_after(last, CHUNK).await?;
+            let Some(row) = rows.last() else { return Ok(fleet) };
+            last = Some(row.subject);
+            for row in rows {
+                fleet.keep(row);
+            }
         }
-        fleet
     }
 
     /// Names, addresses and network cards of all devices that have an address.
     pub(crate) fn placed(&self) -> Vec<(Subject, SocketAddr, Option<String>)> {
         let inner = self.inner.lock();
-        inner.devices.values().filter_map(|d| Some((d.row.subject, d.row.address?, d.row.mac.clone()))).collect()
+        let devices = inner.devices.iter();
+        devices.filter_map(|(subject, d)| Some((*subject, d.address?, d.mac().map(str::to_owned)))).collect()
     }
 
     /// One device as it is now.
     pub(crate) fn get(&self, subject: Subject) -> Option<Tracked> {
-        self.inner.lock().devices.get(&subject).cloned()
+        self.inner.lock().devices.get(&subject).map(Record::tracked)
+    }
+
+    /// Cycles in a row that a device has not answered in; `None` for one without an address.
+    pub(crate) fn failures(&self, subject: Subject) -> Option<u32> {
+        let inner = self.inner.lock();
+        let device = inner.devices.get(&subject)?;
+        device.address.map(|_| device.failures)
     }
 
     /// The device at an address.
     pub(crate) fn at(&self, address: SocketAddr) -> Option<Tracked> {
         let inner = self.inner.lock();
-        inner.devices.get(inner.by_address.get(&address)?).cloned()
+        inner.devices.get(inner.by_address.get(&address)?).map(Record::tracked)
+    }
+
+    /// The name of the device at an address.
+    pub(crate) fn name_at(&self, address: SocketAddr) -> Option<Subject> {
+        self.inner.lock().by_address.get(&address).copied()
     }
 
     /// Who stands on an address, whatever its port.
@@ -112,23 +138,24 @@ impl Fleet {
     /// Forgets what was told of a device last, so that the next status is told whatever it says.
     pub(crate) fn forget_status(&self, subject: Subject) {
         if let Some(device) = self.inner.lock().devices.get_mut(&subject) {
-            device.row.status_hash = 0;
+            device.status_hash = 0;
         }
     }
 
     /// The device with a key.
     pub(crate) fn by_key(&self, key: &str) -> Option<Tracked> {
         let inner = self.inner.lock();
-        inner.devices.get(inner.by_key.get(key)?).cloned()
+        let device = inner.devices.get(inner.by_key.get(&inner.hash.hash_one(key))?)?;
+        (device.key() == key).then(|| device.tracked())
     }
 
     /// Begins a look: `None` while another one is under way (at most one a device) or when it has no address.
     pub(crate) fn begin(&self, subject: Subject) -> Option<(Tracked, SocketAddr)> {
         let mut inner = self.inner.lock();
         let device = inner.devices.get_mut(&subject)?;
-        let address = device.row.address.filter(|_| !device.busy)?;
+        let address = device.address.filter(|_| !device.busy)?;
         device.busy = true;
-        Some((device.clone(), address))
+        Some((device.tracked(), address))
     }
 
     /// Ends a look.
@@ -161,15 +188,15 @@ impl Fleet {
         is_silent
     }
 
-    /// Remembers a cheap look; returns the one before.
-    pub(crate) fn set_vitals(&self, subject: Subject, vitals: Vitals) -> Option<Vitals> {
-        self.inner.lock().devices.get_mut(&subject)?.vitals.replace(vitals)
+    /// Remembers a cheap look; returns page count and clock of the one before.
+    pub(crate) fn set_vitals(&self, subject: Subject, vitals: &Vitals) -> Option<Vitals> {
+        self.inner.lock().devices.get_mut(&subject)?.before.replace(Before::of(vitals)).map(Before::vitals)
     }
 
     /// Remembers the hash of a cheap look that has been followed up.
     pub(crate) fn set_vitals_hash(&self, subject: Subject, hash: u64) {
         if let Some(device) = self.inner.lock().devices.get_mut(&subject) {
-            device.row.vitals_hash = hash;
+            device.vitals_hash = hash;
             device.condition_ms = wall_ms();
             device.moved_slowly = false;
         }
@@ -183,28 +210,32 @@ impl Fleet {
     }
 
     /// Takes what has been committed. Whoever stood at its address before loses that address.
-    pub(crate) fn keep(&self, row: DeviceRow, known: Arc<Known>) {
-        let mut inner = self.inner.lock();
-        let subject = row.subject;
-        let mut kept =
-            Tracked { row, known, failures: 0, condition_ms: 0, moved_slowly: false, vitals: None, busy: false };
-        if let Some(old) = inner.devices.remove(&subject) {
-            inner.by_key.remove(&old.row.key);
-            if let Some(address) = old.row.address
-                && inner.by_address.get(&address) == Some(&subject)
-            {
-                inner.by_address.remove(&address);
+    pub(crate) fn keep(&self, row: DeviceRow) {
+        let mut guard = self.inner.lock();
+        let inner = &mut *guard;
+        let (subject, address, key) = (row.subject, row.address, inner.hash.hash_one(row.key.as_str()));
+        match inner.devices.entry(subject) {
+            Entry::Occupied(mut old) => {
+                let old = old.get_mut();
+                inner.by_key.remove(&inner.hash.hash_one(old.key()));
+                if let Some(address) = old.address
+                    && inner.by_address.get(&address) == Some(&subject)
+                {
+                    inner.by_address.remove(&address);
+                }
+                old.take(row);
             }
-            kept = Tracked { row: kept.row, known: kept.known, ..old };
+            Entry::Vacant(place) => {
+                place.insert(Record::new(row));
+            }
         }
-        inner.by_key.insert(kept.row.key.clone(), subject);
-        if let Some(address) = kept.row.address
+        inner.by_key.insert(key, subject);
+        if let Some(address) = address
             && let Some(before) = inner.by_address.insert(address, subject)
-            && let Some(before) = inner.devices.get_mut(&before)
+            && let Some(before) = inner.devices.get_mut(&before).filter(|_| before != subject)
         {
-            before.row.address = None;
+            before.address = None;
         }
-        inner.devices.insert(subject, kept);
         set(&self.stats.devices, inner.devices.len());
     }
 

@@ -94,7 +94,7 @@ mod tests {
             serial,
             mac,
             address: None,
-            known: String::new(),
+            known: std::sync::Arc::default(),
             vitals_hash: 0,
             status_hash: 0,
             meters_hash: 0,

@@ -4,7 +4,7 @@
 use std::{net::SocketAddr, sync::Arc};
 
 use aws_lc_rs::digest::{SHA256, digest};
-use device::{Known, StatusRead};
+use device::StatusRead;
 use wire::{
     Body, Identity, Meter, Reading, Subject, cbor,
     report::{CountersBody, StatusBody},
@@ -124,7 +124,7 @@ impl Intake {
             serial: serial.or_else(|| old?.serial.clone()),
             mac: mac.or_else(|| old?.mac.clone()),
             address: Some(address),
-            known: serde_json::to_string(&read.known).unwrap_or_default(),
+            known: Arc::new(read.known.clone()),
             vitals_hash: old.map_or(0, |old| old.vitals_hash),
             status_hash: old.map_or(0, |old| old.status_hash),
             meters_hash: old.map_or(0, |old| old.meters_hash),
@@ -134,7 +134,7 @@ impl Intake {
         let mut drafts = Vec::new();
         self.add_status(&mut row, status_of(&read.reading), taken_ms, &mut drafts);
         add_meters(&mut row, &read.reading.meters, taken_ms, &mut drafts);
-        self.keep(row, Arc::new(read.known.clone()), drafts).await
+        self.keep(row, drafts).await
     }
 
     /// A reading of the condition alone.
@@ -148,12 +148,12 @@ impl Intake {
         let Some(mut row) = self.still(device) else { return Ok(false) };
         let subject = row.subject;
         row.vitals_hash = vitals_hash;
-        row.known = serde_json::to_string(&read.known).unwrap_or_default();
+        row.known = Arc::new(read.known);
         let mut drafts = Vec::new();
         self.add_status(&mut row, read.body, taken_ms, &mut drafts);
         let is_new = !drafts.is_empty();
         if is_new {
-            self.keep(row, Arc::new(read.known), drafts).await?;
+            self.keep(row, drafts).await?;
         }
         self.fleet.set_vitals_hash(subject, vitals_hash);
         Ok(is_new)
@@ -167,7 +167,7 @@ impl Intake {
         if drafts.is_empty() {
             return Ok(false);
         }
-        self.keep(row, device.known.clone(), drafts).await?;
+        self.keep(row, drafts).await?;
         Ok(true)
     }
 
@@ -189,10 +189,11 @@ impl Intake {
     }
 
     /// One transaction: the device as it is known now, and what is told of it.
-    async fn keep(&self, row: DeviceRow, known: Arc<Known>, drafts: Vec<Draft>) -> Result<()> {
+    async fn keep(&self, row: DeviceRow, drafts: Vec<Draft>) -> Result<()> {
         let mut tx = self.outbox.state.write().await?;
-        if let Some(before) = row.address.and_then(|address| self.fleet.at(address))
-            && before.row.subject != row.subject
+        if let Some(address) = row.address
+            && self.fleet.name_at(address).is_some_and(|standing| standing != row.subject)
+            && let Some(before) = self.fleet.at(address)
         {
             // Another device stood here: it is somewhere else now, or gone. The next discovery will tell.
             DeviceRow { address: None, ..before.row }.keep(&mut tx).await?;
@@ -200,7 +201,7 @@ impl Intake {
         row.keep(&mut tx).await?;
         let put = self.outbox.put(&mut tx, drafts).await?;
         tx.commit().await?;
-        self.fleet.keep(row, known);
+        self.fleet.keep(row);
         self.outbox.committed(put);
         Ok(())
     }

@@ -68,7 +68,7 @@ impl Looker {
         if let Err(e) = outcome {
             tracing::error!(error = %e, device.id = short(subject), "a reading could not be kept");
         }
-        let standing = self.fleet.at(address)?.row.subject;
+        let standing = self.fleet.name_at(address)?;
         (standing != subject).then_some(standing)
     }
 
@@ -82,18 +82,18 @@ impl Looker {
         if let Err(e) = outcome {
             tracing::error!(error = %e, device.id = short(subject), "a reading could not be kept");
         }
-        let standing = self.fleet.at(address).map(|device| device.row.subject);
+        let standing = self.fleet.name_at(address);
         Some(standing.filter(|standing| *standing != subject))
     }
 
     async fn condition(&self, device: &Tracked, address: SocketAddr) -> Result<()> {
         let subject = device.row.subject;
         let access = self.access(address, LOOK_TIME);
-        match device::vitals(&self.engine, &access, &device.known).await {
+        match device::vitals(&self.engine, &access, &device.row.known).await {
             Ok(vitals) => {
                 self.fleet.answered(subject);
                 let hash = urgent_hash(&vitals);
-                self.fleet.set_vitals(subject, vitals);
+                self.fleet.set_vitals(subject, &vitals);
                 self.changed(device, &access, hash).await
             }
             Err(e) => {
@@ -112,7 +112,7 @@ impl Looker {
         let subject = device.row.subject;
         count(&self.stats.polls);
         let access = self.access(address, LOOK_TIME);
-        let vitals = match device::vitals(&self.engine, &access, &device.known).await {
+        let vitals = match device::vitals(&self.engine, &access, &device.row.known).await {
             Ok(vitals) => vitals,
             Err(e) => {
                 self.silent(subject, &e);
@@ -139,7 +139,7 @@ impl Looker {
         if self.full_is_due(device) {
             return Next::Full(hash);
         }
-        let before = self.fleet.set_vitals(device.row.subject, vitals.clone());
+        let before = self.fleet.set_vitals(device.row.subject, vitals);
         let restarted = before.as_ref().is_some_and(|before| vitals.restarted_since(before));
         if hash != device.row.vitals_hash || restarted {
             return Next::Condition(hash);
@@ -159,7 +159,7 @@ impl Looker {
     /// Something in the cheap look was new: read the condition as a whole.
     async fn changed(&self, device: &Tracked, access: &Access, vitals_hash: u64) -> Result<()> {
         let taken_ms = wall_ms();
-        match device::read_status(&self.engine, access, &device.known).await {
+        match device::read_status(&self.engine, access, &device.row.known).await {
             // Another unit stands here now: that is a matter of more than its condition.
             Ok(read) if !is_same(&device.row, &read.body.identity) => {
                 return self.full(device, access.address, vitals_hash).await;
@@ -179,7 +179,7 @@ impl Looker {
         count(&self.stats.full_reads);
         let (subject, taken_ms) = (device.row.subject, wall_ms());
         let access = self.access(address, FULL_TIME);
-        let read = match device::reread(&self.engine, &access, &device.known).await {
+        let read = match device::reread(&self.engine, &access, &device.row.known).await {
             Ok(read) => read,
             Err(e) => {
                 self.silent(subject, &e);
@@ -212,7 +212,7 @@ impl Looker {
             return false;
         }
         let access = self.access(address, LOOK_TIME);
-        match device::reread(&self.engine, &access, &device.known).await {
+        match device::reread(&self.engine, &access, &device.row.known).await {
             Ok(read) => is_same(&device.row, &read.reading.identity),
             Err(_) => false,
         }
@@ -226,7 +226,7 @@ impl Looker {
         count(&self.stats.meter_reads);
         let taken_ms = wall_ms();
         let access = self.access(address, LOOK_TIME);
-        match device::read_meters(&self.engine, &access, &device.known).await {
+        match device::read_meters(&self.engine, &access, &device.row.known).await {
             Ok(meters) => {
                 if !self.intake.meters(device, &meters, taken_ms).await? {
                     self.seen.answered(device.row.subject);

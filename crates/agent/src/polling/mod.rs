@@ -4,6 +4,7 @@ pub(crate) mod fleet;
 pub(crate) mod identity;
 pub(crate) mod intake;
 pub(crate) mod looks;
+mod record;
 pub(crate) mod scheduler;
 pub(crate) mod seen;
 pub(crate) mod slots;

@@ -143,11 +143,11 @@ impl Scheduler {
     }
 
     async fn start(self: &Arc<Self>, due: Due, looks: &mut JoinSet<()>) {
-        let Some(device) = self.looker.fleet.get(due.subject).filter(|d| d.row.address.is_some()) else {
+        let Some(failures) = self.looker.fleet.failures(due.subject) else {
             self.queue.lock().queued.remove(&due.subject);
             return;
         };
-        let permit = if device.failures == 0 {
+        let permit = if failures == 0 {
             self.living.clone().acquire_owned().await.ok()
         } else {
             self.silent.clone().try_acquire_owned().ok()
@@ -168,7 +168,7 @@ impl Scheduler {
             self.add(newcomer);
         }
         drop(permit);
-        let failures = self.looker.fleet.get(due.subject).map_or(0, |d| d.failures);
+        let failures = self.looker.fleet.failures(due.subject).unwrap_or(0);
         let next = self.next(due.subject, due.look, failures, due.generation);
         let mut queue = self.queue.lock();
         if queue.generation == due.generation {

@@ -1,18 +1,23 @@
 //! The devices that the agent keeps read, as they stand in its file.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
+use device::Known;
 use store::{Row, Sql, Tx, params};
 use wire::Subject;
 
 use super::{State, from_db, statement, to_db};
 use crate::error::Result;
 
-static ALL: Sql = statement(
-    "agent::devices::all",
+static SOME: Sql = statement(
+    "agent::devices::some",
     "select subject, identity_key, vendor, model, serial, mac, address, port, known,
             vitals_hash, status_hash, meters_hash, full_at, meters_at
-     from devices",
+     from devices
+     where subject > $1
+     order by subject
+     limit $2",
 );
 static KEEP: Sql = statement(
     "agent::devices::keep",
@@ -39,8 +44,8 @@ pub(crate) struct DeviceRow {
     pub(crate) mac: Option<String>,
     /// Where it was last; `None` once another device stands there.
     pub(crate) address: Option<SocketAddr>,
-    /// [`device::Known`] as JSON: credential, version, what to ask.
-    pub(crate) known: String,
+    /// Credential, version, what to ask. JSON in the file; what cannot be read there is found out anew.
+    pub(crate) known: Arc<Known>,
     /// Hash of the last cheap look that was followed up; 0: none.
     pub(crate) vitals_hash: u64,
     /// Hash of the last status that was reported; 0: none.
@@ -65,7 +70,7 @@ impl DeviceRow {
             serial: row.get(4)?,
             mac: row.get(5)?,
             address: address.and_then(|text| text.parse::<IpAddr>().ok()).map(|ip| SocketAddr::new(ip, port)),
-            known: row.get(8)?,
+            known: Arc::new(serde_json::from_str(&row.get::<String>(8)?).unwrap_or_default()),
             vitals_hash: from_db(row.get(9)?),
             status_hash: from_db(row.get(10)?),
             meters_hash: from_db(row.get(11)?),
@@ -85,7 +90,7 @@ impl DeviceRow {
             self.mac.as_deref(),
             self.address.map(|a| a.ip().to_string()),
             self.address.map_or(0, |a| a.port()),
-            &self.known,
+            serde_json::to_string(&*self.known).unwrap_or_default(),
             to_db(self.vitals_hash),
             to_db(self.status_hash),
             to_db(self.meters_hash),
@@ -98,9 +103,10 @@ impl DeviceRow {
 }
 
 impl State {
-    /// All devices.
-    pub(crate) async fn devices(&self) -> Result<Vec<DeviceRow>> {
-        let rows = self.read().await?.query(&ALL, &[]).await?;
+    /// The devices that follow one in the order of their names, at most so many; from the first on for `None`.
+    pub(crate) async fn devices_after(&self, last: Option<Subject>, most: i64) -> Result<Vec<DeviceRow>> {
+        let last = last.map_or_else(Vec::new, |subject| subject.0.to_vec());
+        let rows = self.read().await?.query(&SOME, &params![last, most]).await?;
         Ok(rows.iter().map(DeviceRow::read).collect::<std::result::Result<_, _>>()?)
     }
 }
