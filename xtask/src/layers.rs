@@ -20,7 +20,7 @@ const LAYERS: &[Layer] = &[
     Layer { name: "platen-snmp", may: &[], never: &["rusqlite", "tokio-postgres", "axum"] },
     Layer { name: "platen-ipp", may: &[], never: &["rusqlite", "tokio-postgres"] },
     Layer { name: "platen-wire", may: &[], never: &["tokio", "rusqlite", "tokio-postgres", "axum"] },
-    Layer { name: "platen-mail", may: &[], never: &["rusqlite", "tokio-postgres"] },
+    Layer { name: "platen-mail", may: &[], never: &["tokio", "rusqlite", "tokio-postgres", "axum"] },
     Layer { name: "platen-store", may: &[], never: &["axum", "hyper"] },
     Layer { name: "platen-device", may: &["snmp", "ipp", "wire"], never: &["rusqlite", "tokio-postgres", "axum"] },
     Layer { name: "platen-embedded", may: &["wire", "mail"], never: &["axum", "rusqlite", "tokio-postgres"] },
