@@ -2,6 +2,7 @@
 //! Depends on no crate of ours, so it builds at once even when they do not.
 
 mod assets;
+mod chaos;
 mod command;
 mod demo;
 mod dist;
@@ -33,6 +34,8 @@ usage: cargo xtask CHORE [ARGUMENTS]
                  (--devices N --minutes M --kill N --status-s S --postgres --keep)
   fuzz [FLAGS]   mutated SNMP packets through our decoder and two others, optimised; every disagreement has a reason
                  or is a defect (--packets N, ten million unless told; --seed S repeats a run)
+  chaos [FLAGS]  a fleet that does everything wrong, held against what its devices know of themselves
+                 (--devices N --hours H --seed S --release; 200 devices and 24 simulated hours)
   dist           release build with man pages and shell completions in target/dist
 ";
 
@@ -50,6 +53,7 @@ fn main() -> ExitCode {
         "screenshots" => screenshots::run(&rest),
         "soak" => soak::run(&rest),
         "fuzz" => fuzz::run(&rest),
+        "chaos" => chaos::run(&rest),
         "dist" => dist::run(),
         "" | "help" | "--help" | "-h" => {
             print!("{HELP}");
