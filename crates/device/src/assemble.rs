@@ -1,6 +1,6 @@
 //! From everything that a device said to one reading. No network, no clock: the same input gives the same reading.
 
-use wire::{Reading, SnmpVersion};
+use wire::{Reading, SnmpVersion, State};
 
 use crate::identity::{self, Makers};
 use crate::meters;
@@ -63,6 +63,10 @@ pub(crate) fn assemble_with(said: &Snapshot, origin: Origin, makers: &Makers) ->
         told: &told,
     };
     let status = status::read(said, host::console(said, printer, charset), evidence, &mut quirks);
+    // What a sleeping device tells is what it knew when it fell asleep.
+    if status.state == State::Asleep {
+        quirks.push("read-while-asleep".to_owned());
+    }
     quirks.sort();
     quirks.dedup();
     Reading {
@@ -84,4 +88,40 @@ pub(crate) fn assemble_with(said: &Snapshot, origin: Origin, makers: &Makers) ->
 fn octet_order<'a>(mut profiles: impl Iterator<Item = &'a Profile>) -> ErrorState {
     let swapped = profiles.any(|profile| profile.error_state == ErrorState::Swapped);
     if swapped { ErrorState::Swapped } else { ErrorState::Standard }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(rows: &str) -> Reading {
+        let said = crate::parse_recording(rows.as_bytes());
+        assemble(&said, Origin::new("127.0.0.1", 161, SnmpVersion::V2c))
+    }
+
+    #[test]
+    fn sleep_is_told_and_what_is_told_in_sleep_is_marked() {
+        let printer = |printer, device| {
+            read(&format!(
+                "1.3.6.1.2.1.25.3.2.1.2.1|6|1.3.6.1.2.1.25.3.1.5\n1.3.6.1.2.1.25.3.2.1.5.1|2|{device}\n\
+                 1.3.6.1.2.1.25.3.5.1.1.1|2|{printer}\n1.3.6.1.2.1.43.11.1.1.8.1.1|2|100\n1.3.6.1.2.1.43.11.1.1.9.1.1|2|40\n"
+            ))
+        };
+        let asleep = printer(1, 2);
+        assert_eq!((asleep.status.state, asleep.quirks), (State::Asleep, vec!["read-while-asleep".to_owned()]));
+        assert_eq!(asleep.supplies[0].level.percent(), Some(40.0), "the last that it knew");
+        for (state, awake) in [(State::Idle, printer(3, 2)), (State::Stopped, printer(1, 5))] {
+            assert_eq!((awake.status.state, awake.quirks.len()), (state, 0));
+        }
+        let words = read("1.3.6.1.2.1.43.16.5.1.2.1.1|4|Energy saver\n");
+        assert_eq!(words.status.state, State::Asleep, "the panel's words, when no object tells");
+    }
+
+    #[test]
+    fn a_walk_without_anything_is_read_as_nothing() {
+        let nothing = read("");
+        assert_eq!(nothing.status, wire::Status::default());
+        assert!(nothing.meters.is_empty() && nothing.supplies.is_empty() && nothing.quirks.is_empty());
+        assert_eq!((nothing.identity.vendor, nothing.identity.model, nothing.identity.serial), (None, None, None));
+    }
 }

@@ -55,6 +55,9 @@ pub struct Profile {
     /// SNMP context to ask once more when supplies or device id are missing.
     #[serde(default)]
     pub needs_context: Option<String>,
+    /// Port of the web page that must have been opened before the device answers SNMP.
+    #[serde(default)]
+    pub wake_by_http: Option<u16>,
     /// Single counters.
     #[serde(default)]
     pub counters: Vec<Count>,

@@ -2,6 +2,7 @@
 
 mod access;
 mod error;
+mod knock;
 mod poll;
 mod questions;
 mod session;
@@ -39,7 +40,7 @@ pub async fn read(engine: &Engine, access: &Access) -> Result<Read, ReadError> {
 
 /// Reads everything again: begins with what worked before, and falls back to trying all.
 pub async fn reread(engine: &Engine, access: &Access, known: &Known) -> Result<Read, ReadError> {
-    let mut session = Session::open(engine, access, known).await?;
+    let mut session = Session::open_knocking(engine, access, known).await?;
     session.ask_tables(questions::FULL).await;
     session.ask_vendor(questions::Depth::All).await;
     session.ask_context().await;

@@ -120,7 +120,7 @@ pub async fn read_status(engine: &Engine, access: &Access, known: &Known) -> Res
 
 /// The counters alone.
 pub async fn read_meters(engine: &Engine, access: &Access, known: &Known) -> Result<Vec<Meter>, ReadError> {
-    let mut session = Session::open(engine, access, known).await?;
+    let mut session = Session::open_knocking(engine, access, known).await?;
     session.take_makers_from(known);
     session.ask_tables(&[Tables::Markers]).await;
     session.take_makers_from(known);

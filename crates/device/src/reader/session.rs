@@ -9,6 +9,7 @@ use wire::SnmpVersion;
 
 use super::access::{Access, Context, Known};
 use super::error::{ReadError, Tried};
+use super::knock;
 use super::questions::{self, Columns, Depth, Tables};
 use super::ways::{in_context, tried, ways};
 use crate::assemble::Origin;
@@ -70,6 +71,22 @@ impl<'a> Session<'a> {
             Some(source) => ReadError::Refused { tried, source: Box::new(source) },
             None => ReadError::Silent(tried),
         })
+    }
+
+    /// As [`Session::open`]; a device that keeps silent until its web page is opened gets one request there, and is
+    /// asked once more. Not for its condition, for which no device is woken.
+    pub(super) async fn open_knocking(
+        engine: &'a Engine,
+        access: &'a Access,
+        known: &Known,
+    ) -> Result<Self, ReadError> {
+        match (Self::open(engine, access, known).await, knock::port(known)) {
+            (Err(ReadError::Silent(tried)), Some(port)) => match knock::knock(access.address.ip(), port).await {
+                true => Self::open(engine, access, known).await,
+                false => Err(ReadError::Silent(tried)),
+            },
+            (found, _) => found,
+        }
     }
 
     /// A visit whose way in is found.

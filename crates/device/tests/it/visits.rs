@@ -347,3 +347,51 @@ fn what_is_known_survives_being_written_down() {
     assert_eq!(serde_json::from_str::<Known>(&text).unwrap(), known);
     assert_eq!(serde_json::from_str::<Known>("{}").unwrap(), Known::default());
 }
+
+#[tokio::test]
+async fn sleep_off_and_out_of_reach_are_told_apart() {
+    let (fleet, engine) = (fleet(1, [127, 31, 21, 1], Mood::Faultless).await, engine());
+    let whole = read(&engine, &access(&fleet, 0)).await.unwrap();
+    let mut away = access(&fleet, 0);
+    away.timeout = Duration::from_millis(700);
+    let silent = UdpSocket::bind("127.31.21.9:0").unwrap();
+    away.address = silent.local_addr().unwrap();
+    assert!(matches!(vitals(&engine, &away, &whole.known).await, Err(ReadError::Silent(_))), "there, and says nothing");
+    drop(silent);
+    let closed = vitals(&engine, &away, &whole.known).await;
+    assert!(matches!(closed, Err(ReadError::Closed(_) | ReadError::Silent(_))), "the network says so: {closed:?}");
+}
+
+#[tokio::test]
+async fn sleep_a_device_that_wants_its_page_opened_first_gets_one_request_and_no_other_does() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let page = tokio::net::TcpListener::bind("127.31.22.1:0").await.unwrap();
+    let port = page.local_addr().unwrap().port();
+    let catalogue = "vendor = \"acme\"\nnames = [\"ACME\"]\nwake_by_http = ";
+    let profile = toml::from_str(&format!("{catalogue}{port}")).unwrap();
+    let mut profiles = device::profile::Catalogue::embedded();
+    profiles.add(profile);
+    assert!(profiles.install(), "a test has a process of its own");
+    let opened = std::sync::Arc::new(std::sync::atomic::AtomicU32::new(0));
+    let count = std::sync::Arc::clone(&opened);
+    tokio::spawn(async move {
+        while let Ok((mut visitor, _)) = page.accept().await {
+            count.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+            let mut request = [0; 64];
+            let length = visitor.read(&mut request).await.unwrap_or(0);
+            assert!(request[..length].starts_with(b"GET / HTTP/"));
+            drop(visitor.write_all(b"HTTP/1.0 200 OK\r\n\r\n").await);
+        }
+    });
+    let engine = engine();
+    let silent = UdpSocket::bind("127.31.22.1:0").unwrap();
+    let mut access = Access::new(silent.local_addr().unwrap());
+    access.timeout = Duration::from_millis(500);
+    let known =
+        |vendor: &str| Known { version: Some(SnmpVersion::V2c), vendor: Some(vendor.to_owned()), ..Known::default() };
+    assert!(matches!(reread(&engine, &access, &known("ricoh")).await, Err(ReadError::Silent(_))));
+    assert!(matches!(vitals(&engine, &access, &known("acme")).await, Err(ReadError::Silent(_))));
+    assert_eq!(opened.load(std::sync::atomic::Ordering::SeqCst), 0, "nobody is woken for its condition");
+    assert!(matches!(reread(&engine, &access, &known("acme")).await, Err(ReadError::Silent(_))));
+    assert_eq!(opened.load(std::sync::atomic::Ordering::SeqCst), 1);
+}
