@@ -1,4 +1,5 @@
 //! The trap door of an agent and its unknown senders, on its page and in the API.
+#![expect(clippy::unwrap_used, reason = "a test that cannot ask its site fails at once")]
 
 use platen_core::{agents, reports};
 use wire::traps::{SendersBody, TrapSender};
