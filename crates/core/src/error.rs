@@ -119,8 +119,13 @@ impl From<store::Error> for Error {
     fn from(error: store::Error) -> Self {
         use store::ErrorKind as Store;
         let (kind, message) = match error.kind() {
-            Store::Busy | Store::Connection | Store::Full => {
-                (Kind::Unavailable, "the database cannot take this now; try again")
+            Store::Busy => (Kind::Unavailable, "the database is busy; try again"),
+            Store::Connection => {
+                (Kind::Unavailable, "the database cannot be reached; check that it runs, then try again")
+            }
+            Store::Full => (Kind::Unavailable, "the disk of the database is full; free some space, then try again"),
+            Store::Unknown => {
+                (Kind::Unavailable, "the database hung up; look whether this was stored before you try again")
             }
             Store::Unique => (Kind::Conflict, "it exists already"),
             Store::Constraint => (Kind::Conflict, "it contradicts what is stored"),

@@ -53,7 +53,11 @@ impl Postgres {
     pub(crate) async fn client(&self) -> Result<Object> {
         let subject = || self.url.to_string();
         self.pool.get().await.map_err(|error| match error {
-            deadpool_postgres::PoolError::Backend(error) => engine_error(&subject(), error),
+            // Whatever a server says before it lets us in: nothing was stored, and it may be well again soon.
+            deadpool_postgres::PoolError::Backend(error) => {
+                let error = engine_error(&subject(), error);
+                if error.kind() == ErrorKind::Engine { error.with_kind(ErrorKind::Connection) } else { error }
+            }
             deadpool_postgres::PoolError::Timeout(_) => {
                 Error::new(ErrorKind::Busy, subject(), format!("all {CONNECTIONS} connections are in use"))
             }

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed, and says where")]
 mod api;
+mod bad_days;
 mod bench;
 mod chaos;
 mod command_line;
