@@ -94,6 +94,7 @@ async function addresses(page) {
     ["doubts-settled", "/doubts?state=settled"],
     ["agents", "/agents"],
     ["agent", await first("/agents", "#agents th a")],
+    ["import", `${await first("/agents", "#agents th a")}/import`],
     ["invite", "/agents/invite"],
     ["organisations", "/organisations"],
     ["organisation", await first("/organisations", "table th a")],
@@ -232,7 +233,52 @@ async function doubted() {
 }
 
 if (!only || only.startsWith("d")) await doubted();
+/** A list of places: looked at, taken, and asked, with what is wrong said where it is; with JavaScript and without. */
+async function lists(theme, width, javaScriptEnabled) {
+  const context = await browser.newContext({ viewport: { width, height: 900 }, colorScheme: theme, javaScriptEnabled, reducedMotion: "reduce" });
+  const page = await signIn(context);
+  const name = `import-seen-${theme}-${width}`;
+  const said = () => page.locator(".noted").first().innerText().catch(() => "");
+  await page.goto(`${base}/agents`);
+  await page.locator("#agents th a").first().click();
+  await page.getByRole("link", { name: "Import a list", exact: true }).click();
+  await page.fill("textarea[name=list]", "address,name,site,asset,mac\n192.0.2.17,Reception,Ground floor,A-4711,00:26:73:aa:bb:cc\n192.0.2\n192.0.2.18,,,,\n");
+  await page.getByRole("button", { name: "Show what it would do" }).click();
+  expect((await page.locator("#faults").innerText()).includes("neither an address nor a host name"), `${name}: a line that cannot be used is told`);
+  expect((await page.locator("#places tbody tr").count()) === 2, `${name}: both places are shown`);
+  const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+  expect(wide <= 0, `${name}: ${wide} px too wide`);
+  if (javaScriptEnabled) await judge(page, name);
+  if (pictures && javaScriptEnabled) await page.screenshot({ path: `${pictures}/${name}.png`, fullPage: true });
+  const take = page.getByRole("button", { name: /^Take 2 places/ });
+  if (await take.count()) {
+    await take.click();
+    expect((await said()).includes("Taken"), `${name}: taking is confirmed`);
+  }
+  const places = page.locator("textarea[name=targets]");
+  await page.goto(`${base}/agents`);
+  await page.locator("#agents th a").first().click();
+  expect((await places.inputValue()).includes("192.0.2.17,Reception,Ground floor,A-4711"), `${name}: the places stand in the plan`);
+  await page.fill("textarea[name=hours]", "at night");
+  await page.getByRole("button", { name: "Save the plan" }).click();
+  expect((await said()).includes("at night"), `${name}: hours that cannot be read are told`);
+  expect((await page.inputValue("textarea[name=hours]")) === "at night", `${name}: what was written is not lost`);
+  await page.fill("textarea[name=hours]", "daily");
+  await page.fill("textarea[name=targets]", "");
+  await page.fill("textarea[name=exclude]", "00:17:c8:00:00:01");
+  await page.getByRole("button", { name: "Save the plan" }).click();
+  expect((await said()).includes("Plan saved"), `${name}: the plan is saved`);
+  await page.getByRole("button", { name: "Discover now" }).click();
+  expect((await said()).includes("Asked"), `${name}: a discovery is asked for`);
+  const ended = async () => (await page.goto(page.url()), (await page.locator("#discovery").innerText()).includes("Last ended"));
+  let waited = 0;
+  while (!(await ended()) && waited++ < 60) await page.waitForTimeout(500);
+  expect(waited <= 60, `${name}: how the last discovery went is told`);
+  await context.close();
+}
+
 for (const theme of ["light", "dark"]) for (const width of [1440, 390]) await look(theme, width);
+if (!only || only === "import") for (const [theme, width, script] of [["light", 1440, true], ["dark", 390, true], ["light", 390, false]]) await lists(theme, width, script);
 if (!only) {
   await narrow();
   await keyboard();
