@@ -1,0 +1,15 @@
+//! What the firmware's own cryptography must give; the private key may live in a chip and never leaves it.
+
+/// Signatures, hashes and randomness of the device.
+pub trait Crypto {
+    /// Ed25519 public key of the device.
+    fn public_key(&self) -> [u8; 32];
+    /// Ed25519 signature with the device's key.
+    fn sign(&self, message: &[u8]) -> [u8; 64];
+    /// Whether `signature` over `message` is that of an Ed25519 `key`.
+    fn verify(&self, key: &[u8], message: &[u8], signature: &[u8]) -> bool;
+    /// SHA-256.
+    fn sha256(&self, bytes: &[u8]) -> [u8; 32];
+    /// 32 random bits; they spread devices in time and need not be secret.
+    fn random(&self) -> u32;
+}

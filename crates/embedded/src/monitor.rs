@@ -1,0 +1,357 @@
+//! The monitor: told what happens, asked what to send, told what came back. Time passes only through its arguments.
+
+use std::io;
+
+use wire::command::{Ack, Command, Order, Taken, What as Ordered};
+use wire::hello::{Hello, HelloReply, PollReply};
+use wire::monitor::{Kind, Trigger};
+use wire::schedule::Schedule;
+use wire::signature::{AGENT_HEADER, SIGNATURE_HEADER, TIME_HEADER, signing_input};
+use wire::{Body, Message, Outcome, Reply, Report, Subject, cbor};
+
+use crate::call::What;
+use crate::outbox::Outbox;
+use crate::state::State;
+use crate::{Answer, Backoff, Call, Config, ConfigError, Crypto, Flash, Moment, Trouble, Wish};
+
+/// The monitor of one device.
+#[derive(Debug)]
+pub struct Monitor<F, C> {
+    config: Config,
+    flash: F,
+    crypto: C,
+    state: State,
+    outbox: Outbox,
+    backoff: Backoff,
+    /// Server's clock minus monotonic clock, milliseconds; before the first contact the wall clock stands in.
+    offset_ms: Option<i64>,
+    /// Not before this time of the monotonic clock.
+    not_before_ms: i64,
+    /// When each slot is due next, seconds by the server's clock; 0: not looked at yet.
+    due: Vec<(Kind, i64)>,
+    poll: bool,
+}
+
+impl<F: Flash, C: Crypto> Monitor<F, C> {
+    /// Wakes up with what the flash holds. Nothing is sent before a random part of the first minute has passed.
+    ///
+    /// # Errors
+    /// When the flash cannot be read.
+    pub fn open(config: Config, flash: F, crypto: C, now: Moment) -> io::Result<Self> {
+        let (mut state, outbox) = (State::load(&flash)?, Outbox::load(&flash)?);
+        state.seq = state.seq.max(outbox.newest());
+        let first = Backoff::first(crypto.random());
+        Ok(Self {
+            config,
+            flash,
+            crypto,
+            state,
+            outbox,
+            backoff: Backoff::default(),
+            offset_ms: None,
+            not_before_ms: mono(now) + first,
+            due: Vec::new(),
+            poll: false,
+        })
+    }
+
+    /// Takes a message into the flash; it is sent with the next report. Urgent kinds make the next report due now.
+    ///
+    /// # Errors
+    /// When it is not safe there.
+    pub fn tell(&mut self, now: Moment, body: Body) -> io::Result<()> {
+        self.state.seq += 1;
+        let message = Message { seq: self.state.seq, taken_ms: now.wall_ms, subject: self.state.sender, body };
+        self.outbox.push(&mut self.flash, &message)
+    }
+
+    /// The name that the server gave; `None` before the communication test.
+    pub fn sender(&self) -> Option<Subject> {
+        self.state.sender
+    }
+
+    /// Messages that had to be dropped because the flash was full.
+    pub fn lost(&self) -> u64 {
+        self.outbox.lost
+    }
+
+    /// Kinds whose slot has come: the firmware reads them and tells them.
+    pub fn due(&mut self, now: Moment) -> Vec<Wish> {
+        let now_s = self.server_ms(now) / 1_000;
+        if self.due.is_empty() {
+            self.due = self.state.schedule.slots.iter().map(|slot| (slot.kind, slot.next_after(now_s))).collect();
+        }
+        let mut wishes = Vec::new();
+        for (kind, at) in &mut self.due {
+            if *at > now_s {
+                continue;
+            }
+            match *kind {
+                Kind::Inquiry => self.poll = true,
+                kind => wishes.push(Wish::Read(kind)),
+            }
+            let slot = self.state.schedule.slots.iter().find(|slot| slot.kind == *kind);
+            *at = slot.map_or(i64::MAX, |slot| slot.next_after(now_s));
+        }
+        wishes
+    }
+
+    /// The monotonic time at which to look again, milliseconds; sooner does no harm.
+    pub fn wake_ms(&self, now: Moment) -> u64 {
+        let waits =
+            !self.outbox.is_empty() || self.poll || self.state.sender.is_none() || !self.outbox.acks().acks.is_empty();
+        let offset = self.server_ms(now) - mono(now);
+        let slots = self.due.iter().map(|(_, at)| at.saturating_mul(1_000).saturating_sub(offset)).min();
+        let next = match (waits, slots) {
+            (true, _) => self.not_before_ms,
+            (false, Some(slot)) => slot.max(self.not_before_ms),
+            (false, None) => self.not_before_ms,
+        };
+        u64::try_from(next.max(mono(now))).unwrap_or(now.mono_ms)
+    }
+
+    /// What to send now; `None`: nothing, or not yet. One call at a time.
+    ///
+    /// # Errors
+    /// The setting with which nothing is ever sent, or a flash that cannot be read.
+    pub fn next(&mut self, now: Moment) -> Result<Option<Call>, CallError> {
+        self.config.check()?;
+        if mono(now) < self.not_before_ms {
+            return Ok(None);
+        }
+        let Some(sender) = self.state.sender else { return Ok(Some(self.hello(now))) };
+        let acks = self.outbox.acks();
+        if !acks.acks.is_empty() {
+            let ids = acks.acks.iter().map(|ack| ack.id).collect();
+            return Ok(Some(self.call(
+                now,
+                sender,
+                "POST",
+                "/d/v1/ack".to_owned(),
+                cbor::encode(&acks),
+                What::Ack(ids),
+            )));
+        }
+        let messages = self.outbox.batch(&self.flash)?;
+        if !messages.is_empty() {
+            return Ok(Some(self.report(now, sender, messages)));
+        }
+        if self.poll {
+            let path = format!("/d/v1/poll?revision={}", self.state.schedule.revision);
+            return Ok(Some(self.call(now, sender, "GET", path, Vec::new(), What::Poll)));
+        }
+        Ok(None)
+    }
+
+    fn hello(&self, now: Moment) -> Call {
+        let hello = Hello {
+            version: 1,
+            vendor: self.config.vendor.clone(),
+            serial: self.config.serial.clone(),
+            model: self.config.model.clone(),
+            key: self.crypto.public_key().to_vec(),
+            claim: self.config.claim.clone(),
+            road: self.config.road,
+            kinds: Kind::ALL.to_vec(),
+            clock_ms: now.wall_ms,
+            mono_ms: now.mono_ms,
+            firmware: self.config.firmware.clone(),
+            mac: self.config.mac.clone(),
+            listener: self.config.listener.clone(),
+        };
+        let nobody = Subject([0; 16]);
+        self.call(now, nobody, "POST", "/d/v1/hello".to_owned(), cbor::encode(&hello), What::Hello)
+    }
+
+    fn report(&self, now: Moment, sender: Subject, mut messages: Vec<Message>) -> Call {
+        let seqs = messages.iter().map(|message| message.seq).collect();
+        for message in &mut messages {
+            // What was told before the communication test had no name to carry.
+            message.subject = Some(sender);
+        }
+        let report = Report {
+            version: 1,
+            sender,
+            epoch: self.state.epoch,
+            clock_ms: now.wall_ms,
+            mono_ms: now.mono_ms,
+            messages,
+            plan_revision: self.state.schedule.revision,
+        };
+        self.call(now, sender, "POST", "/d/v1/report".to_owned(), cbor::encode(&report), What::Report(seqs))
+    }
+
+    fn call(
+        &self,
+        now: Moment,
+        sender: Subject,
+        method: &'static str,
+        path: String,
+        body: Vec<u8>,
+        what: What,
+    ) -> Call {
+        let time_ms = self.server_ms(now);
+        let input = signing_input(method, &path, time_ms, &self.crypto.sha256(&body));
+        let mut headers = vec![
+            (AGENT_HEADER, sender.to_text()),
+            (TIME_HEADER, time_ms.to_string()),
+            (SIGNATURE_HEADER, wire::signature::to_text(&self.crypto.sign(&input))),
+        ];
+        if !body.is_empty() {
+            headers.push(("content-type", cbor::CBOR.to_owned()));
+        }
+        Call { method, path, headers, body, what }
+    }
+
+    /// Takes what became of a call.
+    ///
+    /// # Errors
+    /// When the flash cannot keep what must be kept; the call counts as failed then.
+    pub fn answer(&mut self, now: Moment, call: &Call, answer: Result<&Answer, Trouble>) -> io::Result<Vec<Wish>> {
+        if let Ok(Answer { server_ms: Some(server_ms), .. }) = answer {
+            self.on_clock(now, *server_ms);
+        }
+        let answer = match answer {
+            Ok(answer) if matches!(answer.status, 200 | 204 | 304) => answer,
+            other => {
+                let wait = self.backoff.failed(self.outbox.urgent(), self.crypto.random());
+                let told = other.ok().and_then(|answer| answer.retry_after_s).map_or(0, |s| i64::from(s) * 1_000);
+                self.not_before_ms = mono(now) + wait.max(told);
+                return Ok(Vec::new());
+            }
+        };
+        self.backoff.worked();
+        match &call.what {
+            What::Hello => self.on_hello(now, answer),
+            What::Report(seqs) => self.on_report(now, seqs, answer),
+            What::Poll => {
+                self.poll = false;
+                let Ok(reply) = cbor::decode::<PollReply>(&answer.body) else { return Ok(Vec::new()) };
+                self.on_clock(now, reply.server_ms);
+                self.on_orders(now, reply.schedule, &reply.commands)
+            }
+            What::Ack(ids) => self.outbox.answered(&mut self.flash, ids).map(|()| Vec::new()),
+        }
+    }
+
+    fn on_hello(&mut self, now: Moment, answer: &Answer) -> io::Result<Vec<Wish>> {
+        let Ok(reply) = cbor::decode::<HelloReply>(&answer.body) else { return Ok(Vec::new()) };
+        self.on_clock(now, reply.server_ms);
+        self.state.sender = Some(reply.sender);
+        self.state.epoch = reply.epoch_floor;
+        self.state.keys = reply.keys;
+        self.state.schedule = reply.schedule;
+        self.due.clear();
+        self.state.save(&mut self.flash)?;
+        self.config.claim = None;
+        // The first status comes before all else: it is what the device is known by.
+        let first = Kind::ALL.into_iter().filter(|kind| matches!(kind.of_device(), Trigger::First));
+        Ok([Kind::Status].into_iter().chain(first).map(Wish::Read).collect())
+    }
+
+    fn on_report(&mut self, now: Moment, seqs: &[u64], answer: &Answer) -> io::Result<Vec<Wish>> {
+        let Ok(reply) = cbor::decode::<Reply>(&answer.body) else { return Ok(Vec::new()) };
+        self.on_clock(now, reply.server_ms);
+        // The count of messages must survive them.
+        self.state.save(&mut self.flash)?;
+        let mut later = false;
+        for result in &reply.results {
+            match result.outcome {
+                outcome if outcome.is_final() && seqs.contains(&result.seq) => {
+                    self.outbox.remove(&mut self.flash, result.seq)?
+                }
+                Outcome::Later | Outcome::NeedFull => later = true,
+                _ => {}
+            }
+        }
+        let wait = if later { self.backoff.failed(false, self.crypto.random()) } else { 0 };
+        let told = reply.not_before_ms.map_or(0, |at| at - reply.server_ms);
+        self.not_before_ms = mono(now) + wait.max(told);
+        self.on_orders(now, reply.schedule, &reply.commands)
+    }
+
+    fn on_clock(&mut self, now: Moment, server_ms: i64) {
+        self.offset_ms = Some(server_ms - mono(now));
+    }
+
+    fn on_orders(&mut self, now: Moment, schedule: Option<Schedule>, commands: &[Command]) -> io::Result<Vec<Wish>> {
+        if let Some(schedule) = schedule {
+            self.follow(schedule)?;
+        }
+        let mut wishes = Vec::new();
+        for command in commands {
+            self.on_order(now, command, &mut wishes)?;
+        }
+        Ok(wishes)
+    }
+
+    fn follow(&mut self, schedule: Schedule) -> io::Result<()> {
+        if schedule.revision > self.state.schedule.revision {
+            self.state.schedule = schedule;
+            self.due.clear();
+            self.state.save(&mut self.flash)?;
+        }
+        Ok(())
+    }
+
+    /// Executes an order at most once: it is noted before it is done, so that a loss of power cannot repeat it.
+    fn on_order(&mut self, now: Moment, command: &Command, wishes: &mut Vec<Wish>) -> io::Result<()> {
+        let key = self.state.keys.iter().find(|key| key.id == command.key);
+        let input = Command::signing_input(&command.order);
+        let genuine = key.is_some_and(|key| self.crypto.verify(&key.verify, &input, &command.signature));
+        let Ok(order) = cbor::decode::<Order>(&command.order) else { return Ok(()) };
+        let now_ms = self.server_ms(now);
+        let mine = Some(order.target) == self.state.sender;
+        if !genuine || !mine || order.expires_ms <= now_ms {
+            let ack =
+                Ack { id: order.id, taken: Taken::Refused, detail: Some("not mine, over, or not genuine".to_owned()) };
+            wishes.push(Wish::Answered(order.id, Taken::Refused));
+            return self.outbox.answer(&mut self.flash, ack);
+        }
+        let fresh = self.state.execute(order.id);
+        self.state.save(&mut self.flash)?;
+        if fresh {
+            match order.what {
+                Ordered::ReportNow(kinds) if kinds.is_empty() => {
+                    wishes.extend(self.state.schedule.slots.iter().map(|slot| Wish::Read(slot.kind)));
+                }
+                Ordered::ReportNow(kinds) => wishes.extend(kinds.into_iter().map(Wish::Read)),
+                Ordered::Schedule(schedule) => self.follow(schedule)?,
+                Ordered::SendLog => {
+                    wishes.push(Wish::SendLog(order.id));
+                    return Ok(());
+                }
+            }
+        }
+        wishes.push(Wish::Answered(order.id, Taken::Done));
+        self.outbox.answer(&mut self.flash, Ack { id: order.id, taken: Taken::Done, detail: None })
+    }
+
+    /// What became of an order that the firmware executed.
+    ///
+    /// # Errors
+    /// When the flash cannot keep the answer.
+    pub fn done(&mut self, id: Subject, taken: Taken, detail: Option<String>) -> io::Result<()> {
+        self.outbox.answer(&mut self.flash, Ack { id, taken, detail })
+    }
+
+    /// The server's clock as far as it is known.
+    fn server_ms(&self, now: Moment) -> i64 {
+        self.offset_ms.map_or(now.wall_ms, |offset| mono(now) + offset)
+    }
+}
+
+fn mono(now: Moment) -> i64 {
+    i64::try_from(now.mono_ms).unwrap_or(i64::MAX)
+}
+
+/// Why nothing can be sent.
+#[derive(Debug, thiserror::Error)]
+pub enum CallError {
+    /// A setting.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The flash.
+    #[error("the flash cannot be read: {0}")]
+    Flash(#[from] io::Error),
+}
