@@ -93,7 +93,7 @@ impl Judge<'_> {
                 false
             }
             // What it repeats is kept or on its way to be.
-            Verdict::Kept(_) | Verdict::Full => true,
+            Verdict::Kept(_) | Verdict::Full | Verdict::Babbling => true,
         }
     }
 
@@ -114,7 +114,7 @@ impl Judge<'_> {
         let last = Last { row, snmp: version(notification.version), at_ms: wall_ms() };
         let verdict = self.shared.storm.lock().admit((subject, what), last, Instant::now());
         match verdict {
-            Verdict::Kept(true) => count(&self.shared.stats.traps_shed),
+            Verdict::Kept(true) | Verdict::Babbling => count(&self.shared.stats.traps_shed),
             Verdict::Full => {
                 count(&self.shared.stats.traps_shed);
                 self.tell(told(subject, notification));

@@ -2,7 +2,7 @@
 //! last one when the window ends. Nothing else of a storm reaches anybody, and all of it is counted.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{HashMap, VecDeque, hash_map::Entry},
     time::{Duration, Instant},
 };
 
@@ -13,6 +13,8 @@ use wire::{SnmpVersion, Subject};
 pub(super) const WINDOW: Duration = Duration::from_secs(5);
 /// Keys that are remembered at once; beyond, a device that tells something new is read and no more.
 const MOST: usize = 1 << 16;
+/// Of these, keys of one device: nobody has so many troubles at once.
+const MOST_OF_ONE: u32 = 64;
 
 /// What makes two notifications repetitions of each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -44,6 +46,8 @@ pub(super) enum Verdict {
     Kept(bool),
     /// There is no room for another key.
     Full,
+    /// This device has told so much at once that its word is worth nothing; it is being read, and polled as ever.
+    Babbling,
 }
 
 #[derive(Debug, Default)]
@@ -56,6 +60,8 @@ struct Slot {
 #[derive(Debug, Default)]
 pub(super) struct Storm {
     slots: HashMap<Key, Slot>,
+    /// How many of them are of each device.
+    of_one: HashMap<Subject, u32>,
     /// Ends of windows, in order: all are equally long.
     ends: VecDeque<(Instant, Key)>,
 }
@@ -73,6 +79,11 @@ impl Storm {
         if self.slots.len() >= MOST {
             return Verdict::Full;
         }
+        let of_one = self.of_one.entry(key.0).or_default();
+        if *of_one >= MOST_OF_ONE {
+            return Verdict::Babbling;
+        }
+        *of_one += 1;
         self.slots.insert(key, Slot::default());
         self.ends.push_back((now + WINDOW, key));
         Verdict::First
@@ -84,7 +95,7 @@ impl Storm {
         while let Some((_, key)) = self.ends.pop_front_if(|(end, _)| *end <= now) {
             let Some(slot) = self.slots.get_mut(&key) else { continue };
             let Some(last) = slot.last.take() else {
-                self.slots.remove(&key);
+                self.forget(&key);
                 continue;
             };
             let shed = std::mem::take(&mut slot.shed);
@@ -93,6 +104,16 @@ impl Storm {
             return Some((key, last, shed));
         }
         None
+    }
+
+    fn forget(&mut self, key: &Key) {
+        self.slots.remove(key);
+        if let Entry::Occupied(mut of_one) = self.of_one.entry(key.0) {
+            *of_one.get_mut() -= 1;
+            if *of_one.get() == 0 {
+                of_one.remove();
+            }
+        }
     }
 }
 
@@ -149,11 +170,26 @@ mod tests {
     #[test]
     fn memory_is_bounded() {
         let (mut storm, start) = (Storm::default(), Instant::now());
-        for code in 0..MOST as i32 {
-            storm.admit(key(1, code), last(0), start);
+        let device = |number: usize| Subject((number as u128).to_be_bytes());
+        let what = |code: u32| What::Other(u64::from(code));
+        for number in 0..MOST / MOST_OF_ONE as usize {
+            for code in 0..MOST_OF_ONE {
+                assert_eq!(storm.admit((device(number), what(code)), last(0), start), Verdict::First);
+            }
         }
         assert_eq!(storm.admit(key(2, 8), last(0), start), Verdict::Full);
         assert_eq!(storm.due(start + WINDOW), None);
-        assert_eq!((storm.slots.len(), storm.ends.len()), (0, 0));
+        assert_eq!((storm.slots.len(), storm.of_one.len(), storm.ends.len()), (0, 0, 0));
+    }
+
+    #[test]
+    fn a_device_that_babbles_does_not_drown_the_others() {
+        let (mut storm, start) = (Storm::default(), Instant::now());
+        let verdicts: Vec<_> = (0..1_000).map(|code| storm.admit(key(1, code), last(0), start)).collect();
+        assert_eq!(verdicts.iter().filter(|verdict| **verdict == Verdict::First).count(), MOST_OF_ONE as usize);
+        assert_eq!(verdicts[999], Verdict::Babbling);
+        assert_eq!(storm.admit(key(2, 8), last(0), start), Verdict::First);
+        assert_eq!(storm.due(start + WINDOW), None);
+        assert_eq!(storm.admit(key(1, 999), last(0), start + WINDOW), Verdict::First, "it may speak again");
     }
 }
