@@ -38,6 +38,11 @@ impl Makers {
         let printer = host::printer_index(said);
         let plain = |object: &Oid| said.text(object, Charset::default());
         let system = plain(&oid::SYS_DESCR);
+        // Print servers of others call themselves compatible with a brand; that brand is not theirs.
+        let system = system.map(|text| match text.to_ascii_lowercase().find(" compatible with ") {
+            Some(at) => text[..at].to_owned(),
+            None => text,
+        });
         let device = plain(&oid::HR_DEVICE_DESCR.child(printer));
         let id = DeviceId::of(said, std::iter::empty());
         let arc =
@@ -117,7 +122,12 @@ impl Guess {
         let identity = read(said, Charset::default(), makers);
         let object = said.get(&oid::SYS_OBJECT_ID).and_then(|value| value.as_oid());
         let arc = object.and_then(|object| catalogue.by_arc(object));
-        let named = makers.brand.as_ref().is_some_and(|brand| brand.printers_only && object.is_none());
+        let lined = identity.description.as_deref().is_some_and(|text| catalogue.by_line(text).is_some());
+        let named = makers.brand.as_ref().is_some_and(|brand| {
+            let text = identity.description.as_deref().unwrap_or_default().to_lowercase();
+            let begins = brand.names.iter().any(|name| text.starts_with(&name.to_lowercase()));
+            object.is_none() && (lined || brand.printers_only && begins && !brand.other_devices)
+        });
         let is_printer = arc.is_some_and(|profile| profile.printers_only)
             || named
             || said.has(&oid::GENERAL_SERIAL_NUMBER)
@@ -272,6 +282,29 @@ mod tests {
         ),
         ("1.3.6.1.4.1.236.11.5.1", "Samsung Network Printer V1.02 10/100", "samsung", ""),
         ("1.3.6.1.4.1.40093.1.1", "Pantum M6500W Series", "pantum", "M6500W Series"),
+        (
+            "1.3.6.1.4.1.236.11.5.1",
+            "Samsung ML-2850 Series OS 1.01.15.47 02-10-2010;Engine 1.01.25",
+            "samsung",
+            "ML-2850 Series",
+        ),
+        ("1.3.6.1.4.1.1248.1.1.2.1", "EPSON EPL-N2750 01.00", "epson", "EPL-N2750"),
+        (
+            "1.3.6.1.4.1.674.10898.10",
+            "Dell Laser Printer 5100cn (Net 6.26, Engine 01.00.04)",
+            "dell",
+            "Laser Printer 5100cn",
+        ),
+        (
+            "1.3.6.1.4.1.253.8.62.1",
+            "Tektronix, Inc., Phaser 860N, PhaserShare Network Interface",
+            "xerox",
+            "Phaser 860N",
+        ),
+        ("1.3.6.1.4.1.253.8.62.1", "Xerox Phaser 6200 DX v(2.12/14.66) Printer 256MB", "xerox", "Phaser 6200 DX"),
+        ("1.3.6.1.4.1.1602.4.7", "Canon MF6500 Series (UFRII LT)", "canon", "MF6500 Series"),
+        ("1.3.6.1.4.1.367.1.1", "NRG DSc38 V.2.13 / NRG Network Printer C model", "nrg", "DSc38"),
+        ("1.3.6.1.4.1.99999.1", "Oce, VarioPrint 2045 R3.2, Controller R8.2.15 print server", "oce", "VarioPrint 2045"),
     ];
 
     #[test]
@@ -301,9 +334,18 @@ mod tests {
             ("1.3.6.1.4.1.8072.3.2.10", "Linux host 6.1.0 x86_64"),
             ("1.3.6.1.4.1.674.10892.5", "Dell iDRAC9"),
             ("1.3.6.1.4.1.9.1.1208", "Cisco IOS Software, C2960"),
+            ("", "HP J9145A E2910al-24G Switch, revision W.15.08.0007"),
+            ("", "Dell Out-of-band SNMP Agent for Remote Access Controller"),
+            ("", "SonicWALL Toshiba / 133 Mhz"),
         ] {
             assert!(!guess(object, descr).is_printer, "{descr}");
         }
+    }
+
+    #[test]
+    fn compatible_with_a_brand_is_not_that_brand() {
+        let guess = guess("", "TROY PocketPro 100s print server compatible with an HP JETDIRECT EX");
+        assert_eq!((guess.vendor, guess.is_printer), (None, true));
     }
 
     #[test]

@@ -52,7 +52,7 @@ pub(super) fn find(
                 .flat_map(|profile| &profile.model.oids)
                 .find_map(|object| clean(said.text(&object.0, charset)?)),
             ModelSource::Device => clean(without_tail(texts.device.clone()?, rules, texts.serial)),
-            ModelSource::System => clean(of_system(texts.system?, rules)?),
+            ModelSource::System => clean(of_system(texts.system?, rules, &names)?),
             ModelSource::DeviceId => clean(id.model.clone()?),
             ModelSource::Name => clean(texts.name.clone()?),
             ModelSource::ObjectId => known_object(said, rules),
@@ -87,14 +87,14 @@ fn spelled_object(said: &Snapshot, rules: &ModelRules) -> Option<String> {
 }
 
 /// The part of sysDescr that may be a model.
-fn of_system(descr: &str, rules: &ModelRules) -> Option<String> {
+fn of_system(descr: &str, rules: &ModelRules, names: &[String]) -> Option<String> {
     let lower = descr.to_ascii_lowercase();
     let start = rules.after.iter().find_map(|mark| Some(lower.find(&mark.to_ascii_lowercase())? + mark.len()));
     if start.is_none() && rules.only_after {
         return None;
     }
-    let mut text = descr.get(start.unwrap_or(0)..)?;
-    text = cut(text, &rules.before);
+    let plain = without_names(descr.get(start.unwrap_or(0)..)?, names);
+    let mut text = cut(&plain, &rules.before);
     if rules.drop_version
         && let Some((head, last)) = text.trim_end().rsplit_once(' ')
         && is_version(last)
@@ -125,7 +125,7 @@ fn is_serial(word: &str) -> bool {
 }
 
 pub(super) fn is_version(word: &str) -> bool {
-    let word = word.trim_start_matches(['v', 'V']);
+    let word = word.trim_start_matches(['v', 'V']).trim_start_matches('.');
     let digits = word.trim_end_matches(|letter: char| letter.is_ascii_alphabetic());
     let mut parts = digits.split('.').peekable();
     let number = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
@@ -144,14 +144,13 @@ fn clean(text: &str, rules: &ModelRules, names: &[String]) -> Option<String> {
     for mark in ["(R)", "(r)", "(TM)", "(tm)", "®", "™", "\u{ae}"] {
         plain = plain.replace(mark, "");
     }
+    let plain = without_names(&plain, names);
     let plain = cut(&plain, &rules.before);
     let mut model = plain.split_whitespace().collect::<Vec<_>>().join(" ");
     if is_no_model(&model, rules) {
         return None;
     }
-    while let Some(rest) = names.iter().find_map(|name| without_name(&model, name)) {
-        model = rest;
-    }
+    model = without_names(&model, names);
     for ending in &rules.drop_endings {
         let lower = model.to_ascii_lowercase();
         if lower.ends_with(&ending.to_ascii_lowercase()) {
@@ -169,6 +168,15 @@ fn is_no_model(text: &str, rules: &ModelRules) -> bool {
     let lower = text.to_lowercase();
     let card = NETWORK_CARDS.iter().any(|word| lower.contains(word));
     card || rules.not.iter().any(|start| lower.starts_with(&start.to_lowercase()))
+}
+
+/// The text behind all names at its beginning: `Brand, Inc., Model 7, more` is cut behind the model only then.
+fn without_names(text: &str, names: &[String]) -> String {
+    let mut text = text.trim().to_owned();
+    while let Some(rest) = names.iter().find_map(|name| without_name(&text, name)) {
+        text = rest;
+    }
+    text
 }
 
 /// The text behind a name that stands apart at its beginning.
@@ -190,10 +198,10 @@ mod tests {
 
     #[test]
     fn versions_are_told_from_models() {
-        for version in ["1.09", "2.04", "1.18", "v3.1.2", "1.2a"] {
+        for version in ["1.09", "2.04", "1.18", "v3.1.2", "1.2a", "V.2.13"] {
             assert!(is_version(version), "{version}");
         }
-        for model in ["3053", "C2503", "4.x", "v", ".5.", "C.5"] {
+        for model in ["3053", "C2503", "4.x", "v", "5.", "C.5"] {
             assert!(!is_version(model), "{model}");
         }
     }

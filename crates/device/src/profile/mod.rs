@@ -31,6 +31,9 @@ pub struct Profile {
     /// Arcs of sysObjectID under which this vendor's printers stand. Weaker than a name: makers lend their arcs.
     #[serde(default)]
     pub arcs: Vec<Dotted>,
+    /// The brand makes other things too: its name alone, without an arc or a product line, makes no device a printer.
+    #[serde(default)]
+    pub other_devices: bool,
     /// The arcs hold printers only, so that the arc alone makes a device one.
     #[serde(default = "yes")]
     pub printers_only: bool,
