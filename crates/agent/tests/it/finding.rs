@@ -225,7 +225,8 @@ async fn an_excluded_network_card_is_kept_out_of_discovery_and_polling() {
     assert!(!gateway.kept.lock().messages[before..].iter().skip(3).any(|(_, m)| both(m)));
     agent.stop().await;
     // Met for the first time by an agent with this plan: it is not taken in.
-    let fresh = Gateway::start(gateway.kept.lock().plan.clone()).await;
+    let plan = gateway.kept.lock().plan.clone();
+    let fresh = Gateway::start(plan).await;
     let agent = fresh.agent().await;
     fresh.until("a discovery has ended", |kept| !discoveries(kept).is_empty()).await;
     agent.stop().await;
