@@ -72,6 +72,13 @@ impl Looker {
         (standing != subject).then_some(standing)
     }
 
+    /// Whether the plan lets a device be asked where it stands.
+    pub(crate) fn may_ask(&self, subject: Subject) -> bool {
+        let device = self.fleet.get(subject);
+        let place = device.as_ref().and_then(|device| Some((device.row.address?, device.row.mac.as_deref())));
+        place.is_some_and(|(address, mac)| !self.forbidden.is(address, mac))
+    }
+
     /// A device called: reads its condition at once and tells it, whatever was told before. Returns another device that
     /// was met at its address; `None` when someone looks at it already, or it has no address.
     pub(crate) async fn called(&self, subject: Subject) -> Option<Option<Subject>> {

@@ -138,6 +138,10 @@ impl Keeper {
         let (mut drafts, mut receipts) = (Vec::<Draft>::new(), Vec::new());
         let mut open: BTreeMap<Subject, usize> = BTreeMap::new();
         for told in batch {
+            if !self.looker.may_ask(told.subject) {
+                // Nobody would read it, so nobody would ever end what it tells.
+                continue;
+            }
             self.calls.want(told.subject, now);
             add(&mut drafts, &mut open, &mut receipts, told);
         }

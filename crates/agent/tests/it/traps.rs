@@ -251,3 +251,22 @@ async fn alert_lifecycle_a_missed_trap_is_found_by_the_poll() {
     assert!(told(&scene.gateway.kept.lock()).is_empty());
     scene.agent.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_device_that_the_plan_excludes_is_not_heard_either() {
+    let Some(trap) = program("snmptrap") else { return };
+    let scene = Scene::set(7, 3_600).await;
+    let from = IpAddr::from(scene.device);
+    let plan = scene.gateway.kept.lock().plan.clone();
+    scene.gateway.kept.lock().plan = AgentPlan { revision: 2, exclude: vec![scene.device.to_string()], ..plan };
+    // Any report brings the plan; the one about a stranger does.
+    let stranger = IpAddr::from([127, 43, 7, 77]);
+    let head = format!("-v2c -c t {} 4711 {ALERT}", scene.door());
+    scene.send(&trap, stranger, &format!("{head} {}", jam(1))).await;
+    scene.gateway.until("the new plan is followed", |kept| kept.followed == 2).await;
+    scene.send(&trap, from, &format!("{head} {}", jam(2))).await;
+    let stats = scene.agent.running.stats.clone();
+    scene.agent.stop().await;
+    assert_eq!((stats.view().traps_known, stats.view().trap_reads), (1, 0), "{:?}", stats.view());
+    assert!(told(&scene.gateway.kept.lock()).is_empty());
+}
