@@ -121,3 +121,34 @@ async fn net_snmp_understands_our_traps() {
     assert_eq!(crate::agents::decode(&reply[..length]).1.request_id, 77);
     child.kill().await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_inform_may_be_kept_first_and_acknowledged_then() {
+    let listener = std::sync::Arc::new(Listener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap());
+    let (address, (kept, mut keeper)) = (listener.local_addr(), mpsc::unbounded_channel());
+    let (refused, mut rubbish) = mpsc::unbounded_channel();
+    let door = listener.clone();
+    tokio::spawn(async move {
+        let take = move |received: snmp::trap::Received<'_>| {
+            kept.send((received.notification.to_owned(), received.receipt())).unwrap();
+            false
+        };
+        door.serve_all(take, move |from| refused.send(from).unwrap()).await.unwrap();
+    });
+    let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    socket.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
+    let (mut inform, mut trap, mut answer) = (Vec::new(), Vec::new(), [0; 1_500]);
+    write_inform(&mut inform, b"x", 78, 4_711, &oid("1.3.6.1.6.3.1.1.5.3"), &[alert()]);
+    write_v2(&mut trap, b"x", 79, 4_711, &oid("1.3.6.1.6.3.1.1.5.3"), &[alert()]);
+    for packet in [&b"no notification"[..], &trap, &inform] {
+        socket.send_to(packet, address).unwrap();
+    }
+    assert_eq!(rubbish.recv().await.unwrap(), socket.local_addr().unwrap());
+    assert!(keeper.recv().await.unwrap().1.is_none(), "a trap is owed nothing");
+    let (notification, receipt) = keeper.recv().await.unwrap();
+    assert!(notification.inform && socket.recv(&mut answer).is_err(), "nothing is said before it is kept");
+    listener.acknowledge(&[receipt.unwrap()]);
+    socket.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+    let length = socket.recv(&mut answer).unwrap();
+    assert_eq!(crate::agents::decode(&answer[..length]).1.request_id, 78);
+}
