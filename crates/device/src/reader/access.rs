@@ -9,6 +9,7 @@ use wire::plan::SnmpCredential;
 use wire::{Reading, SnmpVersion};
 
 use super::poll::vital_objects;
+use super::proof::BulkTrust;
 use crate::snapshot::Snapshot;
 use crate::standard::{host, oid};
 
@@ -50,6 +51,8 @@ pub struct Known {
     pub credential: usize,
     /// What became of asking in a second context.
     pub context: Context,
+    /// Whether values of GETBULK may be believed.
+    pub bulk: BulkTrust,
     /// Brand, which chooses the profile.
     pub vendor: Option<String>,
     /// Model.

@@ -4,6 +4,7 @@ mod access;
 mod error;
 mod knock;
 mod poll;
+mod proof;
 mod questions;
 mod session;
 mod ways;
@@ -12,6 +13,7 @@ mod whole;
 pub use access::{Access, Context, Known};
 pub use error::{ReadError, Tried};
 pub use poll::{StatusRead, Vitals, introduce, read_meters, read_status, vitals};
+pub use proof::BulkTrust;
 
 pub use ways::ways_in;
 pub(crate) use whole::walk_all;
@@ -42,6 +44,7 @@ pub async fn read(engine: &Engine, access: &Access) -> Result<Read, ReadError> {
 pub async fn reread(engine: &Engine, access: &Access, known: &Known) -> Result<Read, ReadError> {
     let mut session = Session::open_knocking(engine, access, known).await?;
     session.ask_tables(questions::FULL).await;
+    session.prove_bulk(questions::FULL).await;
     session.ask_vendor(questions::Depth::All).await;
     session.ask_context().await;
     let (said, makers, origin, mut known) = session.close();

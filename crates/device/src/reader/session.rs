@@ -1,15 +1,17 @@
 //! One visit to one device: find the way in, ask table by table, keep what came. A question that fails costs its own
 //! answer only, and the deadline holds over all of them.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
-use snmp::{Engine, Error, Oid, Target, Version, Walk, WalkLimits};
+use snmp::{BulkUse, Engine, Error, Oid, Target, Version, Walk, WalkLimits};
 use tokio::time::Instant;
 use wire::SnmpVersion;
 
 use super::access::{Access, Context, Known};
 use super::error::{ReadError, Tried};
 use super::knock;
+use super::proof::BulkTrust;
 use super::questions::{self, Columns, Depth, Tables};
 use super::ways::{in_context, tried, ways};
 use crate::assemble::Origin;
@@ -33,10 +35,10 @@ pub(super) struct Session<'a> {
     target: Target,
     credential: usize,
     deadline: Instant,
-    said: Snapshot,
+    pub(super) said: Snapshot,
     makers: Makers,
-    quirks: Vec<String>,
-    known: Known,
+    pub(super) quirks: Vec<String>,
+    pub(super) known: Known,
 }
 
 impl<'a> Session<'a> {
@@ -101,6 +103,18 @@ impl<'a> Session<'a> {
         let makers = Makers::find(&said, Catalogue::current());
         let target = target.patience(PATIENCE.min(access.timeout / 2), 1);
         Self { engine, access, target, credential, deadline, said, makers, quirks: Vec::new(), known }
+    }
+
+    pub(super) fn engine(&self) -> &Engine {
+        self.engine
+    }
+
+    pub(super) fn address(&self) -> SocketAddr {
+        self.target.address
+    }
+
+    pub(super) fn version(&self) -> Version {
+        self.target.security.version()
     }
 
     /// Asks standard tables, two groups under way at a time.
@@ -209,7 +223,8 @@ impl<'a> Session<'a> {
     /// Walks columns together; when that fails, each half by itself, so that one bad table costs itself only.
     async fn walk(&self, columns: &[Oid]) -> Answer {
         let mut answer = Answer::default();
-        let limits = WalkLimits { rows: 5_000, exchanges: 400, ..WalkLimits::default() };
+        let bulk = if self.known.bulk == BulkTrust::Wrong { BulkUse::Never } else { BulkUse::Auto };
+        let limits = WalkLimits { rows: 5_000, exchanges: 400, bulk, ..WalkLimits::default() };
         let mut waiting = vec![columns];
         while let Some(part) = waiting.pop() {
             let request = self.engine.walk_columns(&self.target, part, &limits);
@@ -326,6 +341,10 @@ pub(super) struct Answer {
 }
 
 impl Answer {
+    pub(super) fn into_rows(self) -> Vec<snmp::VarBind> {
+        self.rows
+    }
+
     fn take(&mut self, walk: Walk) {
         self.rows.extend(walk.rows);
         self.quirks.extend(walk.quirks.iter().map(|quirk| quirk.name().to_owned()));

@@ -75,7 +75,7 @@ fn place() -> snmp::Oid {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn our_engine_reads_snmpd_with_every_protocol_it_offers() {
+async fn usm_variants_our_engine_reads_snmpd_with_every_protocol_it_offers() {
     let mut lines = String::from("createUser plain\nrouser plain noauth\n");
     for (user, auth, privacy) in users().iter().skip(1) {
         let (name, auth) = (&user.user, auth.unwrap_or("SHA"));
@@ -103,7 +103,7 @@ async fn our_engine_reads_snmpd_with_every_protocol_it_offers() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn net_snmp_reads_our_responder_with_every_protocol_it_offers() {
+async fn usm_variants_net_snmp_reads_our_responder_with_every_protocol_it_offers() {
     let Some(get) = program("snmpget", "snmp") else { return };
     let all: Vec<UsmUser> = users().into_iter().map(|(user, ..)| user).collect();
     let agent = agent(authority(&all));
@@ -140,7 +140,7 @@ async fn net_snmp_reads_our_responder_with_every_protocol_it_offers() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn both_extensions_of_long_keys_are_spoken_and_not_mixed_up() {
+async fn usm_variants_both_extensions_of_long_keys_are_spoken_and_not_mixed_up() {
     for cipher in [PrivProtocol::Aes192, PrivProtocol::Aes256] {
         for ours in [KeyExtension::Blumenthal, KeyExtension::Reeder] {
             let user = |extension| {
@@ -168,7 +168,7 @@ fn secure() -> UsmUser {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn wrong_users_are_told_why_after_one_try() {
+async fn usm_variants_wrong_users_are_told_why_after_one_try() {
     let agent = agent(authority(&[secure(), UsmUser::new("weak")]));
     let engine = engine();
     let secret = |pass: &str| Some((AuthProtocol::Sha256, snmp::Secret::from(pass)));
@@ -210,7 +210,7 @@ async fn contexts_reach_the_agent() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn clocks_that_jump_are_followed_once() {
+async fn usm_time_clocks_that_jump_or_lose_their_boots_are_followed_once() {
     let authority = authority(&[secure()]);
     let agent = agent(Arc::clone(&authority));
     let (engine, target) = (engine(), target(agent.address, secure()));
@@ -233,8 +233,25 @@ async fn clocks_that_jump_are_followed_once() {
     assert_eq!(agent.requests() - before, 1);
 }
 
+/// RFC 3414 §3.2: a clock that differs by 150 s or less is right; a second or two are left for the test itself.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_clock_that_never_agrees_ends_the_request() {
+async fn usm_time_window_is_150_seconds_to_both_sides() {
+    let authority = authority(&[secure()]);
+    let agent = agent(Arc::clone(&authority));
+    let (engine, target) = (engine(), target(agent.address, secure()));
+    authority.restart(7, 10_000);
+    engine.get(&target, &[place()]).await.unwrap();
+    // The clock of the agent now, and the exchanges that it takes: our own notion follows only forwards.
+    for (time, exchanges) in [(10_145, 1), (10_000, 1), (9_985, 2), (10_150, 2), (10_290, 1), (10_460, 2)] {
+        authority.restart(7, time);
+        let before = agent.requests();
+        engine.get(&target, &[place()]).await.unwrap();
+        assert_eq!(agent.requests() - before, exchanges, "{time}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn usm_time_a_clock_that_never_agrees_ends_the_request() {
     let authority = authority(&[secure()]);
     let shared = Arc::clone(&authority);
     let table = table();
@@ -251,7 +268,7 @@ async fn a_clock_that_never_agrees_ends_the_request() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn cloned_engine_ids_do_not_share_a_clock() {
+async fn usm_time_cloned_engine_ids_do_not_share_a_clock() {
     let (one, two) = (authority(&[secure()]), authority(&[secure()]));
     two.restart(4_000, 9_000_000);
     let (first, second) = (agent(one), agent(two));
@@ -265,7 +282,7 @@ async fn cloned_engine_ids_do_not_share_a_clock() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_device_replaced_by_another_is_discovered_anew() {
+async fn usm_time_a_device_replaced_by_another_is_discovered_anew() {
     let device = Arc::new(Mutex::new(authority(&[secure()])));
     let shared = Arc::clone(&device);
     let table = table();
