@@ -8,6 +8,7 @@ mod jobs;
 pub(crate) mod known;
 mod lede;
 mod list;
+pub(crate) mod meeting;
 pub mod rules;
 mod service;
 mod settle;

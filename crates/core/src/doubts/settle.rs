@@ -172,7 +172,7 @@ async fn by_counter(
     for counter in counters {
         let mut until = counter.until_at.0;
         let (verdict, bridge) = match key {
-            "ignore" if counter.cause == "resumed" && counter.border_at == counter.until_at => continue,
+            // As assumed: nothing is to be reckoned anew.
             "ignore" if counter.cause == "resumed" => continue,
             "ignore" => {
                 let (device, border) = (doubt.device, counter.border_at.0);
@@ -183,7 +183,6 @@ async fn by_counter(
                 ("ignore", None)
             }
             "amount" => ("bridge", Some(amounts.get(&counter.meter).copied().unwrap_or(counter.assumed))),
-            // As assumed: nothing is to be reckoned anew.
             "wrap" => continue,
             "new_start" if matches!(counter.cause.as_str(), "reset" | "set_back" | "board_swap" | "jump") => continue,
             key => ("bridge", words::pages(key, counter)),

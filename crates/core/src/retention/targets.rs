@@ -21,6 +21,10 @@ submit! { Target::at(Class::Status, "supply_levels", "at").monthly() }
 
 submit! { Target::at(Class::Meter, "readings", "taken_at").monthly() }
 submit! { Target::at(Class::Meter, "supply_replacements", "at") }
+submit! { Target::at(Class::Meter, "doubts", "settled_at") }
+submit! { Target::at(Class::Meter, "doubt_meters", "border_at").only(
+    "not exists (select 1 from doubts d where d.tenant = doubt_meters.tenant and d.id = doubt_meters.doubt)"
+) }
 
 submit! { Target::at(Class::Service, "alerts", "cleared_at") }
 submit! { Target::at(Class::Service, "incidents", "resolved_at").only(

@@ -78,8 +78,7 @@ struct DoubtsPage {
     csv: String,
 }
 
-const FAMILIES: [(&str, &str); 3] =
-    [("counter", "Counters"), ("identity", "Which device is which"), ("totals", "Two totals")];
+const FAMILIES: [(&str, &str); 3] = [("counter", "Counters"), ("identity", "Identities"), ("totals", "Two totals")];
 
 fn query(fields: &Fields, limit: u32, after: Option<String>) -> DoubtQuery {
     let eq = |value: &str| Filter::Eq("family".to_owned(), Operand::Text(value.to_owned()));
@@ -127,7 +126,7 @@ pub(crate) async fn list(State(app): State<App>, viewer: Viewer, fields: Fields)
         families: families.collect(),
         tabs: vec![tab("", "Open", Some(counts.open)), tab("settled", "Settled", None)],
         rows: page.items.iter().map(|doubt| line(doubt, &zone)).collect(),
-        last_head: if settled { "Decided" } else { "Counted meanwhile" },
+        last_head: if settled { "Decided" } else { "Counted across it" },
         none: match (settled, chosen.is_empty()) {
             (_, false) => "Nothing fits these facets.",
             (true, _) => "Nothing has been decided yet.",

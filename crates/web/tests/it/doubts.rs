@@ -10,7 +10,7 @@ async fn reset(site: &mut Site) -> String {
     for value in [20_000, 50_000, 50_200, 12, 20] {
         site.count(1, value).await;
     }
-    site.json("/api/v1/doubts?open=true").await["items"][0]["id"].as_str().unwrap().to_owned()
+    site.json("/api/v1/doubts?open=true").await["items"][0]["id"].as_str().expect("a doubt is open").to_owned()
 }
 
 #[tokio::test]
