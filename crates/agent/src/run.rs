@@ -175,6 +175,7 @@ impl Agent {
             plan: self.plan.clone(),
             healthy: watch::Sender::new(true),
             batch: MAX_MESSAGES,
+            hurried: false,
         })
     }
 

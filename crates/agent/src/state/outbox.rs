@@ -20,6 +20,17 @@ static PUT: Sql = statement(
 );
 static NEXT: Sql =
     statement("agent::outbox::next", "select seq, message from outbox where due_at <= $1 order by seq limit $2");
+/// What devices call about. Not before a status of the same device: the server must know it. Not too far ahead: the
+/// server remembers the last 2,048 numbers and takes none before these.
+static URGENT: Sql = statement(
+    "agent::outbox::urgent",
+    "select seq, message from outbox
+     where due_at <= $1 and kind = 66 and seq < (select min(seq) from outbox) + 1024
+       and not exists (
+           select 1 from outbox earlier
+           where earlier.subject = outbox.subject and earlier.kind = 4 and earlier.seq < outbox.seq)
+     order by seq limit $2",
+);
 static DUE: Sql = statement("agent::outbox::due", "select min(due_at) from outbox");
 static GONE: Sql = statement("agent::outbox::gone", "delete from outbox where seq = $1");
 static POSTPONE: Sql = statement("agent::outbox::postpone", "update outbox set due_at = $2 where seq = $1");
@@ -124,6 +135,17 @@ impl Outbox {
     /// The oldest messages that may be sent now, at most `most` and what fits one report. Each with its number of now.
     pub(crate) async fn next(&self, most: usize) -> Result<Vec<Message>> {
         let rows = self.state.read().await?.query(&NEXT, &params![wall_ms(), most as i64]).await?;
+        self.read(rows).await
+    }
+
+    /// Messages that overtake the others: what devices call about.
+    pub(crate) async fn urgent(&self, most: usize) -> Result<Vec<Message>> {
+        let rows = self.state.read().await?.query(&URGENT, &params![wall_ms(), most as i64]).await?;
+        self.read(rows).await
+    }
+
+    /// Reads messages up to what fits one report.
+    async fn read(&self, rows: Vec<Row>) -> Result<Vec<Message>> {
         let (mut messages, mut bytes, mut unreadable) = (Vec::new(), 0, Vec::new());
         for row in rows {
             let (seq, raw): (i64, Vec<u8>) = (row.get(0)?, row.get(1)?);

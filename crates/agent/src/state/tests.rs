@@ -5,6 +5,7 @@ use std::{path::Path, sync::Arc};
 use wire::{
     Body, MessageResult, Outcome, SnmpVersion, Status, Subject,
     report::{AgentBody, CountersBody, SeenBody, StatusBody},
+    traps::TrapBody,
 };
 
 use super::{
@@ -42,6 +43,25 @@ fn status(device: u8, console: &str) -> Draft {
 
 fn counters(device: u8) -> Draft {
     draft(device, Body::Counters(CountersBody { meters: Vec::new() }))
+}
+
+fn called(device: u8) -> Draft {
+    draft(device, Body::Trap(TrapBody { snmp: SnmpVersion::V2c, alerts: Vec::new(), shed: 0 }))
+}
+
+#[tokio::test]
+async fn what_devices_call_about_overtakes_the_others_but_not_too_far() {
+    let folder = tempfile::tempdir().unwrap();
+    let (outbox, _) = open(folder.path(), 0).await;
+    outbox.record(vec![counters(1), status(2, "new"), called(2), called(3), counters(4)]).await.unwrap();
+    let urgent = |outbox: &Outbox| {
+        let outbox = outbox.clone();
+        async move { outbox.urgent(512).await.unwrap().iter().map(|m| m.seq).collect::<Vec<_>>() }
+    };
+    assert_eq!(urgent(&outbox).await, [4], "3 waits for the status of its device, which makes it known");
+    assert_eq!(numbers(&outbox).await, [1, 2, 3, 4, 5], "the others keep their order");
+    outbox.record((0..1_100).map(|_| counters(5)).chain([called(6)]).collect()).await.unwrap();
+    assert_eq!(urgent(&outbox).await, [4], "the server remembers only so many numbers");
 }
 
 async fn numbers(outbox: &Outbox) -> Vec<u64> {

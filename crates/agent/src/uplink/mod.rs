@@ -43,6 +43,8 @@ pub(crate) struct Uplink {
     pub(crate) healthy: watch::Sender<bool>,
     /// Most messages in the next report; small after a report that the server could not take as a whole.
     pub(crate) batch: usize,
+    /// The last report held only what was urgent.
+    pub(crate) hurried: bool,
 }
 
 /// What to do next.
@@ -93,7 +95,12 @@ impl Uplink {
     }
 
     async fn step(&mut self, backoff: &mut Backoff) -> Result<Next> {
-        let messages = self.outbox.next(self.batch).await?;
+        // What devices call about goes first, but not twice running: the others must come through as well.
+        let mut messages = if self.hurried { Vec::new() } else { self.outbox.urgent(self.batch).await? };
+        self.hurried = !messages.is_empty();
+        if messages.is_empty() {
+            messages = self.outbox.next(self.batch).await?;
+        }
         if messages.is_empty() {
             let due = self.outbox.next_due().await?.map_or(LOOK, |at| millis(at - wall_ms()));
             return Ok(Next::Idle(due.clamp(GATHER, LOOK)));
