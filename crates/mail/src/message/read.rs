@@ -66,8 +66,8 @@ pub fn read(message: &[u8]) -> Result<Received, Unreadable> {
     bound(message)?;
     let parsed = MessageParser::new()
         .with_mime_headers()
-        .header_address(HeaderName::From)
-        .header_address(HeaderName::To)
+        .header_raw(HeaderName::From)
+        .header_raw(HeaderName::To)
         .header_raw(HeaderName::Other(Stamp::FIELD.into()))
         .default_header_ignore()
         .parse(message)
@@ -111,18 +111,32 @@ fn only<'a>(parsed: &'a Message<'_>, name: &HeaderName<'_>) -> Option<&'a Header
 }
 
 fn mailbox(parsed: &Message<'_>, name: &HeaderName<'_>, shown: &'static str) -> Result<Address, Unreadable> {
-    let list = only(parsed, name).and_then(HeaderValue::as_address).and_then(mail_parser::Address::as_list);
-    match list {
-        Some([one]) => one.address().and_then(|text| text.parse().ok()).ok_or(Unreadable::Mailbox(shown)),
-        _ => Err(Unreadable::Mailbox(shown)),
-    }
+    let text = only(parsed, name).and_then(HeaderValue::as_text).map(unfold);
+    text.and_then(|text| one_mailbox(text.trim())).ok_or(Unreadable::Mailbox(shown))
+}
+
+/// `address` or `name <address>` (RFC 5322 §3.4). Parsers forgive more, and could see another address than we do.
+fn one_mailbox(text: &str) -> Option<Address> {
+    let Some(rest) = text.strip_suffix('>') else { return text.parse().ok() };
+    let (name, address) = rest.rsplit_once('<')?;
+    let name = name.trim();
+    let quoted = name.strip_prefix('"').and_then(|name| name.strip_suffix('"'));
+    let lawful = match quoted {
+        Some(inside) => !inside.contains(['"', '\\']),
+        None => !name.contains(['<', '>', '@', ',', ';', ':', '"', '\\', '(', ')']),
+    };
+    if lawful { address.parse().ok() } else { None }
+}
+
+/// A relay may fold a line (RFC 5322 §2.2.3).
+fn unfold(text: &str) -> String {
+    text.replace("\r\n", "")
 }
 
 fn stamp(parsed: &Message<'_>) -> Result<Stamp, Unreadable> {
     let value = only(parsed, &HeaderName::Other(Stamp::FIELD.into()));
     let text = value.and_then(HeaderValue::as_text).ok_or(Unreadable::Stamp)?;
-    // A relay may fold the line (RFC 5322 §2.2.3).
-    text.replace("\r\n", "").trim().parse().map_err(|_| Unreadable::Stamp)
+    unfold(text).trim().parse().map_err(|_| Unreadable::Stamp)
 }
 
 fn shape(parsed: &Message<'_>) -> Result<(), Unreadable> {
@@ -235,6 +249,9 @@ mod tests {
             (change("From: <", "X: <"), Unreadable::Mailbox("From")),
             (change("From: <", "From: <a@b>\r\nFrom: <"), Unreadable::Mailbox("From")),
             (change("From: <", "From: <a@b>, <"), Unreadable::Mailbox("From")),
+            (change("From: <", "From: <a@b> <"), Unreadable::Mailbox("From")),
+            (change("From: <device", "From: <dev ice"), Unreadable::Mailbox("From")),
+            (change("From: <", "From: \"a\" b\" <"), Unreadable::Mailbox("From")),
             (change("To: <", "To: group: <a@b>;, <"), Unreadable::Mailbox("To")),
             (change("X-Platen", "Y-Platen"), Unreadable::Stamp),
             (change("X-Platen: ", "X-Platen: v=1; d=a; k=1; e=1; s=1\r\nX-Platen: "), Unreadable::Stamp),

@@ -3,5 +3,9 @@
 mod chunks;
 mod clients;
 mod drive;
+mod mutants;
+mod peers;
 mod pop3_server;
+mod shell;
 mod smtp_server;
+mod sockets;
