@@ -12,7 +12,7 @@ use utoipa::{
     },
 };
 
-use crate::{account, agents, alerts, audit, devices, doubts, events, meters, orgs, users};
+use crate::{account, agents, alerts, audit, devices, doubts, events, meters, monitors, orgs, users};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -31,6 +31,9 @@ use crate::{account, agents, alerts, audit, devices, doubts, events, meters, org
         agents::list_agents, agents::get_agent, agents::update_agent, agents::revoke_agent, agents::invite_agent,
         agents::get_agent_plan, agents::set_agent_plan, agents::import_agent_targets,
         agents::get_agent_discovery, agents::discover_at_agent, agents::get_agent_traps, agents::list_agent_trap_senders,
+        monitors::list_monitors, monitors::register_monitor, monitors::get_monitor, monitors::update_monitor,
+        monitors::release_monitor, monitors::make_monitor_claim, monitors::get_monitor_kinds, monitors::set_monitor_period,
+        monitors::list_monitor_commands, monitors::order_monitor, monitors::cancel_monitor_command, monitors::list_strangers,
         orgs::list_organisations, orgs::get_organisation, orgs::create_organisation, orgs::update_organisation,
         users::list_users, users::get_user, users::create_user, users::update_user, users::reset_user_password,
         account::list_tokens, account::create_token, account::revoke_token_api,

@@ -10,14 +10,14 @@ use axum::{
     http::{Method, StatusCode, header},
     middleware::{self, Next},
     response::{Redirect, Response},
-    routing::{MethodRouter, any, delete, get, patch, post},
+    routing::{MethodRouter, any, delete, get, patch, post, put},
 };
 use tower_http::{catch_panic::CatchPanicLayer, compression::CompressionLayer};
 
 use crate::{
     account, agents, alerts, api,
     app::{App, cookie},
-    assets, audit, devices, doubts, events, health, meters, orgs, security,
+    assets, audit, devices, doubts, events, health, meters, monitors, orgs, security,
     session::{self, LIVE, NOTE, add_cookie, set_cookie},
     shell, trouble, users,
 };
@@ -81,6 +81,15 @@ fn pages() -> Pages {
             &["import_agent_targets"],
         )
         .page("/agents/{id}/revoke", post(agents::revoke), &["revoke_agent"])
+        .page("/registrations", get(monitors::list).post(monitors::register), &["list_monitors", "register_monitor", "list_strangers"])
+        .page(
+            "/registrations/{id}",
+            get(monitors::sheet).post(monitors::act),
+            &["get_monitor", "update_monitor", "release_monitor", "make_monitor_claim", "get_monitor_kinds", "list_monitor_commands"],
+        )
+        .page("/registrations/{id}/schedule", post(monitors::set_schedule), &["set_monitor_period"])
+        .page("/registrations/{id}/orders", post(monitors::order), &["order_monitor"])
+        .page("/registrations/{id}/orders/{command}/cancel", post(monitors::cancel), &["cancel_monitor_command"])
         .page("/organisations", get(orgs::tree).post(orgs::create), &["list_organisations", "create_organisation"])
         .page("/organisations/{id}", get(orgs::sheet).post(orgs::update), &["get_organisation", "update_organisation"])
         .page("/users", get(users::list).post(users::create), &["list_users", "create_user"])
@@ -130,6 +139,14 @@ fn api_routes() -> Router<App> {
         .route("/api/v1/agents/{id}/plan", get(agents::get_agent_plan).put(agents::set_agent_plan).layer(DefaultBodyLimit::max(MOST_PLAN)))
         .route("/api/v1/agents/{id}/targets", post(agents::import_agent_targets).layer(DefaultBodyLimit::max(MOST_LIST)))
         .route("/api/v1/agents/{id}/discovery", get(agents::get_agent_discovery).post(agents::discover_at_agent))
+        .route("/api/v1/monitors", get(monitors::list_monitors).post(monitors::register_monitor))
+        .route("/api/v1/monitors/{id}", get(monitors::get_monitor).patch(monitors::update_monitor).delete(monitors::release_monitor))
+        .route("/api/v1/monitors/{id}/claim", post(monitors::make_monitor_claim))
+        .route("/api/v1/monitors/{id}/kinds", get(monitors::get_monitor_kinds))
+        .route("/api/v1/monitors/{id}/kinds/{number}", put(monitors::set_monitor_period))
+        .route("/api/v1/monitors/{id}/commands", get(monitors::list_monitor_commands).post(monitors::order_monitor))
+        .route("/api/v1/monitors/{id}/commands/{command}", delete(monitors::cancel_monitor_command))
+        .route("/api/v1/strangers", get(monitors::list_strangers))
         .route("/api/v1/organisations", get(orgs::list_organisations).post(orgs::create_organisation))
         .route("/api/v1/organisations/{id}", get(orgs::get_organisation).patch(orgs::update_organisation))
         .route("/api/v1/users", get(users::list_users).post(users::create_user))

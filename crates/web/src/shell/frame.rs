@@ -20,6 +20,7 @@ pub(crate) enum Section {
     Doubts,
     Meters,
     Agents,
+    Registrations,
     Organisations,
     Users,
     Audit,
@@ -175,16 +176,17 @@ impl Shell {
 
     /// Links at the left of the set-up pages.
     pub(crate) fn setup_places(&self) -> Vec<Place> {
-        use Section::{Account, Agents, Audit, Help, Organisations, Users};
+        use Section::{Account, Agents, Audit, Help, Organisations, Registrations, Users};
         let mut places = vec![
             ("/organisations", "Organisations", Organisations),
             ("/agents", "Agents", Agents),
+            ("/registrations", "Registered devices", Registrations),
             ("/account", "Account and tokens", Account),
             ("/help", "Help", Help),
         ];
         if self.admin {
-            places.insert(2, ("/users", "Users", Users));
-            places.insert(3, ("/audit", "Audit", Audit));
+            places.insert(3, ("/users", "Users", Users));
+            places.insert(4, ("/audit", "Audit", Audit));
         }
         places.into_iter().map(|(href, name, section)| Place { href, name, current: section == self.section }).collect()
     }

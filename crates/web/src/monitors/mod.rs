@@ -1,0 +1,7 @@
+//! Devices that report by themselves: registration, communication, schedule, orders.
+
+mod api;
+mod pages;
+
+pub(crate) use api::*;
+pub(crate) use pages::{act, cancel, list, order, register, set_schedule, sheet};
