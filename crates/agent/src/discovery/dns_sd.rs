@@ -287,3 +287,50 @@ fn folded(name: &Name<'_>) -> String {
 fn clean(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).take(120).collect::<String>().trim().to_owned()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A whole announcement with compression, as a printer sends it.
+    const ANNOUNCEMENT: &[u8] = b"\x00\x07\x84\x00\x00\x00\x00\x01\x00\x00\x00\x03\x04_ipp\x04_tcp\x05local\x00\x00\x0c\x00\x01\
+        \x00\x00\x00\x0a\x00\x04\x01A\xc0\x0c\xc0\x27\x00\x21\x00\x01\x00\x00\x00\x0a\x00\x0a\x00\x00\x00\x00\x02\x77\x01h\xc0\x16\
+        \x01h\xc0\x16\x00\x01\x00\x01\x00\x00\x00\x0a\x00\x04\x0a\x00\x00\x05\xc0\x27\x00\x10\x00\x01\x00\x00\x00\x0a\x00\x05\x04ty=X";
+
+    fn heard(bytes: &[u8]) -> Vec<Advertised> {
+        let mut heard = Heard::default();
+        heard.take(bytes, IpAddr::V4(Ipv4Addr::new(10, 0, 0, 5)), 7);
+        heard.hosts()
+    }
+
+    #[test]
+    fn an_announcement_is_read_and_answers_to_others_are_not() {
+        let found = heard(ANNOUNCEMENT);
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert_eq!((found[0].name.as_str(), found[0].model.as_deref()), ("A", Some("X")));
+        assert_eq!(found[0].addresses, [IpAddr::V4(Ipv4Addr::new(10, 0, 0, 5))]);
+        let mut question = ANNOUNCEMENT.to_vec();
+        question[2] = 0;
+        let mut to_another = ANNOUNCEMENT.to_vec();
+        to_another[1] = 8;
+        assert!(heard(&question).is_empty() && heard(&to_another).is_empty());
+    }
+
+    #[test]
+    fn no_bytes_on_the_wire_break_it() {
+        let mut seed = 11_u64;
+        let mut random = || {
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (seed >> 33) as usize
+        };
+        for _ in 0..200_000 {
+            let mut bytes = ANNOUNCEMENT.to_vec();
+            for _ in 0..random() % 6 {
+                let at = random() % bytes.len();
+                bytes[at] = random() as u8;
+            }
+            bytes.truncate(bytes.len() - random() % 4);
+            drop(heard(&bytes));
+        }
+    }
+}

@@ -43,6 +43,22 @@ async fn a_report_takes_effect_once_however_often_it_comes() {
 }
 
 #[tokio::test]
+async fn a_newcomer_gets_the_name_place_and_asset_number_that_a_list_had_for_its_address() {
+    for mut site in Site::each().await {
+        let list = b"address,name,site,asset\n10.4.0.1,Reception,Ground floor,A-17\n10.4.0.2:1161,Elsewhere,,\n";
+        crate::agents::import_list(&site.root, site.agent.into(), list, None).await.unwrap();
+        let messages = site.messages(vec![status_of(1, "SERIAL1"), status_of(2, "SERIAL2")]);
+        site.deliver_as(site.agent, 1, messages).await.unwrap();
+        let rows = devices::list(&site.root, &DeviceQuery::default()).await.unwrap().items;
+        let named = |serial: &str| rows.iter().find(|row| row.serial.as_deref() == Some(serial)).unwrap().clone();
+        assert_eq!((named("SERIAL1").name.as_str(), named("SERIAL1").place.as_str()), ("Reception", "Ground floor"));
+        assert_ne!(named("SERIAL2").name, "Elsewhere", "another port is another device");
+        let sheet = devices::get(&site.root, named("SERIAL1").id).await.unwrap();
+        assert_eq!(sheet.asset_no.as_deref(), Some("A-17"));
+    }
+}
+
+#[tokio::test]
 async fn a_bad_message_holds_up_no_other() {
     for mut site in Site::each().await {
         let mut bad =

@@ -270,6 +270,9 @@ pub(crate) async fn set_agent_plan(
 ) -> Answered {
     let id = AgentId::parse(&id)?;
     let old = serde_json::to_value(agents::plan(&caller.ctx, id).await?).unwrap_or_default();
+    if let Some(unknown) = sent.keys().find(|field| old.get(field.as_str()).is_none()) {
+        return Err(Problem::invalid(&format!("/{unknown}"), format!("a plan has no field `{unknown}`")));
+    }
     for field in ["targets", "hours", "zone", "dns_sd", "asked"] {
         if !sent.contains_key(field) {
             sent.insert(field.to_owned(), old[field].clone());
