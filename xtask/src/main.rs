@@ -2,6 +2,7 @@
 //! Depends on no crate of ours, so it builds at once even when they do not.
 
 mod assets;
+mod behaviours;
 mod chaos;
 mod command;
 mod demo;

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 
+use crate::behaviours;
 use crate::command::root;
 
 /// No source file is longer.
@@ -18,7 +19,8 @@ const SKIPPED: &[&str] = &["target", "node_modules", "dist", ".git", "snapshots"
 
 /// Checks the tree; lists all that is wrong.
 pub(crate) fn run() -> Result<()> {
-    let faults = check(&root())?;
+    let mut faults = check(&root())?;
+    faults.extend(behaviours::check()?);
     let packages = packages(&root())?;
     println!("tidy: {packages} packages in Cargo.lock, ceiling {MAX_PACKAGES}");
     if faults.is_empty() {
