@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
@@ -10,6 +11,9 @@ use serde_json::{Value, json};
 use crate::command::{Guarded, cargo, run as run_command, target};
 use crate::http::Http;
 use crate::postgres::Postgres;
+
+/// The program that is soaked, unless it is the one that cargo builds.
+static BINARY: OnceLock<PathBuf> = OnceLock::new();
 
 /// What the flags say.
 struct Wish {
@@ -20,14 +24,24 @@ struct Wish {
     postgres: bool,
     /// How much faster than life the devices print; 0: 60, or 1 if the period is ten minutes or more.
     speed: f64,
+    /// A program built before; else it is built for release.
+    binary: Option<PathBuf>,
     /// Leave the folder with data and logs where it is.
     keep: bool,
 }
 
 impl Wish {
     fn parse(arguments: &[String]) -> Result<Self> {
-        let mut wish =
-            Self { devices: 10_000, minutes: 10.0, kills: 0, status_s: 60, postgres: false, speed: 0.0, keep: false };
+        let mut wish = Self {
+            devices: 10_000,
+            minutes: 10.0,
+            kills: 0,
+            status_s: 60,
+            postgres: false,
+            speed: 0.0,
+            binary: None,
+            keep: false,
+        };
         let mut rest = arguments.iter();
         while let Some(flag) = rest.next() {
             let mut value = || rest.next().with_context(|| format!("{flag} wants a value"));
@@ -38,9 +52,12 @@ impl Wish {
                 "--status-s" => wish.status_s = value()?.parse()?,
                 "--postgres" => wish.postgres = true,
                 "--speed" => wish.speed = value()?.parse()?,
+                "--binary" => wish.binary = Some(value()?.into()),
                 "--keep" => wish.keep = true,
                 other => {
-                    bail!("soak knows --devices --minutes --kill --status-s --speed --postgres --keep, not {other}")
+                    bail!(
+                        "soak knows --devices --minutes --kill --status-s --speed --postgres --binary --keep, not {other}"
+                    )
                 }
             }
         }
@@ -61,7 +78,10 @@ impl Wish {
 /// Builds for release, starts everything, watches, judges.
 pub(crate) fn run(arguments: &[String]) -> Result<()> {
     let wish = Wish::parse(arguments)?;
-    run_command(cargo().args(["build", "--locked", "--release", "--package", "platen"]))?;
+    match &wish.binary {
+        Some(binary) => drop(BINARY.set(binary.clone())),
+        None => run_command(cargo().args(["build", "--locked", "--release", "--package", "platen"]))?,
+    }
     let folder = target().join("xtask").join(format!("soak-{}", std::process::id()));
     std::fs::create_dir_all(&folder)?;
     let outcome = Soak::start(&wish, &folder).and_then(|mut soak| soak.watch(&wish));
@@ -298,7 +318,7 @@ fn ago(seconds: u32) -> Result<String> {
 }
 
 fn binary() -> PathBuf {
-    target().join("release/platen")
+    BINARY.get().cloned().unwrap_or_else(|| target().join("release/platen"))
 }
 
 fn serve(folder: &Path, data: &str, database: &str, listen: &str) -> Result<(Guarded, Value)> {

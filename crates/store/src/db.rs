@@ -9,7 +9,7 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 use crate::postgres::Postgres;
-use crate::sqlite::{self, Sqlite};
+use crate::sqlite::{self, Room, Sqlite};
 use crate::tx::{Engine, Tx};
 use crate::{Applied, Error, Migration, Result, Sql, events, migrate};
 
@@ -100,10 +100,15 @@ impl Db {
     /// Opens the database; a SQLite file and its folder are made if missing. Tables come with [`Db::migrate`].
     pub async fn open(url: &DatabaseUrl) -> Result<Self> {
         let backend = match url {
-            DatabaseUrl::Sqlite(path) => Backend::Sqlite(Sqlite::open(path)?),
+            DatabaseUrl::Sqlite(path) => Backend::Sqlite(Sqlite::open(path, Room::Ample)?),
             DatabaseUrl::Postgres(address) => Backend::Postgres(Postgres::open(address).await?),
         };
         Ok(Self { backend: Arc::new(backend) })
+    }
+
+    /// Opens a SQLite file for a program that must stay small: little cache, and nothing of the file mapped.
+    pub fn open_small(path: &std::path::Path) -> Result<Self> {
+        Ok(Self { backend: Arc::new(Backend::Sqlite(Sqlite::open(path, Room::Small)?)) })
     }
 
     /// Which engine this is.

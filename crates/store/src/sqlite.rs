@@ -18,6 +18,23 @@ const READERS: usize = 4;
 const STATEMENTS_KEPT: usize = 512;
 const BUSY: Duration = Duration::from_secs(10);
 
+/// How much memory a connection may take: of a server, or of a program beside others.
+#[derive(Clone, Copy)]
+pub(crate) enum Room {
+    Ample,
+    Small,
+}
+
+impl Room {
+    /// Page cache of a connection in KiB; mapped bytes of the file, which count as resident.
+    fn pragmas(self) -> &'static str {
+        match self {
+            Self::Ample => "pragma cache_size = -16000; pragma mmap_size = 268435456;",
+            Self::Small => "pragma cache_size = -2000; pragma mmap_size = 0;",
+        }
+    }
+}
+
 /// One SQLite file.
 pub(crate) struct Sqlite {
     pub(crate) path: PathBuf,
@@ -31,18 +48,18 @@ struct Readers {
 }
 
 impl Sqlite {
-    pub(crate) fn open(path: &Path) -> Result<Self> {
+    pub(crate) fn open(path: &Path, room: Room) -> Result<Self> {
         let subject = || format!("database {}", path.display());
         if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
             std::fs::create_dir_all(parent).map_err(|e| Error::io(subject(), e))?;
         }
         let flags = OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let writer = flags | OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
-        let writer = connect(path, writer).map_err(|e| engine_error(&subject(), e))?;
+        let writer = connect(path, writer, room).map_err(|e| engine_error(&subject(), e))?;
         prepare_writer(&writer).map_err(|e| engine_error(&subject(), e))?;
         let mut idle = Vec::with_capacity(READERS);
         for _ in 0..READERS {
-            let reader = connect(path, flags | OpenFlags::SQLITE_OPEN_READ_ONLY);
+            let reader = connect(path, flags | OpenFlags::SQLITE_OPEN_READ_ONLY, room);
             idle.push(reader.map_err(|e| engine_error(&subject(), e))?);
         }
         Ok(Self {
@@ -92,15 +109,14 @@ impl Drop for ReadTx {
     }
 }
 
-fn connect(path: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {
+fn connect(path: &Path, flags: OpenFlags, room: Room) -> rusqlite::Result<Connection> {
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(BUSY)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
     // PostgreSQL's `like` minds the case; only so can it also use an index here.
-    connection.execute_batch(
-        "pragma foreign_keys = on; pragma case_sensitive_like = on; pragma temp_store = memory; \
-         pragma cache_size = -16000; pragma mmap_size = 268435456;",
-    )?;
+    connection
+        .execute_batch("pragma foreign_keys = on; pragma case_sensitive_like = on; pragma temp_store = memory;")?;
+    connection.execute_batch(room.pragmas())?;
     Ok(connection)
 }
 
@@ -180,7 +196,7 @@ pub(crate) fn copy(from: &Path, to: &Path) -> Result<()> {
         return Err(Error::usage(subject(), "exists already; name a new file"));
     }
     let failed = |error| engine_error(&subject(), error);
-    let connection = connect(from, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(failed)?;
+    let connection = connect(from, OpenFlags::SQLITE_OPEN_READ_ONLY, Room::Small).map_err(failed)?;
     connection.execute("vacuum into ?", [to.to_string_lossy()]).map_err(failed)?;
     let synced = std::fs::File::open(to).and_then(|file| file.sync_all());
     synced.map_err(|e| Error::io(subject(), e))

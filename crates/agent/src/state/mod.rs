@@ -10,7 +10,7 @@ mod tests;
 
 use std::{os::unix::fs::OpenOptionsExt, path::Path};
 
-use store::{DatabaseUrl, Db, Migration, Sql, Tx, View, params};
+use store::{Db, Migration, Sql, Tx, View, params};
 use wire::AgentPlan;
 
 use crate::error::{Error, Result};
@@ -42,7 +42,7 @@ impl State {
     pub(crate) async fn open(path: &Path) -> Result<Self> {
         let file = std::fs::OpenOptions::new().append(true).create(true).mode(0o600).open(path);
         file.map_err(|source| Error::File { path: path.to_owned(), source })?;
-        let db = Db::open(&DatabaseUrl::Sqlite(path.to_owned())).await?;
+        let db = Db::open_small(path)?;
         db.migrate(&[Migration::portable("agent_0001", SCHEMA)]).await?;
         Ok(Self { db })
     }

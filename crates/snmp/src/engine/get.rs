@@ -4,7 +4,7 @@
 use smallvec::SmallVec;
 
 use super::Engine;
-use super::exchange::Request;
+use super::exchange::{Answer, Request};
 use crate::ber::Malformed;
 use crate::error::{Error, ErrorStatus};
 use crate::oid::{Oid, OidRef};
@@ -148,13 +148,54 @@ impl<'a> Gather<'a> {
     }
 }
 
+/// The values of an answer that has every object in its place, as nearly all have.
+fn plain(oids: &[Oid], pdu: &PduRef<'_>) -> Option<Vec<VarBind>> {
+    if pdu.error().is_some() {
+        return None;
+    }
+    let (mut items, mut values) = (pdu.varbinds, Vec::with_capacity(oids.len()));
+    for oid in oids {
+        let item = items.next()?.ok().filter(|item| item.oid == *oid)?;
+        values.push(VarBind { oid: oid.clone(), value: item.value.to_value() });
+    }
+    items.is_empty().then_some(values)
+}
+
 impl Engine {
     pub(super) async fn gather(&self, target: &Target, oids: &[Oid]) -> Result<Vec<VarBind>, Error> {
-        let mut gather = Gather::new(oids);
-        while let Some(chunk) = gather.queue.pop() {
-            let varbinds = gather.ask(&chunk);
+        let first = if oids.len() <= AT_ONCE {
+            let varbinds: SmallVec<[(OidRef<'_>, ValueRef<'_>); 8]> =
+                oids.iter().map(|oid| (oid.as_ref(), ValueRef::Null)).collect();
             let request = Request { kind: PduKind::Get, numbers: [0, 0], varbinds: &varbinds };
             let answer = self.exchange(target, &request).await?;
+            if let Some(values) = answer.pdu().ok().and_then(|pdu| plain(oids, &pdu)) {
+                return Ok(values);
+            }
+            Some(answer)
+        } else {
+            None
+        };
+        // Boxed: hardly ever needed, and most of what a waiting request would have to carry.
+        Box::pin(self.gather_rest(target, oids, first)).await
+    }
+
+    /// Takes in a first answer that lacks something, and asks for the rest.
+    async fn gather_rest(
+        &self,
+        target: &Target,
+        oids: &[Oid],
+        mut first: Option<Answer>,
+    ) -> Result<Vec<VarBind>, Error> {
+        let mut gather = Gather::new(oids);
+        while let Some(chunk) = gather.queue.pop() {
+            let answer = match first.take() {
+                Some(answer) => answer,
+                None => {
+                    let varbinds = gather.ask(&chunk);
+                    let request = Request { kind: PduKind::Get, numbers: [0, 0], varbinds: &varbinds };
+                    self.exchange(target, &request).await?
+                }
+            };
             let taken = answer.pdu().map_err(Stop::Malformed).and_then(|pdu| gather.take(&chunk, &pdu));
             taken.map_err(|stop| match stop {
                 Stop::Status(status, index) => Error::ErrorStatus { target: target.address, status, index },
