@@ -104,37 +104,12 @@ impl Work {
     /// Finds what must not be told.
     fn gather(&mut self, whole: &Snapshot) {
         let reading = assemble(whole, Origin::new("", 0, wire::SnmpVersion::V2c));
-        let mut secrets: BTreeSet<(String, &'static str)> = BTreeSet::new();
-        let mut hide = |text: Option<String>, kind| secrets.extend(text.map(|text| (text, kind)));
+        let mut secrets = self.words_of_the_owner(whole);
         if !self.keep_serial {
-            hide(reading.identity.serial.clone(), "serial");
-            hide(DeviceId::of(whole, self.makers.iter()).serial, "serial");
-            for supply in &reading.supplies {
-                hide(supply.serial.clone(), "serial");
-            }
-            for object in self.makers.iter().flat_map(|profile| &profile.serial.oids) {
-                hide(whole.text(&object.0, self.charset), "serial");
-            }
-            for (_, value) in whole.column(&oid::GENERAL_SERIAL_NUMBER) {
-                hide(crate::snapshot::text(value, self.charset), "serial");
-            }
+            secrets.extend(self.serial_numbers(whole, &reading).into_iter().map(|text| (text, "serial")));
         }
-        for (root, kind) in OWN.iter() {
-            for (_, value) in whole.below(root) {
-                let text = crate::snapshot::text(value, self.charset);
-                // A name with its domain: both parts stand elsewhere by themselves.
-                let host = text.as_deref().filter(|text| *kind == "name" && !text.contains(' '));
-                if let Some((name, domain)) = host.and_then(|text| text.split_once('.')) {
-                    hide(Some(name.to_owned()), kind);
-                    hide(Some(domain.to_owned()), kind);
-                }
-                hide(text, kind);
-            }
-        }
-        // What somebody called the printer, unless that is the model: a model is no secret.
-        let printer = host::printer_index(whole);
         let model = reading.identity.model.unwrap_or_default().to_lowercase();
-        hide(whole.text(&oid::GENERAL_PRINTER_NAME.child(printer), self.charset), "name");
+        // A model is no secret, whatever somebody named after it.
         let of_model = |text: &str| {
             let text = text.to_lowercase();
             !model.is_empty() && (text.contains(&model) || model.contains(&text))
@@ -153,6 +128,36 @@ impl Work {
         }
         self.macs.sort_unstable();
         self.macs.dedup();
+    }
+
+    /// Serial numbers of the device and of its cartridges, wherever it tells them.
+    fn serial_numbers(&self, whole: &Snapshot, reading: &wire::Reading) -> BTreeSet<String> {
+        let mut found: BTreeSet<String> = reading.identity.serial.iter().cloned().collect();
+        found.extend(DeviceId::of(whole, self.makers.iter()).serial);
+        found.extend(reading.supplies.iter().filter_map(|supply| supply.serial.clone()));
+        let own = self.makers.iter().flat_map(|profile| &profile.serial.oids);
+        found.extend(own.filter_map(|object| whole.text(&object.0, self.charset)));
+        let standard = whole.column(&oid::GENERAL_SERIAL_NUMBER);
+        found.extend(standard.filter_map(|(_, value)| crate::snapshot::text(value, self.charset)));
+        found
+    }
+
+    /// What the owner called the device, where it stands, who looks after it.
+    fn words_of_the_owner(&self, whole: &Snapshot) -> BTreeSet<(String, &'static str)> {
+        let mut found = BTreeSet::new();
+        for (root, kind) in OWN.iter() {
+            for text in whole.below(root).filter_map(|(_, value)| crate::snapshot::text(value, self.charset)) {
+                // A name with its domain: both parts stand elsewhere by themselves.
+                if let Some((name, domain)) = text.split_once('.').filter(|_| *kind == "name" && !text.contains(' ')) {
+                    found.extend([(name.to_owned(), *kind), (domain.to_owned(), *kind)]);
+                }
+                found.insert((text, *kind));
+            }
+        }
+        let printer = host::printer_index(whole);
+        let called = whole.text(&oid::GENERAL_PRINTER_NAME.child(printer), self.charset);
+        found.extend(called.map(|name| (name, "name")));
+        found
     }
 
     /// Whether the maker keeps people's names and jobs there.
