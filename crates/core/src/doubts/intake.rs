@@ -187,12 +187,19 @@ pub(super) async fn reconcile(ctx: &Ctx, tx: &mut Tx, tenant: OrgId, refitted: R
     let mut fresh = Vec::new();
     let mut kept = Vec::new();
     for found in faults {
-        let known = standing.iter().find(|(_, border, ..)| (found.fault.at..=found.fault.until).contains(border));
+        let (at, until) = (found.fault.at, found.fault.until);
+        let fits = |border: i64, is_open: bool| if is_open { border == at } else { (at..=until).contains(&border) };
+        let known = standing.iter().find(|(_, border, is_open, _)| fits(*border, *is_open));
         match known {
             Some((id, _, is_open, _)) => {
                 kept.push(*id);
                 if *is_open {
                     meter(tx, tenant, *id, &found).await?;
+                    // The counter that makes up the pages of the device gives the doubt its name.
+                    if found.leads {
+                        let (kind, data) = told_by_network(tx, tenant, device, &found).await?;
+                        tx.execute(&sql::REKIND, &params![tenant, *id, kind.as_str(), &data, until]).await?;
+                    }
                     tx.execute(&sql::PAGES, &params![tenant, *id]).await?;
                 }
             }

@@ -43,6 +43,14 @@ store::sql! {
         where tenant = $1
           and id = $2
           and state = 'open'";
+    pub(super) REKIND = "update doubts
+        set kind = $3,
+          data = $4,
+          until_at = $5
+        where tenant = $1
+          and id = $2
+          and state = 'open'
+          and (kind <> $3 or until_at <> $5)";
     pub(super) METER = "insert into doubt_meters (tenant, doubt, device, meter, border_at, until_at, before_at, before_value,
           after_value, until_value, assumed, cause)
         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)

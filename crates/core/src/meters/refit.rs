@@ -92,8 +92,15 @@ async fn segments(tx: &mut Tx, tenant: OrgId, (device, meter): (DeviceId, i64)) 
 }
 
 async fn load(tx: &mut Tx, tenant: OrgId, meter: i64, from: i64, stored: &[Stretch]) -> Result<(Anchor, Vec<Kept>)> {
-    let before = tx.query_opt(&sql::BEFORE, &params![tenant, meter, from]).await?;
-    let before = before.as_ref().map(kept).transpose()?;
+    let mut until = from;
+    let before = loop {
+        let row = tx.query_opt(&sql::BEFORE, &params![tenant, meter, until]).await?;
+        let Some(kept) = row.as_ref().map(kept).transpose()? else { break None };
+        if !waited(&kept, stored) {
+            break Some(kept);
+        }
+        until = kept.at;
+    };
     let since = before.map_or(i64::MIN, |kept| kept.at);
     let rows = tx.query(&sql::READINGS_AFTER, &params![tenant, meter, since]).await?;
     let readings = rows.iter().map(kept).collect::<Result<Vec<_>>>()?;
@@ -111,6 +118,12 @@ async fn load(tx: &mut Tx, tenant: OrgId, meter: i64, from: i64, stored: &[Stret
     // What was before the oldest kept reading is no longer known; its sums stay as they are.
     let track = track_at(oldest, stored)?;
     Ok((Anchor::At(oldest, track), readings[place + 1..].to_vec()))
+}
+
+/// Whether a reading begins a segment, and so was believed only because of one that came after it.
+fn waited(kept: &Kept, stored: &[Stretch]) -> bool {
+    let segment = stored.iter().find(|stretch| stretch.no == kept.segment && stretch.no > 1);
+    segment.is_some_and(|stretch| stretch.from_at == kept.at && stretch.reason != Reason::Resumed)
 }
 
 /// The counter as it stood at a believed reading.

@@ -186,4 +186,46 @@ proptest! {
             check(&site, device).await;
         });
     }
+
+    #[test]
+    fn counter_regression_late_arrivals_and_repeats_give_what_the_same_readings_give_in_order(
+        values in prop::collection::vec((prop_oneof![0_u64..200, 100_000_u64..140_000, 4_294_960_000_u64..4_294_967_296], 3_600_u64..40_000), 2..12),
+        order in any::<u64>(),
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let mut told = Vec::new();
+            for shuffled in [false, true] {
+                let mut site = Site::on(TestPlatform::sqlite().await).await;
+                let device = device(&mut site).await;
+                let mut messages = Vec::new();
+                for (value, pause) in &values {
+                    site.wait(*pause);
+                    let body = Body::Counters(CountersBody { meters: vec![total(*value)] });
+                    messages.extend(site.messages(vec![(Some(subject(1)), body)]));
+                }
+                let mut state = order;
+                for at in (1..messages.len()).rev().filter(|_| shuffled) {
+                    state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                    messages.swap(at, (state >> 33) as usize % (at + 1));
+                }
+                for message in messages {
+                    site.deliver_as(site.agent, 1, vec![message.clone()]).await.unwrap();
+                    // The same reading once more, under another number.
+                    site.seq += 1;
+                    let again = wire::Message { seq: site.seq, ..message };
+                    site.deliver_as(site.agent, 1, vec![again]).await.unwrap();
+                }
+                let used = check(&site, device).await;
+                let ctx = site.person().await;
+                let segments: Vec<_> = segments(&ctx, device).await.unwrap().into_iter()
+                    .map(|s| (s.no, s.reason, s.first_value, s.last_value, s.from_at, s.last_at)).collect();
+                let query = crate::doubts::DoubtQuery { open: Some(true), ..Default::default() };
+                let doubts: Vec<_> = crate::doubts::list(&ctx, &query).await.unwrap().items.into_iter()
+                    .map(|doubt| (doubt.kind, doubt.at, doubt.pages)).collect();
+                told.push((used, segments, doubts));
+            }
+            assert_eq!(told[0], told[1]);
+        });
+    }
 }
