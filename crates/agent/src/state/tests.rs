@@ -191,7 +191,7 @@ async fn devices_come_back_as_they_were_kept() {
         let mut tx = state.write().await.unwrap();
         row.keep(&mut tx).await.unwrap();
         tx.commit().await.unwrap();
-        assert_eq!(state.devices_after(None, 10).await.unwrap(), [row.clone()]);
+        assert_eq!(state.devices_after(None, 10).await.unwrap(), std::slice::from_ref(&row));
         assert_eq!(state.devices_after(Some(row.subject), 10).await.unwrap(), []);
     }
 }

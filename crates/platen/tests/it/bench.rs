@@ -45,8 +45,8 @@ fn alert_lifecycle_each_trap_within_a_storm_becomes_an_incident_on_the_server() 
     let outcome: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     let details = &outcome["details"];
     for probes in ["trap_to_incident_quiet", "trap_to_incident_within_the_storm"] {
-        // The benchmark ends in an error if one of its probes becomes no incident.
         assert!(details[probes]["traps"].as_u64().unwrap() > 0, "{details}");
+        assert_eq!(details[probes]["lost"], 0, "{details}");
     }
     let (received, shed) = (&details["merged"]["received"], &details["merged"]["shed"]);
     assert!(shed.as_u64().unwrap() > received.as_u64().unwrap() / 2, "storms are shed: {details}");
