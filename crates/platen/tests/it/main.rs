@@ -7,6 +7,7 @@ mod bench;
 mod chaos;
 mod command_line;
 mod databases;
+mod hardened;
 mod kill;
 mod process;
 mod record;

@@ -46,7 +46,7 @@ pub(super) async fn judge(ctx: &Ctx, id: DeviceId, serial: &str, unit: &Unit, is
             format!("{} {} {} {:?} {from} to {to}, {} flaps", row.group, row.part, row.reason, row.code, row.flaps)
         };
         faults.push(format!("    told: {}", rows.iter().map(line).collect::<Vec<_>>().join(" | ")));
-        faults.push(format!("    true: {:?}; put: {:?}", unit.past, unit.put));
+        faults.push(format!("    true: {:?}; put: {:?}; read otherwise: {:?}", unit.past, unit.put, unit.odd));
     }
     faults
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use vmfp::Truth;
 use wire::Meter;
+use wire::report::StatusBody;
 
 /// Page sides of the standard MIB, one row a marker.
 pub(super) const MARKERS: &str = "1.3.6.1.2.1.43.10.2.1.4.";
@@ -22,10 +23,14 @@ pub(super) struct Ledger {
 /// One unit, as it really was.
 #[derive(Default)]
 pub(super) struct Unit {
-    /// Pages that the last counted reading knew of.
-    last: Option<u64>,
+    /// Pages that the last counted reading knew of, and what it told.
+    last: Option<(u64, u64)>,
     /// A counter was lost since then.
     broken: bool,
+    /// Pages of the last interval, if its counter fell in it and no second reading has said why.
+    fell: u64,
+    /// What it told before it was lost, until a second reading after that has come.
+    before: Option<u64>,
     /// Pages that must be billed.
     pub(super) least: u64,
     /// Pages that nobody can know of, because a counter was lost while they were printed.
@@ -38,12 +43,16 @@ pub(super) struct Unit {
     pub(super) stood: BTreeSet<Place>,
     /// It has a table of alerts.
     pub(super) has_rows: bool,
+    /// Its table of alerts cannot be read, because of a habit.
+    pub(super) is_mute: bool,
     /// When it was looked at last.
     pub(super) at_ms: i64,
     /// Conditions that stand now.
     pub(super) standing: BTreeSet<Place>,
     /// Minutes, and what stood from then on; for people who look for a fault.
     pub(super) past: Vec<(i64, BTreeSet<Place>)>,
+    /// Readings whose alerts were not those that stood: minute, codes told, quirks.
+    pub(super) odd: Vec<(i64, Vec<i64>, Vec<String>)>,
     /// Faults put on it, with their minute.
     pub(super) put: Vec<(i64, String)>,
     /// How often each condition came anew, as the rounds saw it.
@@ -76,9 +85,19 @@ impl Ledger {
         for place in now.difference(&unit.standing) {
             *unit.episodes.entry(*place).or_default() += 1;
         }
-        (unit.has_rows, unit.at_ms) = (!tacit, truth.at_ms);
+        (unit.has_rows, unit.at_ms) = (!tacit && !unit.is_mute, truth.at_ms);
         unit.stood.extend(&now);
         unit.standing = now;
+    }
+
+    /// Its condition was read.
+    pub(super) fn condition(&mut self, truth: &Truth, body: &StatusBody) {
+        let told: BTreeSet<i64> = body.alerts.iter().filter_map(|alert| alert.code).collect();
+        let stands = |alert: &vmfp::TrueAlert| told.contains(&i64::from(alert.place.2));
+        if !truth.alerts.iter().all(stands) {
+            let unit = self.units.entry(truth.serial.clone()).or_default();
+            unit.odd.push((truth.at_ms / 60_000, told.into_iter().collect(), body.quirks.clone()));
+        }
     }
 
     /// Its counters were read and reach the server. Returns what is wrong with the reading itself.
@@ -92,11 +111,23 @@ impl Ledger {
         let unit = self.units.entry(truth.serial.clone()).or_default();
         unit.readings += 1;
         unit.log.push((told, u64::from(truth.life_count), truth.printed));
-        if let Some(last) = unit.last {
-            let printed = knew.saturating_sub(last);
-            if unit.broken { unit.blind += printed } else { unit.least += printed }
+        let (last, before) = (unit.last.unwrap_or((knew, told)), unit.before.take());
+        let printed = knew.saturating_sub(last.0);
+        // A counter that has passed its old value before a second reading came: was it lost, or misread once?
+        let passed = before.is_some_and(|before| told >= before);
+        if unit.broken {
+            // It fell twice in a row: what the first fall was, nobody can tell any more.
+            unit.least -= unit.fell;
+            unit.blind += unit.fell;
         }
-        unit.last = Some(knew.max(unit.last.unwrap_or(0)));
+        if unit.broken || passed {
+            unit.blind += printed;
+        } else {
+            unit.least += printed;
+        }
+        unit.fell = if told < last.1 && !unit.broken && !passed { printed } else { 0 };
+        unit.before = unit.broken.then_some(last.1);
+        unit.last = Some((knew.max(last.0), told));
         unit.broken = false;
     }
 }

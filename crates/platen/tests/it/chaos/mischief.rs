@@ -65,6 +65,12 @@ impl Mischief {
             let left = 1 + self.random.below(60) as u32;
             self.put(fleet, ledger, address(place), Fault::CounterNearWrap { bits, left });
         }
+        for here in (0..self.devices).map(address).filter(|here| has_habit(*here)) {
+            self.put(fleet, ledger, here, Fault::NonIncreasing);
+            if let Ok(truth) = fleet.truth(here) {
+                ledger.units.entry(truth.serial).or_default().is_mute = true;
+            }
+        }
     }
 
     pub(super) fn act(&mut self, round: u64, fleet: &Fleet, ledger: &mut Ledger) {
@@ -75,7 +81,7 @@ impl Mischief {
                 // A device may stand at another address by now; whoever is here is healed.
                 drop(fleet.heal(here));
             }
-            if !self.until.contains_key(&here) && self.random.below(RARE) == 0 {
+            if !has_habit(here) && !self.until.contains_key(&here) && self.random.below(RARE) == 0 {
                 self.harm(round, fleet, ledger, here);
             }
         }
@@ -88,8 +94,8 @@ impl Mischief {
     /// Everything is as it should be again.
     pub(super) fn end(&mut self, fleet: &Fleet, _: &mut Ledger) {
         self.until.clear();
-        for place in 0..self.devices {
-            drop(fleet.heal(address(place)));
+        for here in (0..self.devices).map(address).filter(|here| !has_habit(*here)) {
+            drop(fleet.heal(here));
         }
     }
 
@@ -112,7 +118,7 @@ impl Mischief {
             }
             Act::Swap => {
                 let other = address(self.random.below(u64::from(self.devices)) as u32);
-                if other != here && !self.until.contains_key(&other) {
+                if other != here && !has_habit(other) && !self.until.contains_key(&other) {
                     self.put(fleet, ledger, here, Fault::AddressSwap(other));
                 }
             }
@@ -142,10 +148,10 @@ impl Mischief {
             3 => S(Fault::Duplicate(0.4)),
             4 => S(Fault::Reorder(0.4)),
             5 => S(Fault::Garbage),
-            6 => S(Fault::TruncatedReply),
+            6 => S(Fault::SupplyUnit(13)),
             7 => S(Fault::LyingLength),
             8 => S(Fault::LoopingOids),
-            9 => S(Fault::NonIncreasing),
+            9 => S(Fault::RateLimit(150)),
             10 => S(Fault::GenErrAtEnd),
             11 => S(Fault::MaxRepetitionsZeroHang),
             12 => S(Fault::BulkSilentAbove(10)),
@@ -174,6 +180,11 @@ impl Mischief {
             _ => Act::Jump,
         }
     }
+}
+
+/// Some walk in circles all their life, as real ones do: their table of alerts is never read.
+fn has_habit(address: Ipv4Addr) -> bool {
+    (u32::from(address) - u32::from(BASE)) % 17 == 7
 }
 
 pub(super) fn address(place: u32) -> Ipv4Addr {

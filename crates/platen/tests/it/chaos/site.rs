@@ -102,8 +102,12 @@ impl Site {
                     unreachable.extend(here);
                 }
                 Seen::Same => answered.extend(here),
-                Seen::Status(body) => drafts.push((named(&truth.serial), *body, None)),
+                Seen::Status(body) => {
+                    self.ledger.condition(&truth, &body);
+                    drafts.push((named(&truth.serial), *body, None));
+                }
                 Seen::Full(body, meters) => {
+                    self.ledger.condition(&truth, &body);
                     self.ledger.read(&truth, &meters);
                     drafts.push((named(&truth.serial), *body, Some(meters)));
                 }
@@ -198,7 +202,8 @@ impl Site {
             }
             faults.extend(incidents::judge(&ctx, id, serial, unit, unit.at_ms == last).await);
         }
-        faults.extend(met.keys().map(|serial| format!("{serial} does not exist")));
+        let unknown = met.keys().filter(|serial| !self.ledger.units.contains_key(*serial));
+        faults.extend(unknown.map(|serial| format!("{serial} does not exist")));
         faults
     }
 }
