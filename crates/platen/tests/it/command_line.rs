@@ -97,6 +97,28 @@ fn discovery_prints_a_line_a_device_and_the_summary_last() {
 }
 
 #[test]
+fn discovery_asks_the_places_of_a_list_and_tells_the_lines_that_it_leaves_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let port = free_udp_port().to_string();
+    let _vmfp =
+        Platen::start(folder.path(), "vmfp", &["vmfp", "--fleet", "3", "--base", "127.23.0.1", "--snmp-port", &port]);
+    let list = folder.path().join("printers.csv");
+    std::fs::write(&list, "address,name\n127.23.0.1,One\n127.23.0\n127.23.0.2,Two\n").unwrap();
+    let list = list.to_str().unwrap();
+    let run = |more: &[&str]| {
+        let output = platen(&[&["discover", "--import", list, "--port", &port, "--timeout", "1"], more].concat());
+        assert_eq!(output.status.code(), Some(3), "partly done: {}", stderr(&output));
+        let text = String::from_utf8(output.stdout).unwrap();
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect::<Vec<serde_json::Value>>()
+    };
+    let seen = run(&["--dry-run"]);
+    assert_eq!((seen.len(), &seen[0]["place"]["name"], &seen[2]["fault"]["line"]), (4, &"One".into(), &3.into()));
+    let found = run(&["--exclude", "127.23.0.2"]);
+    assert_eq!((found.len(), &found[0]["listed"]["target"]["name"]), (2, &"One".into()));
+    assert_eq!(found[1]["summary"]["printers"], 1);
+}
+
+#[test]
 fn the_first_account_and_a_token_need_no_browser() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
