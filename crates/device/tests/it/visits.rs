@@ -362,16 +362,33 @@ async fn sleep_off_and_out_of_reach_are_told_apart() {
     assert!(matches!(closed, Err(ReadError::Closed(_) | ReadError::Silent(_))), "the network says so: {closed:?}");
 }
 
+/// The profiles of a process are chosen once, and not every runner gives each test a process: this test is run again
+/// in one of its own. `true` in there.
+fn alone(test: &str) -> bool {
+    const MARK: &str = "PLATEN_TEST_ALONE";
+    if std::env::var_os(MARK).is_some() {
+        return true;
+    }
+    let mut child = std::process::Command::new(std::env::current_exe().unwrap());
+    let ended = child.args(["--exact", test, "--nocapture"]).env(MARK, "1").output().unwrap();
+    let said = String::from_utf8_lossy(&ended.stdout);
+    assert!(ended.status.success() && said.contains("1 passed"), "{said}{}", String::from_utf8_lossy(&ended.stderr));
+    false
+}
+
 #[tokio::test]
 async fn sleep_a_device_that_wants_its_page_opened_first_gets_one_request_and_no_other_does() {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    if !alone("visits::sleep_a_device_that_wants_its_page_opened_first_gets_one_request_and_no_other_does") {
+        return;
+    }
     let page = tokio::net::TcpListener::bind("127.31.22.1:0").await.unwrap();
     let port = page.local_addr().unwrap().port();
     let catalogue = "vendor = \"acme\"\nnames = [\"ACME\"]\nwake_by_http = ";
     let profile = toml::from_str(&format!("{catalogue}{port}")).unwrap();
     let mut profiles = device::profile::Catalogue::embedded();
     profiles.add(profile);
-    assert!(profiles.install(), "a test has a process of its own");
+    assert!(profiles.install(), "nothing was read in this process before");
     let opened = std::sync::Arc::new(std::sync::atomic::AtomicU32::new(0));
     let count = std::sync::Arc::clone(&opened);
     tokio::spawn(async move {
