@@ -1,5 +1,6 @@
 //! A browser, or a program, that posts rubbish: to every page and every operation of the API, on both databases, and
 //! straight into the socket. No answer is a fault of ours, none fails to come, and the door goes on serving.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop where it stands")]
 
 use std::collections::BTreeMap;
 use std::time::Duration;
