@@ -11,7 +11,7 @@ use std::time::Duration;
 use socket2::Socket;
 
 use super::address::Name;
-use super::{BATCH, Head, Inbox, Options, Outbox, Refused, SOCKET_BUFFER};
+use super::{BATCH, Head, Inbox, Options, Outbox, Refused};
 
 /// Control data of one datagram: a header and packet information, or an extended error with its sender.
 #[derive(Clone, Copy)]
@@ -25,7 +25,7 @@ const LENGTH: usize = size_of::<usize>();
 
 pub(super) fn prepare(socket: &Socket, options: Options) -> io::Result<()> {
     // Beyond the limit of the system where we may; without the right, the ordinary call has done its best.
-    let _ = set(socket, libc::SOL_SOCKET, libc::SO_RCVBUFFORCE, SOCKET_BUFFER as i32);
+    let _ = set(socket, libc::SOL_SOCKET, libc::SO_RCVBUFFORCE, i32::try_from(options.buffer).unwrap_or(i32::MAX));
     let v4 = options.bind.is_ipv4();
     if options.errors {
         let (level, name) =

@@ -30,11 +30,13 @@ pub(crate) struct Options {
     pub(crate) loopback_only: bool,
     /// System calls for one datagram only, as on systems without others.
     pub(crate) single: bool,
+    /// Bytes of receive buffer asked for.
+    pub(crate) buffer: usize,
 }
 
 impl Options {
     pub(crate) fn new(bind: SocketAddr) -> Self {
-        Self { bind, errors: false, destinations: false, loopback_only: false, single: false }
+        Self { bind, errors: false, destinations: false, loopback_only: false, single: false, buffer: SOCKET_BUFFER }
     }
 }
 
@@ -64,7 +66,7 @@ impl Port {
         let socket = Socket::new(Domain::for_address(options.bind), Type::DGRAM, Some(Protocol::UDP))?;
         socket.set_nonblocking(true)?;
         // A small buffer is a pity, no error.
-        let _ = socket.set_recv_buffer_size(SOCKET_BUFFER);
+        let _ = socket.set_recv_buffer_size(options.buffer);
         let _ = socket.set_send_buffer_size(SOCKET_BUFFER);
         #[cfg(target_os = "linux")]
         linux::prepare(&socket, options)?;

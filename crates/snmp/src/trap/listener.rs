@@ -12,6 +12,10 @@ use crate::responder::{is_passing, is_v3};
 use crate::socket::{Inbox, Options, Outbox, Port};
 use crate::usm::{Authority, Incoming, Refused};
 
+/// Bytes of receive buffer asked for: nobody repeats a trap, so a second of a storm must find room while the machine is
+/// busy with something else.
+const ROOM: usize = 32 << 20;
+
 /// A notification and who sent it.
 #[derive(Debug)]
 pub struct Received<'a> {
@@ -73,7 +77,7 @@ pub struct Listener {
 impl Listener {
     /// Opens the socket; port 0 picks one.
     pub fn bind(address: SocketAddr) -> io::Result<Self> {
-        let port = Port::open(Options { destinations: true, ..Options::new(address) })?;
+        let port = Port::open(Options { destinations: true, buffer: ROOM, ..Options::new(address) })?;
         let local = port.local_addr()?;
         Ok(Self { port, local, authority: RwLock::new(None) })
     }

@@ -159,7 +159,6 @@ impl Probes {
         let mut changes = events::watch(&platform);
         let mut last = events::newest(&platform).await?;
         while changes.changed().await.is_ok() {
-            changes.mark_unchanged();
             for event in events::after(&ctx, last, 500).await? {
                 last = event.id;
                 if event.kind != "incident.opened" {
