@@ -101,7 +101,7 @@ mod tests {
             said.insert(oid::ALERT.join(&[column, 1, 7]), Value::Integer(value));
         }
         let read = alerts::read(&said, Charset::default(), Around::default());
-        assert_eq!(read, [told.clone()]);
+        assert_eq!(read.as_slice(), std::slice::from_ref(&told));
         assert_eq!((told.reason.as_str(), told.part.as_deref(), told.code), ("media-jam", Some("1.1"), Some(8)));
     }
 
