@@ -25,6 +25,6 @@ pub use reader::{
 };
 pub use recording::{Disguise, Disguised, Recording, Replaced, record};
 pub use snapshot::{Row, Snapshot};
-pub use standard::trap::AlertRow;
 pub use snmprec::{RecordingError, load_recording, parse_recording, write_recording};
+pub use standard::trap::AlertRow;
 pub use text::Charset;
