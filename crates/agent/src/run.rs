@@ -108,7 +108,7 @@ impl Agent {
     }
 
     async fn work(self, door: Option<TrapDoor>, shutdown: CancellationToken) -> Result<()> {
-        let engine = Engine::start(EngineConfig::default()).map_err(Error::Snmp)?;
+        let engine = Engine::start(EngineConfig { shards: 1, ..EngineConfig::default() }).map_err(Error::Snmp)?;
         let uplink = self.uplink()?;
         let healthy = uplink.healthy.subscribe();
         let seen = Arc::new(Seen::default());
@@ -127,6 +127,7 @@ impl Agent {
             forbidden: forbidden.clone(),
             plan: self.plan.subscribe(),
             stats: self.stats.clone(),
+            began_ms: wall_ms(),
         });
         let scheduler = Arc::new(Scheduler::new(looker.clone(), self.stats.clone()));
         scheduler.replan();

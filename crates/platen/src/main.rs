@@ -29,7 +29,7 @@ fn main() -> ExitCode {
     let quiet = !matches!(cli.command, Command::Serve(_) | Command::Agent(_));
     logging::start(cli.verbose, if quiet { "error" } else { "info" });
     drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
-    let outcome = runtime().and_then(|runtime| {
+    let outcome = runtime(&cli.command).and_then(|runtime| {
         let outcome = runtime.block_on(run(cli.command, printer));
         runtime.shutdown_timeout(std::time::Duration::from_secs(2));
         outcome
@@ -44,8 +44,13 @@ fn main() -> ExitCode {
     }
 }
 
-fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
-    Ok(tokio::runtime::Builder::new_multi_thread().enable_all().build()?)
+fn runtime(command: &Command) -> anyhow::Result<tokio::runtime::Runtime> {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    if matches!(command, Command::Agent(_)) {
+        // It hardly ever has work for two, and threads that wake each other cost more than the work.
+        builder.worker_threads(1);
+    }
+    Ok(builder.enable_all().build()?)
 }
 
 async fn run(command: Command, printer: Printer) -> anyhow::Result<Exit> {

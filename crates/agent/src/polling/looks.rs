@@ -50,6 +50,8 @@ pub(crate) struct Looker {
     pub(crate) forbidden: Arc<Forbidden>,
     pub(crate) plan: watch::Receiver<AgentPlan>,
     pub(crate) stats: Arc<AgentStats>,
+    /// When the agent began, milliseconds since 1970.
+    pub(crate) began_ms: i64,
 }
 
 impl Looker {
@@ -154,7 +156,12 @@ impl Looker {
         // A page more moves levels only a little, and some devices never tell that anything moved.
         let slowly = !vitals.tells_changes() || before.is_some_and(|before| before.life_count != vitals.life_count);
         let patience = i64::from(self.plan.borrow().status_s) * 1_000 * SLOW_CHANGES;
-        if (slowly || device.moved_slowly) && wall_ms() - device.condition_ms >= patience {
+        let read_ms = match device.condition_ms {
+            // Not since the agent began: whoever begins does not read all devices at once.
+            0 => self.began_ms - (hash64(device.row.subject, Look::Status) % patience.max(1).unsigned_abs()) as i64,
+            at => at,
+        };
+        if (slowly || device.moved_slowly) && wall_ms() - read_ms >= patience {
             return Next::Condition(hash);
         }
         if slowly {

@@ -14,9 +14,16 @@ pub(crate) enum Look {
     Meters,
 }
 
+/// Looks of one group begin at the same moment, milliseconds.
+const GROUP: u64 = 250;
+/// Shortest period whose looks are grouped, milliseconds.
+const GROUPED_FROM: u64 = 30_000;
+
 /// First moment after `now_ms` that falls into the slot of this device and kind. `period_ms` must not be 0.
 pub(crate) fn next_slot(now_ms: u64, subject: Subject, look: Look, period_ms: u64) -> u64 {
     let slot = hash64(subject, look) % period_ms;
+    // A few begin together: one system call for all their packets, and one wake-up for most of their answers.
+    let slot = if period_ms < GROUPED_FROM { slot } else { slot - slot % GROUP };
     let start = now_ms - now_ms % period_ms + slot;
     if start > now_ms { start } else { start + period_ms }
 }
