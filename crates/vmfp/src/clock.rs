@@ -62,6 +62,12 @@ impl Clock {
         self.began.elapsed().as_secs()
     }
 
+    /// Real time as a device's monitor has it: reports are due in real seconds, however fast the life goes.
+    pub(crate) fn moment(&self) -> embedded::Moment {
+        let wall = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+        embedded::Moment { wall_ms: wall.as_millis() as i64, mono_ms: self.began.elapsed().as_millis() as u64 }
+    }
+
     /// Real time until this simulated moment; a day where the clock stands still.
     pub(crate) fn until(&self, at: Instant) -> Duration {
         let millis = at.since(self.now()) as f64 / self.speed;

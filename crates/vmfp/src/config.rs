@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use snmp::UsmUser;
 
 use crate::fault::Line;
+use crate::monitor::Reports;
 use crate::traps::TrapTarget;
 
 /// First address of a fleet when nothing else is said.
@@ -38,6 +39,8 @@ pub struct FleetConfig {
     pub v3_users: Vec<UsmUser>,
     /// Who gets traps.
     pub traps: Vec<TrapTarget>,
+    /// Who reports by itself.
+    pub reports: Option<Reports>,
 }
 
 /// Which devices.
@@ -91,6 +94,7 @@ impl Default for FleetConfig {
             walk_base: BASE,
             v3_users: Vec::new(),
             traps: Vec::new(),
+            reports: None,
         }
     }
 }

@@ -18,6 +18,7 @@ use crate::clock::{Clock, Instant};
 use crate::config::{Devices, FleetConfig};
 use crate::device::{Kind, Slot, World};
 use crate::identity::Identity;
+use crate::monitor::{self, Reports, ReportsError};
 use crate::profile::{self, ProfileError};
 use crate::random::Random;
 use crate::ready::{DeviceInfo, ReadyFile};
@@ -48,6 +49,9 @@ pub enum FleetError {
     /// A user of SNMPv3 that cannot be.
     #[error("SNMPv3 user {0}: {1}")]
     User(String, snmp::usm::AuthFailure),
+    /// Devices cannot report by themselves.
+    #[error(transparent)]
+    Reports(#[from] ReportsError),
     /// No such device.
     #[error("no device of this fleet is at {0}")]
     Nobody(Ipv4Addr),
@@ -58,6 +62,7 @@ pub struct Fleet {
     pub(crate) shared: Arc<Shared>,
     responder: Responder,
     lives: Mutex<Option<JoinHandle<()>>>,
+    reporters: Mutex<Vec<JoinHandle<()>>>,
     tasks: Vec<JoinHandle<io::Result<()>>>,
 }
 
@@ -131,7 +136,9 @@ pub async fn start(config: FleetConfig) -> Result<Fleet, FleetError> {
     });
     let mut tasks = vec![tokio::spawn(answer::serve(Arc::clone(&shared), responder.clone()))];
     tasks.extend(listener.map(|listener| tokio::spawn(http::serve(Arc::clone(&shared), listener))));
-    let fleet = Fleet { shared, responder, lives: Mutex::new(None), tasks };
+    let (lives, reporters) = (Mutex::new(None), Mutex::default());
+    let fleet = Fleet { shared, responder, lives, reporters, tasks };
+    config.reports.iter().try_for_each(|reports| fleet.report_to(reports))?;
     config.traps.into_iter().for_each(|target| fleet.send_traps(target));
     Ok(fleet)
 }
@@ -233,6 +240,11 @@ impl Shared {
         DeviceInfo { address, serial, model, vendor, ports }
     }
 
+    /// UDP port on which every device answers.
+    pub(crate) fn snmp_port(&self) -> u16 {
+        self.ports[0].1
+    }
+
     /// What the device at this address really is, now.
     pub(crate) fn truth(&self, address: Ipv4Addr) -> Result<Truth, FleetError> {
         let place = self.place_at(address).ok_or(FleetError::Nobody(address))?;
@@ -271,7 +283,7 @@ impl Fleet {
 
     /// UDP port on which every device answers.
     pub fn snmp_port(&self) -> u16 {
-        self.shared.ports[0].1
+        self.shared.snmp_port()
     }
 
     /// Simulated time since the start.
@@ -292,6 +304,16 @@ impl Fleet {
             let task = traps::drive(Arc::clone(&self.shared), self.responder.clone());
             *self.lives.lock() = Some(self.shared.runtime.spawn(task));
         }
+    }
+
+    /// From now on these devices also report by themselves.
+    ///
+    /// # Errors
+    /// When a serial number is none of this fleet, the server's address or CA cannot be used, or the folder not opened.
+    pub fn report_to(&self, reports: &Reports) -> Result<(), FleetError> {
+        let task = monitor::begin(&self.shared, reports)?;
+        self.reporters.lock().push(self.shared.runtime.spawn(task));
+        Ok(())
     }
 
     /// Traps and informs sent so far, repetitions of informs apart.
@@ -319,6 +341,11 @@ impl Fleet {
 
     /// Closes all doors.
     pub async fn stop(mut self) {
+        let reporters = std::mem::take(&mut *self.reporters.lock());
+        for reporter in reporters {
+            reporter.abort();
+            let _ = reporter.await;
+        }
         let lives = self.lives.lock().take();
         if let Some(lives) = lives {
             lives.abort();
@@ -340,6 +367,7 @@ impl Drop for Fleet {
         if let Some(lives) = self.lives.lock().take() {
             lives.abort();
         }
+        self.reporters.lock().iter().for_each(JoinHandle::abort);
     }
 }
 

@@ -1,0 +1,48 @@
+//! Kinds 1 to 3 of a virtual device: what began to stand, and what stands no more.
+
+use wire::Body;
+use wire::monitor::EventBody;
+
+use crate::life::{Cause, Row, Severity};
+use crate::random::mix;
+use crate::table::{self, View};
+
+/// The message that a row of the alert table is worth.
+pub(super) fn event(view: &View<'_>, row: &Row, standing: bool) -> Body {
+    let total = Some(u64::from(view.life.meters.total()));
+    let body = EventBody { total, standing: Some(standing), ..EventBody::default() };
+    // The same row has the same numbers when it goes as when it came.
+    let number = mix(u64::from(view.who.stream()) << 32 | u64::from(row.index));
+    match row.cause {
+        Cause::Jam => Body::Jam(EventBody {
+            code: format!("{:04X}", 0x0100 + number % 0x40),
+            sub_code: Some(format!("{:02}", number >> 8 & 7)),
+            media: view.profile.inputs.first().map(|input| input.media.clone()),
+            ..body
+        }),
+        Cause::Service => Body::Error(EventBody {
+            code: format!("E{:03}", [0, 20, 52, 100, 240, 602, 733, 747][(number % 8) as usize]),
+            sub_code: Some(format!("{:04}", number >> 8 & 15)),
+            ..body
+        }),
+        cause => {
+            let (group, part, code) = table::place(view, cause);
+            let tray = matches!(cause, Cause::InputLow(_) | Cause::InputEmpty { .. }).then(|| format!("1.{part}"));
+            Body::Alarm(EventBody {
+                code: format!("{group:02}-{code:04}"),
+                sub_code: Some(format!("{part}")),
+                level: Some(level(row)),
+                tray,
+                ..body
+            })
+        }
+    }
+}
+
+fn level(row: &Row) -> u8 {
+    match (row.severity, row.cause) {
+        (Severity::Critical, _) => 3,
+        (_, Cause::InputEmpty { .. } | Cause::OutputFull(_) | Cause::SupplyEmpty(_)) => 2,
+        _ => 1,
+    }
+}

@@ -1,0 +1,108 @@
+//! Devices that report by themselves: a monitor a device, as a maker would link it, in a host that lends it clock, keys,
+//! memory and the line. Tour: `drive` (one task for all) → `reporter` (one device) → `line` (HTTPS); `status`,
+//! `counters`, `parts` and `event` say what a device is asked for.
+
+mod counters;
+mod drive;
+mod event;
+mod keep;
+mod keys;
+mod line;
+mod parts;
+mod reporter;
+mod status;
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::device::Kind;
+use crate::fleet::{FleetError, Shared};
+use line::Line;
+use reporter::Reporter;
+
+/// Who reports by itself, and where to.
+#[derive(Debug, Clone)]
+pub struct Reports {
+    /// The gateway, `https://host[:port]`; its host is the only one that is ever called.
+    pub server: String,
+    /// The CA that the server's certificate must come from, PEM; no other is trusted.
+    pub ca_pem: Vec<u8>,
+    /// Which devices, and what their technicians typed.
+    pub claims: Vec<Claim>,
+    /// Folder in which devices keep what is not sent, so that it outlives this program; none: in memory.
+    pub keep: Option<PathBuf>,
+}
+
+/// What the technician typed at a device.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claim {
+    /// Serial number of a device of this fleet.
+    pub serial: String,
+    /// Claim code that the provider got with the registration.
+    pub code: String,
+}
+
+/// Why devices cannot report.
+#[derive(Debug, thiserror::Error)]
+pub enum ReportsError {
+    /// No such device.
+    #[error("no device of this fleet has the serial number {0}")]
+    Nobody(String),
+    /// Not an https address, or a certificate that cannot be read.
+    #[error("devices cannot report to {0}: {1}")]
+    Server(String, String),
+    /// The folder for what is not sent.
+    #[error("what devices keep cannot be opened: {0}")]
+    Keep(#[from] io::Error),
+}
+
+impl Claim {
+    /// Reads lines of `serial,claim`; empty ones and those that begin with `#` are passed over.
+    ///
+    /// # Errors
+    /// The first line that is neither.
+    pub fn read_all(text: &str) -> Result<Vec<Self>, String> {
+        let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
+        let read = |line: &str| match line.split_once(',').map(|(serial, code)| (serial.trim(), code.trim())) {
+            Some((serial, code)) if !serial.is_empty() && !code.is_empty() => {
+                Ok(Self { serial: serial.to_owned(), code: code.to_owned() })
+            }
+            _ => Err(format!("`{line}` is not SERIAL,CLAIM")),
+        };
+        lines.map(read).collect()
+    }
+}
+
+/// Gives devices their monitors; the task reports until it is aborted.
+pub(crate) fn begin(
+    shared: &Arc<Shared>,
+    reports: &Reports,
+) -> Result<impl Future<Output = ()> + Send + use<>, FleetError> {
+    let wrong = |why| ReportsError::Server(reports.server.clone(), why);
+    let line = Line::new(&reports.server, &reports.ca_pem).map_err(wrong)?;
+    let places: std::collections::HashMap<_, _> = (0..shared.slots.len() as u32)
+        .filter_map(|place| match shared.kind(place) {
+            Kind::Profile { profile, .. } => Some((shared.identity(place).serial(profile), place)),
+            Kind::Walk(_) => None,
+        })
+        .collect();
+    let mut reporters = Vec::with_capacity(reports.claims.len());
+    for claim in &reports.claims {
+        let place = places.get(&claim.serial).ok_or_else(|| ReportsError::Nobody(claim.serial.clone()))?;
+        reporters.push(Reporter::new(shared, *place, reports, claim, &line.host).map_err(ReportsError::Keep)?);
+    }
+    Ok(drive::drive(Arc::clone(shared), line, reporters))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn claims_are_read_line_by_line() {
+        let all = Claim::read_all("# made today\nQMA1, plc_a\n\nQMA2,plc_b\n").unwrap();
+        assert_eq!(all[1], Claim { serial: "QMA2".to_owned(), code: "plc_b".to_owned() });
+        assert!(Claim::read_all("QMA1").is_err() && Claim::read_all("QMA1,").is_err());
+    }
+}
