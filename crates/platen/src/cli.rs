@@ -236,7 +236,8 @@ pub struct DiscoverArgs {
 #[derive(Args, Debug)]
 #[command(
     after_help = "Examples:\n  platen vmfp --fleet 25 --snmp-port 16161\n  platen vmfp --walk printer.snmprec --snmp-port 16161\n  platen vmfp --profile list\n  \
-    platen vmfp --v3-user ops:sha256:auth-secret:aes128:priv-secret --trap-to 127.0.0.1:16162"
+    platen vmfp --v3-user ops:sha256:auth-secret:aes128:priv-secret --trap-to 127.0.0.1:16162\n  \
+    platen vmfp --fleet 25 --report-to https://127.0.0.1:8443 --ca data/ca.pem --claims claims.csv"
 )]
 pub struct VmfpArgs {
     /// Number of devices, at successive addresses from --base
@@ -278,6 +279,18 @@ pub struct VmfpArgs {
     /// How traps are written: v1, v2c, inform or v3:USER
     #[arg(long, value_name = "FORM", default_value = "v2c", requires = "trap_to")]
     pub trap_form: vmfp::TrapForm,
+    /// Gateway that the devices of --claims report to by themselves
+    #[arg(long, value_name = "URL", requires = "ca", requires = "claims")]
+    pub report_to: Option<String>,
+    /// CA that the gateway's certificate must come from; no other is trusted
+    #[arg(long, value_name = "FILE", requires = "report_to")]
+    pub ca: Option<PathBuf>,
+    /// Devices that report, each with the claim code of its registration: lines of SERIAL,CLAIM
+    #[arg(long, value_name = "FILE", requires = "report_to")]
+    pub claims: Option<PathBuf>,
+    /// Folder in which they keep what is not sent (default: memory)
+    #[arg(long, value_name = "DIR", requires = "report_to")]
+    pub keep: Option<PathBuf>,
     /// Written when all ports listen
     #[arg(long, value_name = "PATH")]
     pub ready_file: Option<PathBuf>,

@@ -69,6 +69,11 @@ impl Doors {
         &self.gateway.url
     }
 
+    /// The CA that devices and agents trust.
+    pub fn ca_path(&self) -> &std::path::Path {
+        &self.gateway.ca_path
+    }
+
     /// What enrolment tokens carry.
     pub fn ca_pin(&self) -> [u8; 16] {
         self.gateway.ca_pin

@@ -21,7 +21,10 @@ use crate::doors::Doors;
 use crate::exit::Exit;
 use crate::printer::Printer;
 use crate::ready::{self, DemoAdmin};
-use crate::{commands::admin, shutdown, site};
+use crate::{
+    commands::{admin, reporters},
+    shutdown, site,
+};
 
 const EMAIL: &str = "demo@platen.example";
 const BASE: Ipv4Addr = Ipv4Addr::new(127, 20, 0, 1);
@@ -67,6 +70,13 @@ pub async fn run(args: DemoArgs, printer: Printer) -> Result<Exit> {
     }
     let account = account(&platform).await?;
     let agents = start_agents(&platform, &doors, &args, &folder.path, &fleet, &stop).await?;
+    let reporting = reporters::count(args.devices);
+    if let (Some((customer, ..)), 1..) = (customers(args.devices).last(), reporting) {
+        let ctx = users::ctx_local(&platform, EMAIL).await?;
+        let org = customer_org(&ctx, customer).await?;
+        let ctx = users::ctx_local(&platform, EMAIL).await?;
+        reporters::start(&ctx, org, &doors, &fleet, &folder.path.join("reporting"), reporting).await?;
+    }
     tell(&args, &doors, &platform, &account, printer).await?;
     tokio::select! {
         () = stop.cancelled() => {}
@@ -183,13 +193,14 @@ async fn start_agents(
     Ok(started)
 }
 
-/// Names, first and last device of customers; a small demo has one.
+/// Names, first and last device of customers whose agents read them; a small demo has one. The last devices report by
+/// themselves.
 fn customers(devices: u32) -> Vec<(&'static str, u32, u32)> {
     if devices < 10 {
         return vec![("Harbour Clinic", 0, devices - 1)];
     }
     let first = devices * 18 / 25;
-    vec![("Harbour Clinic", 0, first - 1), ("Lindqvist Law", first, devices - 1)]
+    vec![("Harbour Clinic", 0, first - 1), ("Lindqvist Law", first, devices - 1 - reporters::count(devices))]
 }
 
 fn address(number: u32) -> Ipv4Addr {

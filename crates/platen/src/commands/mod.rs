@@ -11,5 +11,6 @@ pub mod man;
 pub mod profile;
 pub mod read;
 pub mod record;
+pub mod reporters;
 pub mod serve;
 pub mod vmfp;

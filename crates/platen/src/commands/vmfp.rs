@@ -27,6 +27,7 @@ pub async fn run(args: VmfpArgs, printer: Printer) -> Result<Exit> {
             .map(|to| vmfp::TrapTarget { form: args.trap_form.clone(), ..vmfp::TrapTarget::new(to) })
             .into_iter()
             .collect(),
+        reports: reports(&args)?,
         ..vmfp::FleetConfig::default()
     };
     let fleet = vmfp::start(config).await.context("the virtual devices do not start")?;
@@ -46,6 +47,15 @@ pub async fn run(args: VmfpArgs, printer: Printer) -> Result<Exit> {
     shutdown::on_signal().cancelled().await;
     fleet.stop().await;
     Ok(Exit::Success)
+}
+
+/// What the flags say of devices that report by themselves.
+fn reports(args: &VmfpArgs) -> Result<Option<vmfp::Reports>> {
+    let (Some(server), Some(ca), Some(claims)) = (&args.report_to, &args.ca, &args.claims) else { return Ok(None) };
+    let ca_pem = std::fs::read(ca).with_context(|| format!("cannot read the CA {}", ca.display()))?;
+    let text = std::fs::read_to_string(claims).with_context(|| format!("cannot read {}", claims.display()))?;
+    let claims = vmfp::Claim::read_all(&text).map_err(|wrong| UsageError(format!("{}: {wrong}", claims.display())))?;
+    Ok(Some(vmfp::Reports { server: server.clone(), ca_pem, claims, keep: args.keep.clone() }))
 }
 
 fn devices(args: &VmfpArgs) -> Result<vmfp::Devices> {

@@ -11,6 +11,7 @@ mod hardened;
 mod kill;
 mod process;
 mod record;
+mod reporting;
 mod site;
 mod tenancy;
 mod thread;

@@ -1,0 +1,56 @@
+//! Devices of the demo that report by themselves: registered as a provider would, claimed as a technician would.
+
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use platen_core::monitors::{self, MonitorQuery, NewMonitor};
+use platen_core::{Ctx, MonitorId, OrgId};
+use wire::monitor::Kind;
+
+use crate::doors::Doors;
+
+/// How many of so many devices: the last two, unless the demo is a small one.
+pub fn count(devices: u32) -> u32 {
+    if devices < 10 { 0 } else { 2 }
+}
+
+/// Often enough to watch; the usual periods are hours and weeks.
+const PERIODS: [(Kind, u32); 5] =
+    [(Kind::Billing, 60), (Kind::Detailed, 300), (Kind::Parts, 300), (Kind::Environment, 120), (Kind::Inquiry, 60)];
+
+/// Registers the last devices of the fleet and lets them report.
+pub async fn start(
+    ctx: &Ctx,
+    org: OrgId,
+    doors: &Doors,
+    fleet: &vmfp::Fleet,
+    keep: &Path,
+    reporting: u32,
+) -> Result<()> {
+    let mut claims = Vec::new();
+    for device in fleet.devices().into_iter().rev().take(reporting as usize) {
+        let (id, code) = register(ctx, org, &device).await?;
+        for (kind, period) in PERIODS {
+            monitors::set_period(ctx, id, kind, Some(period)).await?;
+        }
+        claims.push(vmfp::Claim { serial: device.serial, code });
+    }
+    let ca_pem = std::fs::read(doors.ca_path()).context("cannot read the gateway's CA")?;
+    let (server, keep) = (doors.gateway_url().to_owned(), Some(keep.to_owned()));
+    fleet.report_to(&vmfp::Reports { server, ca_pem, claims, keep }).context("devices cannot report by themselves")
+}
+
+/// In a folder that was kept the device is registered already, and once it called its key is known: no claim is needed.
+async fn register(ctx: &Ctx, org: OrgId, device: &vmfp::DeviceInfo) -> Result<(MonitorId, String)> {
+    let known = monitors::list(ctx, &MonitorQuery::default()).await?;
+    let known = known.items.into_iter().find(|monitor| monitor.serial == device.serial);
+    let made = match known {
+        Some(monitor) if monitor.hello_at.is_some() => return Ok((monitor.id, "used".to_owned())),
+        Some(monitor) => monitors::new_claim(ctx, monitor.id).await?,
+        None => {
+            let (vendor, serial, model) = (device.vendor.clone(), device.serial.clone(), Some(device.model.clone()));
+            monitors::register(ctx, org, &NewMonitor { vendor, serial, model }).await?
+        }
+    };
+    Ok((made.monitor.id, made.claim.expose().to_owned()))
+}

@@ -1,0 +1,134 @@
+//! A device that reports by itself, end to end: registered, claimed, heard, ordered about; power cuts at both ends.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::api::Api;
+use crate::process::{Platen, free_udp_port, platen, platen_with_input};
+
+const PATIENCE: Duration = Duration::from_secs(90);
+
+/// A server at fixed ports, so that it is found again where it was.
+struct Doors {
+    data: String,
+    listen: String,
+    gateway: String,
+    server: Option<Platen>,
+}
+
+impl Doors {
+    fn open(folder: &Path) -> (Self, Api) {
+        let data = folder.join("server").to_str().unwrap().to_owned();
+        let account = ["--data", &data, "--email", "me@example.com"];
+        let create = [&["admin", "create-user"], &account[..], &["--role", "admin", "--password-stdin"]].concat();
+        let output = platen_with_input(&create, "a long pass phrase");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let token = platen(&[&["admin", "token"], &account[..], &["--scope", "admin", "--json"]].concat());
+        let token: Value = serde_json::from_slice(&token.stdout).unwrap();
+        let (listen, gateway) = (free_address(), free_address());
+        let mut doors = Self { data, listen, gateway, server: None };
+        doors.start(folder);
+        let api = Api::new(&doors.server.as_ref().unwrap().url("web"), token["token"].as_str().unwrap());
+        (doors, api)
+    }
+
+    fn start(&mut self, folder: &Path) {
+        let arguments = ["serve", "--data", &self.data, "--listen", &self.listen, "--gateway-listen", &self.gateway];
+        self.server = Some(Platen::start(folder, "server", &arguments));
+    }
+}
+
+fn free_address() -> String {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
+}
+
+/// Messages that the device keeps because no server said that it has them.
+fn waiting(keep: &Path) -> usize {
+    let Ok(devices) = std::fs::read_dir(keep) else { return 0 };
+    let records = devices.flat_map(|device| std::fs::read_dir(device.unwrap().path()).unwrap());
+    records.filter(|record| record.as_ref().unwrap().file_name().to_string_lossy().starts_with("m-")).count()
+}
+
+async fn until(what: &str, mut pleases: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !pleases() {
+        assert!(start.elapsed() < PATIENCE, "{what} did not happen within {} s", PATIENCE.as_secs());
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+/// How many messages of a kind the server has taken.
+fn told(kinds: &Value, kind: &str) -> i64 {
+    let of_kind = kinds["items"].as_array().unwrap().iter().find(|row| row["kind"] == kind);
+    of_kind.and_then(|row| row["messages"].as_i64()).unwrap_or(0)
+}
+
+fn total(kinds: &Value) -> i64 {
+    kinds["items"].as_array().unwrap().iter().filter_map(|row| row["messages"].as_i64()).sum()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_device_reports_by_itself_and_power_cuts_lose_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut doors, api) = Doors::open(folder.path());
+    let (port, keep) = (free_udp_port().to_string(), folder.path().join("keep"));
+    let fleet = ["vmfp", "--fleet", "2", "--base", "127.57.0.1", "--snmp-port", &port, "--speed", "600"];
+    let looked_at = Platen::start(folder.path(), "looked-at", &fleet);
+    let device = looked_at.ready["devices"][0].clone();
+    drop(looked_at);
+    let (status, made) =
+        api.post("/api/v1/monitors", &json!({ "vendor": device["vendor"], "serial": device["serial"] })).await;
+    assert_eq!(status, 201, "{made}");
+    let id = made["monitor"]["id"].as_str().unwrap().to_owned();
+    for kind in [11, 15] {
+        let (status, answer) =
+            api.put(&format!("/api/v1/monitors/{id}/kinds/{kind}"), &json!({ "period_s": 60 })).await;
+        assert_eq!(status, 204, "{answer}");
+    }
+    let claims = folder.path().join("claims.csv");
+    let serial = device["serial"].as_str().unwrap();
+    std::fs::write(&claims, format!("{serial},{}\n", made["claim"].as_str().unwrap())).unwrap();
+    let server = doors.server.as_ref().unwrap();
+    let (gateway, ca) = (server.url("gateway"), server.url("ca"));
+    let to = ["--report-to", &gateway, "--ca", &ca, "--claims", claims.to_str().unwrap()];
+    let arguments = [&fleet[..], &to, &["--keep", keep.to_str().unwrap()]].concat();
+    let vmfp = Platen::start(folder.path(), "vmfp", &arguments);
+
+    // The communication test, then the status: the device of the fleet is there.
+    let path = format!("/api/v1/monitors/{id}");
+    api.until(&path, PATIENCE, |monitor| monitor["state"] == "active" && monitor["device"].is_string()).await;
+    let list = api.get("/api/v1/devices").await;
+    let devices = list["items"].as_array().unwrap();
+    assert_eq!((devices.len(), &devices[0]["serial"]), (1, &device["serial"]), "the other one was not registered");
+    let (kinds, orders) = (format!("{path}/kinds"), format!("{path}/commands"));
+    api.until(&kinds, PATIENCE, |kinds| told(kinds, "billing") > 0 && told(kinds, "service-all") > 0).await;
+
+    // An order rides on the next contact.
+    let before = told(&api.get(&kinds).await, "rom");
+    let (status, order) = api.post(&orders, &json!({ "what": "report_now", "kinds": ["rom"] })).await;
+    assert_eq!(status, 202, "{order}");
+    api.until(&orders, PATIENCE, |list| list["items"][0]["state"] == "done").await;
+    api.until(&kinds, PATIENCE, |kinds| told(kinds, "rom") > before).await;
+
+    let tested = api.get(&path).await["hello_at"].clone();
+
+    // The server's power goes; what the device has to say meanwhile it keeps, over its own loss of power too.
+    doors.server.take().unwrap().kill();
+    let heard = waiting(&keep);
+    until("news while the server is away", || waiting(&keep) > heard).await;
+    vmfp.kill();
+    let kept = i64::try_from(waiting(&keep)).unwrap();
+    doors.start(folder.path());
+    let before = total(&api.get(&kinds).await);
+    let vmfp = Platen::start(folder.path(), "vmfp", &arguments);
+    api.until(&kinds, PATIENCE, |kinds| total(kinds) >= before + kept).await;
+    let monitor = api.get(&path).await;
+    assert_eq!(monitor["hello_at"], tested, "no new communication test was needed");
+    drop(vmfp);
+    let diagnosis = platen(&["doctor", "--data", &doors.data, "--json"]);
+    let diagnosis: Value = serde_json::from_slice(&diagnosis.stdout).unwrap();
+    let reports = diagnosis["checks"].as_array().unwrap().iter().find(|check| check["name"] == "reports").unwrap();
+    assert_eq!(reports["good"], true, "{reports}");
+}
