@@ -96,6 +96,8 @@ async function addresses(page) {
     ["agent", await first("/agents", "#agents th a")],
     ["import", `${await first("/agents", "#agents th a")}/import`],
     ["invite", "/agents/invite"],
+    ["registrations", "/registrations"],
+    ["registration", await first("/registrations", "#monitors th a")],
     ["organisations", "/organisations"],
     ["organisation", await first("/organisations", "table th a")],
     ["users", "/users"],
@@ -277,6 +279,35 @@ async function lists(theme, width, javaScriptEnabled) {
   await context.close();
 }
 
+/** Without scripts: a serial number is registered, ordered about, suspended and heard again. */
+async function registered() {
+  const context = await browser.newContext({ javaScriptEnabled: false });
+  const page = await signIn(context);
+  await page.goto(`${base}/registrations`);
+  const known = page.locator("#monitors tr", { hasText: "QMA00123" }).locator("th a");
+  if ((await known.count()) === 0) {
+    await page.fill("#new input[name=vendor]", "canon");
+    await page.fill("#new input[name=serial]", "QMA00123");
+    await page.locator("#new button.main").click();
+    expect((await page.locator("#made code").innerText()).startsWith("plc_"), "registrations: the claim code is shown");
+    await page.fill("#new input[name=vendor]", "canon");
+    await page.fill("#new input[name=serial]", "qma00123");
+    await page.locator("#new button.main").click();
+    expect((await page.locator(".noted, [role=alert]").first().innerText()).includes("registered already"), "registrations: a serial has one holder");
+  }
+  await page.goto(`${base}/registrations`);
+  await known.first().click();
+  await page.locator("#orders .row-form button").click();
+  expect((await page.locator("#orders table").innerText()).includes("waits to be fetched"), "registration: an order waits");
+  await page.locator("#orders table button").first().click();
+  expect((await page.locator("#orders table").innerText()).includes("taken back"), "registration: an order is taken back");
+  await page.locator("button[value=suspend]").click();
+  await page.locator("button[value=resume]").click();
+  expect((await page.locator(".lede").innerText()).includes("has not called yet"), "registration: heard again, it still waits for its test");
+  await context.close();
+}
+
+if (!only || only.startsWith("r")) await registered();
 for (const theme of ["light", "dark"]) for (const width of [1440, 390]) await look(theme, width);
 if (!only || only === "import") for (const [theme, width, script] of [["light", 1440, true], ["dark", 390, true], ["light", 390, false]]) await lists(theme, width, script);
 if (!only) {
