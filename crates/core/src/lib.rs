@@ -21,6 +21,7 @@ pub mod agents;
 pub mod alerts;
 pub mod audit;
 pub mod devices;
+pub mod diagnostics;
 pub mod doubts;
 pub mod meters;
 pub mod monitors;

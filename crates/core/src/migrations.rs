@@ -28,5 +28,6 @@ pub fn migrations() -> Vec<Migration> {
         migration!("0031_discovery"),
         migration!("0032_receptacles"),
         migration!("0040_monitors"),
+        migration!("0041_told"),
     ]
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use platen_core::{Platform, agents, devices, retention};
+use platen_core::{Platform, agents, devices, monitors, retention};
 use tokio_util::sync::CancellationToken;
 
 const EACH_MINUTE: Duration = Duration::from_secs(60);
@@ -20,6 +20,8 @@ pub async fn keep(platform: Platform, stop: CancellationToken) {
         minutes = minutes.wrapping_add(1);
         tell("agents", agents::run(&platform).await);
         tell("silence", devices::reconcile(&platform).await);
+        tell("silence of monitors", devices::reconcile_monitors(&platform).await);
+        tell("orders", monitors::expire(&platform).await);
         if minutes % RETENTION == 1 {
             tell("retention", retention::run(&platform).await);
         }

@@ -17,12 +17,16 @@ use crate::error::Result;
 use crate::platform::Platform;
 use crate::{Micros, OrgId};
 
+/// Group of the alerts that a device tells as errors, jams and alarms.
+const TOLD: &str = "told";
+
 /// An alert as it stands, or stood a moment ago.
 #[derive(Clone, Debug)]
 struct Held {
     id: AlertId,
     condition: Condition,
-    /// `device` when a reading told it, `trap` while only a trap did, `platen` when it is made here.
+    /// `device` when a reading told it, `trap` while only a trap did, `event` when it stands until the device takes it
+    /// back, `platen` when it is made here.
     source: &'static str,
     raised_at: i64,
     cleared_at: Option<i64>,
@@ -40,9 +44,9 @@ impl Held {
         self.cleared_at.is_none()
     }
 
-    /// Stands, and is a matter of what the device says.
+    /// Stands, and is a matter of what readings say.
     fn is_told(&self) -> bool {
-        self.stands() && self.source != "platen"
+        self.stands() && !matches!(self.source, "platen" | "event")
     }
 }
 
@@ -124,6 +128,7 @@ impl Board {
         let source = match row.get::<String>(8)?.as_str() {
             "platen" => "platen",
             "trap" => "trap",
+            "event" => "event",
             _ => "device",
         };
         let condition = Condition {
@@ -253,6 +258,34 @@ impl Board {
     ) {
         let key = Key { group: "platen".into(), part: String::new(), reason: reason.to_owned() };
         self.raise(fleet, at, &Condition { key, severity, code: None, text: Some(text), since: None }, "platen", when);
+    }
+
+    /// Raises an alert for an error, jam or alarm that stands until the device takes it back: its reason and place,
+    /// its number and words.
+    pub(crate) fn raise_told(
+        &mut self,
+        fleet: &mut Fleet,
+        at: usize,
+        (reason, part): (&str, String),
+        severity: AlertSeverity,
+        (code, text): (Option<i64>, String),
+        when: i64,
+    ) {
+        let key = Key { group: TOLD.into(), part, reason: reason.to_owned() };
+        self.raise(fleet, at, &Condition { key, severity, code, text: Some(text), since: Some(when) }, "event", when);
+    }
+
+    /// Clears what [`Self::raise_told`] raised in this place, under whatever reason.
+    pub(crate) fn clear_told(&mut self, fleet: &mut Fleet, at: usize, part: &str, when: i64) {
+        let id = fleet.get(at).id;
+        let told = |held: &Held| held.stands() && held.condition.key.group == TOLD && held.condition.key.part == part;
+        while let Some(place) = self.alerts.get(&id).and_then(|all| all.iter().position(told)) {
+            self.clear(fleet, at, place, when);
+            if self.alerts.get(&id).is_some_and(|all| all[place].stands()) {
+                // It flaps, and is held to stand until it has been away for long.
+                break;
+            }
+        }
     }
 
     /// Clears an alert that Platen made itself.

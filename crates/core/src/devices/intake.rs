@@ -332,6 +332,12 @@ impl Fleet {
         Ok(())
     }
 
+    /// Notes a part of a device in its present version.
+    pub(crate) fn component(&mut self, at: usize, kind: &str, name: &str, version: &str) {
+        let row = params![self.tenant, self.devices[at].id, kind, name, version, self.now];
+        self.components.push(row.into());
+    }
+
     /// A sign of life at `when` from a subject; if that is `recent`, a device that was not heard is heard again.
     pub(crate) fn hear(&mut self, at: usize, subject: Option<Subject>, when: i64, recent: bool) {
         let key = subject.map(|subject| self.subject_key(subject));

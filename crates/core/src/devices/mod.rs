@@ -5,6 +5,7 @@ pub(crate) mod fold;
 pub(crate) mod identity;
 pub(crate) mod intake;
 mod jobs;
+mod overdue;
 pub(crate) mod known;
 mod lede;
 mod list;
@@ -22,6 +23,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 pub use jobs::{Reconciled, reconcile};
+pub use overdue::reconcile_monitors;
 pub use lede::lede;
 pub use list::{DeviceQuery, FIELDS, FacetCount, Facets, SortBy, facets, list, neighbours, search};
 pub use rules::{Facts, Standing, judge};

@@ -284,6 +284,24 @@ store::sql! {
             else false end
         order by d.tenant, d.id
         limit $3");
+    /// Devices that report by themselves and are overdue. Their period is the shortest of the kinds that they have told (the
+    /// usual ones are those of `Kind::of_device`), a day when none of these has one; the settings inquiry tells nothing.
+    pub(super) OVERDUE = concat!("select ", known!(), ", d.tenant, q.period
+        from (select m.tenant, m.id, coalesce((select min(coalesce(k.period_s, case k.kind when 5 then 57600 when 6 then 57600
+              when 7 then 57600 when 8 then 2160000 when 9 then 604800 when 11 then 43200 when 16 then 2592000 end))
+            from monitor_kinds k
+            where k.tenant = m.tenant and k.monitor = m.id and k.said_at is not null and k.kind <> 15), 86400) as period
+          from monitors m
+          where m.state = 'active' and m.said_at < $1) q
+        join devices d on d.tenant = q.tenant and d.agent = q.id
+        join device_presence p on p.tenant = d.tenant and p.device = d.id
+        where d.lifecycle <> 'retired'
+          and case when d.comm = 'silent' then false
+            when p.seen_at < $2 - 3000000 * q.period and p.seen_at < $3 then true
+            when d.comm = 'late' then false
+            else p.seen_at < $2 - 2000000 * q.period end
+        order by d.tenant, d.id
+        limit $4");
     pub(super) MONTHS = "select id, zone
         from organisations";
 }

@@ -135,8 +135,8 @@ pub(crate) fn fault(message: &Message) -> Option<String> {
             let told = body.silent.len().max(body.unresolved.len());
             (told > most).then(|| format!("a discovery with {told} entries in a list; at most {most}"))
         }
-        // All other shapes are bounded by the size of their kind.
-        _ => None,
+        // All other shapes are bounded by the size of their kind, too.
+        body => crate::diagnostics::rules::fault(body),
     }
 }
 

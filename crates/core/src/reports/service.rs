@@ -13,6 +13,8 @@ use crate::devices::intake::Fleet;
 use crate::devices::known::Told;
 use crate::devices::meeting::Met;
 use crate::devices::{Comm, DeviceId, SILENT};
+use crate::diagnostics::intake::Said;
+use crate::diagnostics::rules::{oversize, told as kind_of};
 use crate::error::{Error, Result};
 use crate::meters::intake::Book;
 use crate::supplies::intake::{self as supplies, Shelf};
@@ -26,8 +28,13 @@ const TRIES: usize = 5;
 /// # Errors
 /// `Forbidden` unless the sender is the agent itself, `Invalid` for a report without or with too many messages,
 /// `Unavailable` when the database cannot take it now; nothing is stored then.
-pub async fn accept(ctx: &Ctx, report: Report) -> Result<Reply> {
+pub async fn accept(ctx: &Ctx, mut report: Report) -> Result<Reply> {
     let agent = ctx.require_sender()?;
+    if let Actor::Monitor { .. } = ctx.actor {
+        // A device that speaks of itself need not name itself in each message.
+        let own = report.sender;
+        report.messages.iter_mut().for_each(|message| message.subject = message.subject.or(Some(own)));
+    }
     if AgentId::from(report.sender) != agent {
         return Err(Error::new(Kind::Forbidden, "the report names another sender than the one that signed it"));
     }
@@ -94,12 +101,18 @@ struct Sorted<'r> {
 
 async fn attempt(ctx: &Ctx, agent: AgentId, report: &Report, poison: Option<&str>) -> Result<Reply> {
     let mut tx = ctx.db().write(&ctx.scope.view()).await?;
-    let mut sorted = sort(ctx, &mut tx, agent, report, poison).await?;
+    let window = stream(ctx, &mut tx, agent, report).await?;
+    let mut fleet = Fleet::new(ctx.home, agent, ctx.now, seed(ctx));
+    let known = if poison.is_none() { report.messages.as_slice() } else { &[] };
+    let subjects: Vec<_> = known.iter().filter_map(|message| message.subject).collect();
+    fleet.load_subjects(&mut tx, &subjects).await?;
+    let mut said = Said::load(&mut tx, &fleet, report.epoch, known).await?;
+    let mut sorted = sort(ctx, &mut tx, report, poison, window, (&fleet, &mut said)).await?;
     let offset_ms = clock_offset(report.clock_ms, ctx.now.as_millis());
     if !sorted.fresh.is_empty() {
         log(ctx, &mut tx, agent, report, &sorted, offset_ms).await?;
         if poison.is_none() {
-            let mut intake = Intake::load(ctx, &mut tx, agent, &sorted.fresh, offset_ms).await?;
+            let mut intake = Intake::load(ctx, &mut tx, (fleet, said), &sorted.fresh, offset_ms).await?;
             let refused = intake.take(ctx, &sorted.fresh)?;
             intake.flush(ctx, &mut tx).await?;
             for message in &sorted.fresh {
@@ -150,37 +163,57 @@ fn discovered<'m>(fresh: &[&'m Message]) -> Option<&'m wire::report::DiscoveryBo
     })
 }
 
-/// Parts the messages by the replay window and by what they hold.
-async fn sort<'r>(
-    ctx: &Ctx,
-    tx: &mut Tx,
-    agent: AgentId,
-    report: &'r Report,
-    poison: Option<&str>,
-) -> Result<Sorted<'r>> {
+/// From where numbers of rows are counted in this transaction.
+fn seed(ctx: &Ctx) -> i64 {
+    let mut seed = [0; 8];
+    ctx.ids().random(&mut seed);
+    i64::from_be_bytes(seed) >> 2 & (i64::MAX >> 2)
+}
+
+/// The replay window of the sender; it is locked from here on.
+async fn stream(ctx: &Ctx, tx: &mut Tx, agent: AgentId, report: &Report) -> Result<Window> {
     let epoch = i64::try_from(report.epoch).map_err(|_| Error::invalid("epoch", "the epoch is too large"))?;
     let new = Window::new(report.epoch);
     let values = params![ctx.home, agent, epoch, new.taken.to_vec(), ctx.now];
     let row = tx.query_one(&sql::STREAM, &values).await?;
     let taken: Vec<u8> = row.get(2)?;
-    let mut window = Window::stored(row.get(0)?, row.get(1)?, &taken);
+    Ok(Window::stored(row.get(0)?, row.get(1)?, &taken))
+}
+
+/// Parts the messages by the replay window and by what they hold. One that waits for something keeps its number free.
+async fn sort<'r>(
+    ctx: &Ctx,
+    tx: &mut Tx,
+    report: &'r Report,
+    poison: Option<&str>,
+    mut window: Window,
+    (fleet, said): (&Fleet, &mut Said),
+) -> Result<Sorted<'r>> {
+    let of_device = matches!(ctx.actor, Actor::Monitor { .. });
     let mut sorted = Sorted { fresh: Vec::new(), results: Vec::with_capacity(report.messages.len()), invalid: 0 };
     for message in &report.messages {
-        let fault = fault(message).or_else(|| poison.map(str::to_owned));
+        let large = oversize(message, of_device);
+        let fault = large.clone().or_else(|| fault(message)).or_else(|| poison.map(str::to_owned));
+        let before = (fault.is_none() && waits(message)).then(|| window.clone());
         // A number that cannot be remembered is not taken.
         let place =
             if i64::try_from(message.seq).is_ok() { window.take(report.epoch, message.seq) } else { Place::Fresh };
         let (outcome, detail) = match (place, fault) {
             (Place::Taken, _) => (Outcome::Duplicate, None),
             (Place::Stale, _) => (Outcome::Stale, Some("its epoch has ended, or its number is far behind".to_owned())),
-            (Place::Fresh, None) => {
-                sorted.fresh.push(message);
-                (Outcome::Stored, None)
-            }
+            (Place::Fresh, None) => match (put_off(message, report, of_device, fleet, said), before) {
+                (Some(put_off), Some(before)) => {
+                    window = before;
+                    put_off
+                }
+                _ => {
+                    sorted.fresh.push(message);
+                    (Outcome::Stored, None)
+                }
+            },
             (Place::Fresh, Some(fault)) => {
                 sorted.invalid += 1;
-                // Kept raw with the others, projected never.
-                (Outcome::Invalid, Some(fault))
+                (if large.is_some() { Outcome::TooLarge } else { Outcome::Invalid }, Some(fault))
             }
         };
         sorted.results.push(MessageResult {
@@ -193,8 +226,30 @@ async fn sort<'r>(
     }
     let high = i64::try_from(window.high).unwrap_or(i64::MAX);
     let epoch = i64::try_from(window.epoch).unwrap_or(i64::MAX);
-    tx.execute(&sql::STREAM_SET, &params![ctx.home, agent, epoch, high, window.taken.to_vec()]).await?;
+    let values = params![ctx.home, AgentId::from(report.sender), epoch, high, window.taken.to_vec()];
+    tx.execute(&sql::STREAM_SET, &values).await?;
     Ok(sorted)
+}
+
+/// Whether a message may have to wait for another one.
+fn waits(message: &Message) -> bool {
+    kind_of(&message.body).is_some()
+}
+
+/// Why a message cannot be taken yet: nobody knows the device, the ids of its counters, or the set that it changes.
+fn put_off(
+    message: &Message,
+    report: &Report,
+    of_device: bool,
+    fleet: &Fleet,
+    said: &mut Said,
+) -> Option<(Outcome, Option<String>)> {
+    let told = |subject| report.messages.iter().any(|m| m.subject == subject && matches!(m.body, Body::Status(_)));
+    let unknown = || message.subject.is_some_and(|subject| fleet.of(subject).is_none()) && !told(message.subject);
+    if of_device && waits(message) && unknown() {
+        return Some((Outcome::Later, Some("tell a status first".to_owned())));
+    }
+    said.lacks(message).map(|why| (Outcome::NeedFull, Some(why)))
 }
 
 /// The raw log: what was new, as CBOR, one row a report.
@@ -234,27 +289,31 @@ async fn log(
 /// The working set of one report.
 struct Intake {
     fleet: Fleet,
+    said: Said,
     shelf: Shelf,
     board: Board,
     book: Book,
     told: HashMap<u64, (Told, Met)>,
     offset_ms: i64,
+    /// The sender is the device: what it delivers, however old, says that it lives now.
+    itself: bool,
 }
 
 impl Intake {
-    async fn load(ctx: &Ctx, tx: &mut Tx, agent: AgentId, fresh: &[&Message], offset_ms: i64) -> Result<Self> {
-        let (tenant, now) = (ctx.home, ctx.now);
-        let mut seed = [0; 8];
-        ctx.ids().random(&mut seed);
-        let seed = i64::from_be_bytes(seed) >> 2 & (i64::MAX >> 2);
-        let mut fleet = Fleet::new(tenant, agent, now, seed);
-        let subjects: Vec<_> = fresh.iter().filter_map(|message| message.subject).collect();
+    async fn load(
+        ctx: &Ctx,
+        tx: &mut Tx,
+        (mut fleet, mut said): (Fleet, Said),
+        fresh: &[&Message],
+        offset_ms: i64,
+    ) -> Result<Self> {
+        let (tenant, agent, now) = (ctx.home, fleet.agent, ctx.now);
         let unreachable = fresh.iter().flat_map(|message| match &message.body {
             Body::Seen(seen) => seen.unreachable.as_slice(),
             _ => &[],
         });
-        let all: Vec<_> = subjects.iter().chain(unreachable).copied().collect();
-        fleet.load_subjects(tx, &all).await?;
+        let unreachable: Vec<_> = unreachable.copied().collect();
+        fleet.load_subjects(tx, &unreachable).await?;
         let mut told = Vec::new();
         for message in fresh {
             if let (Body::Status(body), Some(subject)) = (&message.body, message.subject) {
@@ -274,8 +333,18 @@ impl Intake {
         let oldest = fresh.iter().map(|message| corrected(message.taken_ms, offset_ms, now.0)).min().unwrap_or(now.0);
         let shelf = Shelf::load(tx, tenant, &sets.supplies, now).await?;
         let board = Board::load(tx, &ctx.platform, tenant, &sets.alerts, oldest).await?;
-        let book = Book::load(tx, tenant, &sets.meters, now, seed).await?;
-        Ok(Self { fleet, shelf, board, book, told: met, offset_ms })
+        let book = Book::load(tx, tenant, &sets.meters, now, seed(ctx)).await?;
+        said.recall(tx, &fleet, fresh).await?;
+        Ok(Self {
+            fleet,
+            said,
+            shelf,
+            board,
+            book,
+            told: met,
+            offset_ms,
+            itself: matches!(ctx.actor, Actor::Monitor { .. }),
+        })
     }
 
     /// Takes the messages in their order. What is refused after all is returned by number.
@@ -318,11 +387,31 @@ impl Intake {
                     }
                 },
                 Body::Seen(body) => self.seen(body, when),
+                body if kind_of(body).is_some() => {
+                    if let Err(answer) = self.told(message, when)? {
+                        refused.insert(message.seq, answer);
+                    }
+                }
                 // What concerns no device's present condition stays in the log, from where others take it.
                 _ => {}
             }
         }
         Ok(refused)
+    }
+
+    /// Takes a message of the seed's kinds; or says why not.
+    fn told(&mut self, message: &Message, when: i64) -> Result<std::result::Result<(), (Outcome, String)>> {
+        let Some(at) = message.subject.and_then(|subject| self.fleet.of(subject)) else {
+            return Ok(Err((Outcome::Invalid, "no status of this device came before".to_owned())));
+        };
+        if self.fleet.get(at).lifecycle == "retired" {
+            return Ok(Err((Outcome::Refused, "the device was retired".to_owned())));
+        }
+        if let Some(meters) = self.said.take((&mut self.fleet, &mut self.board), at, message, when)? {
+            self.book.take(&mut self.fleet, at, &meters, when, self.offset_ms);
+        }
+        self.hear(at, message.subject, when);
+        Ok(Ok(()))
     }
 
     /// `told`: who it says to be; `None` where that is not taken from this source.
@@ -352,7 +441,7 @@ impl Intake {
     }
 
     fn hear(&mut self, at: usize, subject: Option<wire::Subject>, when: i64) {
-        let when = when.min(self.fleet.now.0);
+        let when = if self.itself { self.fleet.now.0 } else { when.min(self.fleet.now.0) };
         let recent = self.fleet.now.0 - when < SILENT;
         self.fleet.hear(at, subject, when, recent);
         if recent {
@@ -380,6 +469,7 @@ impl Intake {
         self.fleet.flush(tx).await?;
         self.shelf.flush(tx).await?;
         self.board.flush(tx).await?;
+        self.said.flush(tx).await?;
         let flushed = self.book.flush(tx).await?;
         crate::doubts::take(ctx, tx, ctx.home, std::mem::take(&mut self.fleet.doubts), flushed).await?;
         crate::doubts::away(ctx, tx, ctx.home, &self.fleet.away).await?;
@@ -462,6 +552,13 @@ impl Changing {
                     }
                 }
                 (Body::Trap(_), _) => sets.alerts.extend(counted().map(|at| fleet.get(at).id)),
+                (body, _) if kind_of(body).is_some() => {
+                    if let Some(device) = counted().map(|at| fleet.get(at)) {
+                        sets.meters.extend(matches!(body, Body::Billing(_)).then_some(device.id));
+                        let event = matches!(body, Body::Error(_) | Body::Jam(_) | Body::Alarm(_));
+                        sets.alerts.extend((event || device.comm != Comm::Reporting).then_some(device.id));
+                    }
+                }
                 _ => {}
             }
         }

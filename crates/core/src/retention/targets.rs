@@ -26,6 +26,10 @@ submit! { Target::at(Class::Meter, "doubt_meters", "border_at").only(
     "not exists (select 1 from doubts d where d.tenant = doubt_meters.tenant and d.id = doubt_meters.doubt)"
 ) }
 
+submit! { Target::at(Class::Meter, "counter_snapshots", "at") }
+
+submit! { Target::at(Class::Service, "device_events", "at") }
+submit! { Target::at(Class::Service, "diagnostics", "at") }
 submit! { Target::at(Class::Service, "alerts", "cleared_at") }
 submit! { Target::at(Class::Service, "incidents", "resolved_at").only(
     "not exists (select 1 from alerts a where a.tenant = incidents.tenant and a.incident = incidents.id)"

@@ -1,0 +1,379 @@
+//! What messages of the seed's kinds do: events, sets of counters, measurements. First what must be known of each before
+//! it may be taken (its dictionary, its base), then its effect, once for each natural key.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use serde_json::json;
+use store::{Tx, Value, params};
+use wire::monitor::{CounterSet, Dictionary, EventBody, Kind, RomBody};
+use wire::report::CountersBody;
+use wire::{Body, Message, Subject};
+
+use super::{rules, sql};
+use crate::alerts::intake::Board;
+use crate::devices::DeviceId;
+use crate::devices::fold::clean;
+use crate::devices::intake::{Fleet, chunks};
+use crate::error::{Error, Result};
+use crate::{AgentId, Micros, OrgId};
+
+/// Most dictionaries of an organisation.
+const MOST_DICTIONARIES: i64 = 2_000;
+/// Most messages of one kind that are kept of a device.
+const MOST_ENTRIES: i64 = 1_000;
+/// Most firmware parts of a device.
+const MOST_PARTS: usize = 512;
+/// Larger than any set within its budget becomes.
+const MOST_BYTES: usize = 8 * 1024 * 1024;
+
+/// What a message that was taken is about to do.
+#[derive(Default)]
+struct Plan {
+    /// Its natural key was taken before.
+    known: bool,
+    /// Something later was told of the same.
+    outdated: bool,
+    /// Firmware parts as they are known.
+    parts: HashMap<String, String>,
+}
+
+/// Messages of the seed's kinds in one report.
+pub(crate) struct Said {
+    tenant: OrgId,
+    sender: AgentId,
+    epoch: u64,
+    now: Micros,
+    /// Known dictionaries, with their part that bills are made from.
+    dictionaries: HashMap<u64, BTreeMap<u32, String>>,
+    room: i64,
+    bases: HashMap<(Subject, u64, u64), CounterSet>,
+    /// Whole sets by the number of their message.
+    wholes: HashMap<u64, CounterSet>,
+    plans: HashMap<u64, Plan>,
+    taken: HashSet<String>,
+    standing: HashMap<String, i64>,
+    events: Vec<Vec<Value>>,
+    told: Vec<Vec<Value>>,
+    snapshots: Vec<Vec<Value>>,
+    heads: Vec<Vec<Value>>,
+    entries: Vec<Vec<Value>>,
+    trims: Vec<Vec<Value>>,
+}
+
+fn number(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}
+
+/// Compressed, as it is kept.
+pub(super) fn pack(cbor: &[u8]) -> Result<Vec<u8>> {
+    zstd::bulk::compress(cbor, 3).map_err(|error| Error::internal(format!("zstd: {error}")))
+}
+
+/// What [`pack`] was given.
+pub(super) fn unpack(blob: &[u8]) -> Result<Vec<u8>> {
+    zstd::bulk::decompress(blob, MOST_BYTES).map_err(|error| Error::internal(format!("zstd: {error}")))
+}
+
+impl Said {
+    /// Loads what the messages are held against: the dictionaries that they name and the sets that they change.
+    pub(crate) async fn load(tx: &mut Tx, fleet: &Fleet, epoch: u64, messages: &[Message]) -> Result<Self> {
+        let mut said = Self {
+            tenant: fleet.tenant,
+            sender: fleet.agent,
+            epoch,
+            now: fleet.now,
+            dictionaries: HashMap::new(),
+            room: 0,
+            bases: HashMap::new(),
+            wholes: HashMap::new(),
+            plans: HashMap::new(),
+            taken: HashSet::new(),
+            standing: HashMap::new(),
+            events: Vec::new(),
+            told: Vec::new(),
+            snapshots: Vec::new(),
+            heads: Vec::new(),
+            entries: Vec::new(),
+            trims: Vec::new(),
+        };
+        let sets = || messages.iter().filter_map(|message| Some((message, rules::set(&message.body)?)));
+        let mut hashes: Vec<String> = sets().map(|(_, set)| rules::key(set.dictionary)).collect();
+        hashes.sort_unstable();
+        hashes.dedup();
+        for row in chunks(said.tenant, &hashes) {
+            for row in tx.query(&sql::DICTIONARIES, &row).await? {
+                let (hash, meters): (String, Vec<u8>) = (row.get(0)?, row.get(1)?);
+                let meters = wire::cbor::decode(&meters).unwrap_or_default();
+                said.dictionaries.insert(u64::from_str_radix(&hash, 16).unwrap_or(0), meters);
+            }
+        }
+        for (message, set) in sets() {
+            let at = message.subject.and_then(|subject| Some((subject, fleet.of(subject)?)));
+            if let (Some((subject, at)), Some(base)) = (at, set.base_seq) {
+                said.load_base(tx, fleet.get(at).id, subject, message.body.kind(), base).await?;
+            }
+        }
+        if messages.iter().any(|message| matches!(message.body, Body::Dictionary(_))) {
+            let count: i64 = tx.query_one(&sql::DICTIONARY_COUNT, &params![said.tenant]).await?.get(0)?;
+            said.room = MOST_DICTIONARIES - count;
+        }
+        Ok(said)
+    }
+
+    async fn load_base(&mut self, tx: &mut Tx, device: DeviceId, subject: Subject, kind: u64, base: u64) -> Result<()> {
+        if self.bases.contains_key(&(subject, kind, base)) {
+            return Ok(());
+        }
+        let sender = self.sender.to_string();
+        let values = params![self.tenant, device, number(kind), sender, number(self.epoch), number(base)];
+        if let Some(row) = tx.query_opt(&sql::HEAD, &values).await? {
+            let blob: Vec<u8> = row.get(0)?;
+            if let Ok(set) = wire::cbor::decode(&unpack(&blob)?) {
+                self.bases.insert((subject, kind, base), set);
+            }
+        }
+        Ok(())
+    }
+
+    /// Why a message waits for what it builds on; `None`: all is there. Called once for each in their order.
+    pub(crate) fn lacks(&mut self, message: &Message) -> Option<String> {
+        if let Body::Dictionary(dictionary) = &message.body {
+            self.learn(dictionary);
+        }
+        let set = rules::set(&message.body)?;
+        let (subject, kind) = (message.subject?, message.body.kind());
+        if !self.dictionaries.contains_key(&set.dictionary) {
+            return Some(format!("tell the dictionary {}", rules::key(set.dictionary)));
+        }
+        let whole = match set.base_seq {
+            None => {
+                self.bases.insert((subject, kind, message.seq), set.clone());
+                set.clone()
+            }
+            Some(base) => match self.bases.get(&(subject, kind, base)) {
+                Some(base) if base.dictionary == set.dictionary => set.onto(base),
+                _ => return Some(format!("its base {base} is not the last full set; tell a full one")),
+            },
+        };
+        self.wholes.insert(message.seq, whole);
+        None
+    }
+
+    fn learn(&mut self, dictionary: &Dictionary) {
+        let hash = rules::hash(dictionary);
+        if self.dictionaries.contains_key(&hash) || self.room <= 0 {
+            return;
+        }
+        let meters = rules::billed(dictionary);
+        let names = i64::try_from(dictionary.names.len()).unwrap_or(i64::MAX);
+        let Ok(body) = pack(&wire::cbor::encode(dictionary)) else { return };
+        let (cbor, model) = (wire::cbor::encode(&meters), clean(Some(&dictionary.model)).unwrap_or_default());
+        self.room -= 1;
+        self.told.push(params![self.tenant, rules::key(hash), model, names, cbor, body, self.now].into());
+        self.dictionaries.insert(hash, meters);
+    }
+
+    /// Looks up which natural keys were taken before.
+    pub(crate) async fn recall(&mut self, tx: &mut Tx, fleet: &Fleet, fresh: &[&Message]) -> Result<()> {
+        for message in fresh {
+            let Some(kind) = rules::told(&message.body) else { continue };
+            let Some(at) = message.subject.and_then(|subject| fleet.of(subject)) else { continue };
+            let device = fleet.get(at);
+            if !device.fresh {
+                let plan = self.plan(tx, device.id, kind, message).await?;
+                self.plans.insert(message.seq, plan);
+            }
+        }
+        Ok(())
+    }
+
+    async fn plan(&self, tx: &mut Tx, device: DeviceId, kind: Kind, message: &Message) -> Result<Plan> {
+        let (tenant, number, taken) = (self.tenant, i64::from(kind.number()), message.taken_ms);
+        let mut plan = Plan::default();
+        match &message.body {
+            Body::Error(event) | Body::Jam(event) | Body::Alarm(event) => {
+                let (total, standing) = key_of(event);
+                let values = params![tenant, device, number, &event.code, taken, total, standing];
+                plan.known = tx.query_opt(&sql::EVENT_KNOWN, &values).await?.is_some();
+                if standing >= 0 && !plan.known {
+                    let sub = event.sub_code.as_deref().unwrap_or_default();
+                    let values = params![tenant, device, number, &event.code, taken, sub];
+                    plan.outdated = tx.query_opt(&sql::EVENT_NEWER, &values).await?.is_some();
+                }
+            }
+            body if rules::set(body).is_some() => {
+                let values = params![tenant, device, number, taken];
+                plan.known = tx.query_opt(&sql::SNAPSHOT_KNOWN, &values).await?.is_some();
+            }
+            body => {
+                let values = params![tenant, device, number, taken];
+                plan.known = tx.query_opt(&sql::ENTRY_KNOWN, &values).await?.is_some();
+                if let (Body::Rom(_), false) = (body, plan.known) {
+                    plan.outdated = tx.query_opt(&sql::ENTRY_NEWER, &values).await?.is_some();
+                    for row in tx.query(&sql::COMPONENTS, &params![tenant, device]).await? {
+                        plan.parts.insert(row.get(0)?, row.get(1)?);
+                    }
+                }
+            }
+        }
+        Ok(plan)
+    }
+
+    /// Takes a message about a device of the fleet. Returns meters, where it holds such.
+    pub(crate) fn take(
+        &mut self,
+        (fleet, board): (&mut Fleet, &mut Board),
+        at: usize,
+        message: &Message,
+        when: i64,
+    ) -> Result<Option<CountersBody>> {
+        let Some(kind) = rules::told(&message.body) else { return Ok(None) };
+        let mut plan = self.plans.remove(&message.seq).unwrap_or_default();
+        let device = fleet.get(at).id;
+        let key = match &message.body {
+            Body::Error(event) | Body::Jam(event) | Body::Alarm(event) => format!("{}/{:?}", event.code, key_of(event)),
+            _ => String::new(),
+        };
+        let fresh = self.taken.insert(format!("{device}/{}/{}/{key}", kind.number(), message.taken_ms));
+        if plan.known || !fresh {
+            return Ok(None);
+        }
+        match &message.body {
+            Body::Error(event) | Body::Jam(event) | Body::Alarm(event) => {
+                self.event((fleet, board), at, (kind, event), message.taken_ms, when, plan.outdated);
+            }
+            Body::Billing(_) | Body::Detailed(_) | Body::Parts(_) | Body::Modes(_) => {
+                return self.counters(device, kind, message, when);
+            }
+            body => {
+                if let (Body::Rom(rom), false) = (body, plan.outdated) {
+                    take_rom(fleet, at, rom, &mut plan.parts);
+                }
+                let cbor = wire::cbor::encode(message);
+                let size = i64::try_from(cbor.len()).unwrap_or(i64::MAX);
+                let number = i64::from(kind.number());
+                let row = params![self.tenant, device, number, message.taken_ms, when, size, pack(&cbor)?];
+                self.entries.push(row.into());
+                self.trims.push(params![self.tenant, device, number, MOST_ENTRIES - 1].into());
+            }
+        }
+        Ok(None)
+    }
+
+    fn event(
+        &mut self,
+        (fleet, board): (&mut Fleet, &mut Board),
+        at: usize,
+        (kind, event): (Kind, &EventBody),
+        taken_ms: i64,
+        when: i64,
+        outdated: bool,
+    ) {
+        let device = fleet.get(at).id;
+        let (total, standing) = key_of(event);
+        self.events.push(
+            params![
+                self.tenant,
+                device,
+                i64::from(kind.number()),
+                &event.code,
+                taken_ms,
+                total,
+                standing,
+                event.sub_code.as_ref(),
+                event.level.map(i64::from),
+                event.tray.as_ref(),
+                event.media.as_ref(),
+                when,
+                self.now
+            ]
+            .into(),
+        );
+        let Some(stands) = event.standing else { return };
+        let code = event.sub_code.as_ref().map_or_else(|| event.code.clone(), |sub| format!("{}-{sub}", event.code));
+        // The last word counts, in whatever order they come.
+        let last = self.standing.entry(format!("{device}/{}/{code}", kind.number())).or_insert(i64::MIN);
+        if outdated || taken_ms < *last {
+            return;
+        }
+        *last = taken_ms;
+        let word = match kind {
+            Kind::Jam => "jam",
+            Kind::Alarm => "alarm",
+            _ => "error",
+        };
+        let (reason, severity) = rules::alert(kind, event.level);
+        let part = format!("{word}:{code}");
+        if stands {
+            let number = event.code.parse().ok();
+            board.raise_told(fleet, at, (reason, part), severity, (number, format!("{word} {code}")), when);
+        } else {
+            board.clear_told(fleet, at, &part, when);
+        }
+    }
+
+    fn counters(&mut self, device: DeviceId, kind: Kind, message: &Message, when: i64) -> Result<Option<CountersBody>> {
+        let Some(whole) = self.wholes.remove(&message.seq) else { return Ok(None) };
+        let (tenant, number_of, taken) = (self.tenant, i64::from(kind.number()), message.taken_ms);
+        let blob = pack(&wire::cbor::encode(&whole))?;
+        let count = i64::try_from(whole.values.len()).unwrap_or(i64::MAX);
+        let size = i64::try_from(blob.len()).unwrap_or(i64::MAX);
+        let hash = rules::key(whole.dictionary);
+        self.snapshots.push(params![tenant, device, number_of, taken, when, hash, count, size, blob].into());
+        if rules::set(&message.body).is_some_and(|set| set.base_seq.is_none()) {
+            let sender = self.sender.to_string();
+            let row = params![tenant, device, number_of, sender, number(self.epoch), number(message.seq), taken];
+            self.heads.push(row.into());
+        }
+        if kind != Kind::Billing {
+            return Ok(None);
+        }
+        let names = self.dictionaries.get(&whole.dictionary);
+        let meters = names.into_iter().flatten().filter_map(|(id, name)| {
+            let value = u64::try_from(*whole.values.get(id)?).ok()?;
+            rules::meter(name, value)
+        });
+        Ok(Some(CountersBody { meters: meters.collect() }))
+    }
+
+    /// Writes everything.
+    pub(crate) async fn flush(self, tx: &mut Tx) -> Result<()> {
+        let writes = [
+            (&sql::DICTIONARY, self.told),
+            (&sql::EVENT, self.events),
+            (&sql::SNAPSHOT, self.snapshots),
+            (&sql::HEAD_SET, self.heads),
+            (&sql::ENTRY, self.entries),
+            (&sql::ENTRY_TRIM, self.trims),
+        ];
+        for (statement, rows) in writes {
+            if !rows.is_empty() {
+                tx.many(statement, rows).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Total and standing as the natural key has them; -1: not told.
+fn key_of(event: &EventBody) -> (i64, i64) {
+    (event.total.map_or(-1, number), event.standing.map_or(-1, i64::from))
+}
+
+/// Takes over the versions of the firmware's parts; what changed is told.
+fn take_rom(fleet: &mut Fleet, at: usize, rom: &RomBody, known: &mut HashMap<String, String>) {
+    let device = fleet.get(at).id;
+    for part in &rom.parts {
+        let (name, version) = (clean(Some(&part.part)), clean(Some(&part.version)).unwrap_or_default());
+        let Some(name) = name.filter(|name| known.len() < MOST_PARTS || known.contains_key(name)) else { continue };
+        let before = known.insert(name.clone(), version.clone());
+        if before.as_ref() == Some(&version) {
+            continue;
+        }
+        fleet.component(at, "firmware", &name, &version);
+        if let Some(before) = before {
+            let data = json!({ "kind": "firmware", "name": name, "from": before, "to": version });
+            fleet.events.push(("device.component.changed", "device", device.to_string(), data));
+        }
+    }
+}

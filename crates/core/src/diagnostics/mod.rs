@@ -1,0 +1,89 @@
+//! What devices tell of themselves beside their condition: errors, jams and alarms, whole sets of counters, versions,
+//! measurements and service values (kinds 1 to 3 and 5 to 16). `intake` takes it from reports, `service` shows it.
+
+pub(crate) mod intake;
+pub(crate) mod rules;
+mod service;
+mod sql;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use wire::monitor::{EventBody, Kind};
+
+pub use service::{counters, events, history, latest, troubles};
+
+use crate::Micros;
+
+/// An error, jam or alarm as the device told it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct EventRow {
+    /// Error, jam or alarm.
+    pub kind: Kind,
+    /// When it happened, by our clock.
+    pub at: Micros,
+    /// When it happened, by the device's clock; milliseconds since 1970.
+    pub taken_ms: i64,
+    /// What was told.
+    #[serde(flatten)]
+    pub event: EventBody,
+}
+
+/// How often a model told a code.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Trouble {
+    /// Vendor slug.
+    pub vendor: String,
+    /// Model; empty when no device of it told one.
+    pub model: String,
+    /// Error, jam or alarm.
+    pub kind: Kind,
+    /// The vendor's number.
+    pub code: String,
+    /// How often it was told.
+    pub events: i64,
+    /// By how many devices.
+    pub devices: i64,
+    /// When last.
+    pub last_at: Micros,
+}
+
+/// Which troubles.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TroubleQuery {
+    /// Only of this vendor.
+    pub vendor: Option<String>,
+    /// Only of this model.
+    pub model: Option<String>,
+    /// Only this code.
+    pub code: Option<String>,
+    /// Since when.
+    pub since: Micros,
+}
+
+/// A message of kinds 9 to 14 and 16 as it came.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Entry {
+    /// Of when it is, by our clock.
+    pub at: Micros,
+    /// Of when it is, by the device's clock; milliseconds since 1970.
+    pub taken_ms: i64,
+    /// Its size as it came, bytes.
+    pub size_bytes: i64,
+    /// What it says.
+    #[serde(flatten)]
+    pub body: wire::Body,
+}
+
+/// A whole set of counters.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Counters {
+    /// Of when it is, by our clock.
+    pub at: Micros,
+    /// Model that the dictionary names.
+    pub model: String,
+    /// Name (its id where the dictionary has none) and value.
+    pub values: BTreeMap<String, i64>,
+}
