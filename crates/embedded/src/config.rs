@@ -1,6 +1,7 @@
 //! What the firmware is set to, and the one rule about it: never call a server outside the service's domain (seed 002).
 
 use wire::hello::Road;
+use wire::monitor::Dictionary;
 
 /// Where to report and who the device is.
 #[derive(Clone, Debug)]
@@ -25,6 +26,8 @@ pub struct Config {
     pub mac: Option<String>,
     /// Own listener, for the road on which the server calls.
     pub listener: Option<String>,
+    /// What the ids of its counters mean; told when the server asks. Empty: the firmware tells it by itself.
+    pub dictionaries: Vec<Dictionary>,
 }
 
 /// A setting with which nothing is sent.
@@ -84,6 +87,7 @@ mod tests {
             road: Road::Https,
             mac: None,
             listener: None,
+            dictionaries: Vec::new(),
         }
         .check()
     }

@@ -15,7 +15,7 @@ pub struct Moment {
 /// What the firmware is asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Wish {
-    /// Tell this kind now with [`crate::Monitor::tell`].
+    /// Tell this kind now with [`crate::Monitor::tell`]; counters as a full set, for the server may not have the last one.
     Read(Kind),
     /// Upload the debug log, then say with [`crate::Monitor::done`] what became of this order.
     SendLog(Subject),

@@ -4,13 +4,13 @@ use std::io;
 
 use wire::command::{Ack, Command, Order, Taken, What as Ordered};
 use wire::hello::{Hello, HelloReply, PollReply};
-use wire::monitor::{Kind, Trigger};
+use wire::monitor::{Dictionary, Kind, Trigger};
 use wire::schedule::Schedule;
 use wire::signature::{AGENT_HEADER, SIGNATURE_HEADER, TIME_HEADER, signing_input};
 use wire::{Body, Message, Outcome, Reply, Report, Subject, cbor};
 
 use crate::call::What;
-use crate::outbox::Outbox;
+use crate::outbox::{DICTIONARY, Outbox};
 use crate::state::State;
 use crate::{Answer, Backoff, Call, Config, ConfigError, Crypto, Flash, Moment, Trouble, Wish};
 
@@ -30,6 +30,8 @@ pub struct Monitor<F, C> {
     /// When each slot is due next, seconds by the server's clock; 0: not looked at yet.
     due: Vec<(Kind, i64)>,
     poll: bool,
+    /// Dictionaries told since the start.
+    taught: Vec<u64>,
 }
 
 impl<F: Flash, C: Crypto> Monitor<F, C> {
@@ -52,6 +54,7 @@ impl<F: Flash, C: Crypto> Monitor<F, C> {
             not_before_ms: mono(now) + first,
             due: Vec::new(),
             poll: false,
+            taught: Vec::new(),
         })
     }
 
@@ -254,20 +257,59 @@ impl<F: Flash, C: Crypto> Monitor<F, C> {
         self.on_clock(now, reply.server_ms);
         // The count of messages must survive them.
         self.state.save(&mut self.flash)?;
-        let mut later = false;
+        let (mut later, mut wishes, taught) = (false, Vec::new(), self.taught.clone());
         for result in &reply.results {
             match result.outcome {
                 outcome if outcome.is_final() && seqs.contains(&result.seq) => {
                     self.outbox.remove(&mut self.flash, result.seq)?
                 }
-                Outcome::Later | Outcome::NeedFull => later = true,
+                Outcome::NeedFull => later |= !self.on_need(now, result.seq, &taught, &mut wishes)?,
+                Outcome::Later => later = true,
                 _ => {}
             }
         }
         let wait = if later { self.backoff.failed(false, self.crypto.random()) } else { 0 };
         let told = reply.not_before_ms.map_or(0, |at| at - reply.server_ms);
         self.not_before_ms = mono(now) + wait.max(told);
-        self.on_orders(now, reply.schedule, &reply.commands)
+        wishes.extend(self.on_orders(now, reply.schedule, &reply.commands)?);
+        Ok(wishes)
+    }
+
+    /// The server lacks what a set of counters builds on: the words for its ids, or the set that it changes. False when
+    /// nothing new can be done about it (`taught`: it was told before), so that the next try is better made later.
+    fn on_need(&mut self, now: Moment, seq: u64, taught: &[u64], wishes: &mut Vec<Wish>) -> io::Result<bool> {
+        let Some(message) = self.outbox.get(&self.flash, seq)? else { return Ok(false) };
+        let kind = Kind::of_number(message.body.kind());
+        let (Body::Billing(set) | Body::Detailed(set) | Body::Parts(set) | Body::Modes(set), Some(kind)) =
+            (&message.body, kind)
+        else {
+            return Ok(false);
+        };
+        if set.base_seq.is_some() {
+            // The full set that takes its place is of later; nobody else has the base any more.
+            self.outbox.remove(&mut self.flash, seq)?;
+            if !wishes.contains(&Wish::Read(kind)) {
+                wishes.push(Wish::Read(kind));
+            }
+            return Ok(true);
+        }
+        let wanted = set.dictionary;
+        let Some(dictionary) = self.config.dictionaries.iter().find(|words| self.hash(words) == wanted).cloned() else {
+            return Ok(false);
+        };
+        if !self.outbox.holds(DICTIONARY) {
+            self.tell(now, Body::Dictionary(dictionary))?;
+        }
+        if !self.taught.contains(&wanted) {
+            self.taught.push(wanted);
+        }
+        Ok(!taught.contains(&wanted))
+    }
+
+    /// The name of a dictionary on the wire.
+    fn hash(&self, dictionary: &Dictionary) -> u64 {
+        let digest = self.crypto.sha256(&cbor::encode(dictionary));
+        digest.iter().take(8).fold(0, |hash, byte| hash << 8 | u64::from(*byte))
     }
 
     fn on_clock(&mut self, now: Moment, server_ms: i64) {

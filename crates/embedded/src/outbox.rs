@@ -14,6 +14,8 @@ const MOST_BYTES: usize = 4 * 1024 * 1024;
 /// Most bytes of one report.
 const REPORT_BYTES: usize = 512 * 1024;
 const ACKS: &str = "acks";
+/// The kind of a dictionary.
+pub(crate) const DICTIONARY: u64 = 80;
 
 /// One message, as its record holds it.
 #[derive(Clone, Debug)]
@@ -88,10 +90,23 @@ impl Outbox {
         Ok(())
     }
 
-    /// The messages of the next report: errors, jams and alarms first, then the oldest.
+    /// One message.
+    pub(crate) fn get(&self, flash: &impl Flash, seq: u64) -> io::Result<Option<Message>> {
+        let record = if self.kept.contains_key(&seq) { flash.get(&key(seq))? } else { None };
+        Ok(record.and_then(|record| cbor::decode(&record).ok()))
+    }
+
+    /// Whether a message of this kind waits.
+    pub(crate) fn holds(&self, kind: u64) -> bool {
+        self.kept.values().any(|kept| kept.kind == kind)
+    }
+
+    /// The messages of the next report: errors, jams and alarms first, then words for ids before what uses them, then
+    /// the oldest.
     pub(crate) fn batch(&self, flash: &impl Flash) -> io::Result<Vec<Message>> {
-        let urgent = self.kept.iter().filter(|(_, kept)| is_urgent(kept.kind));
-        let others = self.kept.iter().filter(|(_, kept)| !is_urgent(kept.kind));
+        let first = |kept: &Kept| is_urgent(kept.kind) || kept.kind == DICTIONARY;
+        let urgent = self.kept.iter().filter(|(_, kept)| first(kept));
+        let others = self.kept.iter().filter(|(_, kept)| !first(kept));
         let (mut messages, mut bytes) = (Vec::new(), 0);
         for (seq, kept) in urgent.chain(others) {
             if messages.len() == wire::report::MAX_MESSAGES || !messages.is_empty() && bytes + kept.size > REPORT_BYTES

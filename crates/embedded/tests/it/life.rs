@@ -4,7 +4,7 @@ use embedded::Wish;
 use wire::monitor::{CounterSet, EventBody, Kind};
 use wire::{Body, Report, cbor};
 
-use crate::server::{Device, Line, SENDER, Server};
+use crate::server::{Device, Line, SENDER, Server, set};
 
 fn jam(code: u32) -> Body {
     Body::Jam(EventBody { code: format!("{code:06}"), total: Some(100 + u64::from(code)), ..EventBody::default() })
@@ -129,4 +129,35 @@ fn nothing_is_sent_outside_the_domain() {
         let now = embedded::Moment { wall_ms: 0, mono_ms: minute * 60_000 };
         assert!(monitor.next(now).is_err());
     }
+}
+
+#[test]
+fn it_tells_the_dictionary_and_the_full_set_when_the_server_needs_them() {
+    let (mut device, mut server) = (Device::new(), Server::new());
+    server.strict = true;
+    device.run(&mut server, 90, |_| Line::Good);
+    device.tell(Body::Billing(set(None, 10)));
+    device.run(&mut server, 3, |_| Line::Good);
+    let kinds: Vec<_> = server.stored.values().map(|message| message.body.kind()).collect();
+    assert_eq!(kinds, [5, 80], "within seconds, the set under its old number");
+    device.tell(Body::Billing(set(Some(77), 11)));
+    let wishes = device.run(&mut server, 3, |_| Line::Good);
+    assert!(wishes.contains(&Wish::Read(Kind::Billing)), "{wishes:?}");
+    device.tell(Body::Billing(set(None, 12)));
+    device.run(&mut server, 3, |_| Line::Good);
+    assert_eq!((server.stored.len(), server.hellos), (3, 1));
+}
+
+#[test]
+fn a_server_that_never_learns_is_not_pressed() {
+    let (mut device, mut server) = (Device::new(), Server::new());
+    server.strict = true;
+    device.run(&mut server, 90, |_| Line::Good);
+    device.tell(Body::Billing(CounterSet { dictionary: 1, ..set(None, 10) }));
+    let mut calls = 0;
+    device.run(&mut server, 86_400, |_| {
+        calls += 1;
+        Line::Good
+    });
+    assert!(calls < 100, "{calls} calls in a day");
 }

@@ -9,7 +9,7 @@ use aws_lc_rs::signature::{ED25519, Ed25519KeyPair, KeyPair as _, UnparsedPublic
 use embedded::{Answer, Call, Config, Crypto, MemoryFlash, Moment, Monitor, Wish};
 use wire::command::{Acks, Command, Order, What};
 use wire::hello::{GatewayKey, Hello, HelloReply, PollReply, Road};
-use wire::monitor::Kind;
+use wire::monitor::{CounterSet, Dictionary, Kind};
 use wire::schedule::{Schedule, Slot};
 use wire::{Body, Message, MessageResult, Outcome, Reply, Report, Subject, cbor};
 
@@ -59,7 +59,19 @@ pub fn config() -> Config {
         road: Road::Https,
         mac: None,
         listener: None,
+        dictionaries: vec![dictionary()],
     }
+}
+
+pub fn dictionary() -> Dictionary {
+    Dictionary { model: "iR-ADV C5850".to_owned(), names: [(1, "total/all/all/all/impressions".to_owned())].into() }
+}
+
+/// A set of counters by the ids of [`dictionary`].
+pub fn set(base_seq: Option<u64>, value: i64) -> CounterSet {
+    let digest = digest(&SHA256, &cbor::encode(&dictionary()));
+    let dictionary = u64::from_be_bytes(digest.as_ref()[..8].try_into().unwrap());
+    CounterSet { base_seq, values: [(1, value)].into(), dictionary }
 }
 
 /// What happened to a call on its way.
@@ -80,6 +92,8 @@ pub struct Server {
     pub orders: Vec<Command>,
     pub acks: Vec<wire::command::Ack>,
     pub schedule: Schedule,
+    /// Knows what ids mean only when it was told, and has no base of any change.
+    pub strict: bool,
     /// Every body that was sent.
     pub heard: Vec<(String, Vec<u8>)>,
 }
@@ -96,6 +110,7 @@ impl Server {
             orders: Vec::new(),
             acks: Vec::new(),
             schedule: Schedule { revision: 1, slots: slots.to_vec() },
+            strict: false,
             heard: Vec::new(),
         }
     }
@@ -168,6 +183,13 @@ impl Server {
     }
 
     fn store(&mut self, epoch: u64, message: &Message) -> MessageResult {
+        let taught = self.stored.values().any(|message| matches!(message.body, Body::Dictionary(_)));
+        if let (true, Body::Billing(set)) = (self.strict, &message.body)
+            && (!taught || set.base_seq.is_some())
+        {
+            let (subject, seq, outcome) = (message.subject, message.seq, Outcome::NeedFull);
+            return MessageResult { subject, epoch, seq, outcome, detail: None };
+        }
         let fresh = self.stored.insert((epoch, message.seq), message.clone()).is_none();
         self.effects += u64::from(fresh);
         let outcome = if fresh { Outcome::Stored } else { Outcome::Duplicate };

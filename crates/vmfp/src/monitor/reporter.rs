@@ -59,6 +59,7 @@ impl Reporter {
             road: Road::Https,
             mac: Some(status::mac(view)),
             listener: None,
+            dictionaries: Vec::new(),
         };
         let config = with(shared, place, of).ok_or_else(|| io::Error::other("a recording reports nothing"))?;
         Ok(Self { place, config, keep, keys, monitor: None, told: None, introduced: false })
