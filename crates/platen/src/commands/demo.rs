@@ -124,8 +124,11 @@ async fn tell(
     printer.text(&format!("\n  {}", printer.bold(doors.web_url())));
     printer.text(&format!("  sign in as {} with {}\n", account.email, account.password));
     printer.text(&format!(
-        "{} virtual devices live {} times as fast as real ones; agents find them now. Ctrl-C ends all of it.",
-        args.devices, args.speed
+        "{} virtual devices live {} times as fast as real ones; agents find them now, {} report by themselves. \
+         Ctrl-C ends all of it.",
+        args.devices,
+        args.speed,
+        reporters::count(args.devices)
     ));
     Ok(())
 }
