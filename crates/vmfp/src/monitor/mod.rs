@@ -98,6 +98,45 @@ pub(crate) fn begin(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::Instant;
+    use crate::config::Mood;
+    use crate::identity::Identity;
+    use crate::life::Life;
+    use crate::table::View;
+    use wire::monitor::Kind as Told;
+    use wire::{ColorMode, Function, PaperSize, Sides, Unit};
+
+    #[test]
+    fn every_kind_of_device_tells_its_kinds_in_words_of_the_vocabulary() {
+        let keys = keys::Keys::new(1, 0, 1).unwrap();
+        for profile in crate::profile::embedded().unwrap() {
+            let life = Life::begin_at(profile, 1, 0, Mood::Calm);
+            let who = Identity { seed: 1, place: 0, board: 0, unit: 0 };
+            let view = View { profile, who, life: &life, now: Instant::START, faults: &[] };
+            let told = |kind| counters::counters(&view, &keys, kind).or_else(|| parts::part(&view, 1, kind, 0));
+            for kind in Told::ALL {
+                let silent = matches!(
+                    kind,
+                    Told::Error | Told::Jam | Told::Alarm | Told::Status | Told::DebugLog | Told::Inquiry
+                );
+                let body = told(kind);
+                assert_eq!(body.as_ref().map(wire::Body::kind), (!silent).then(|| u64::from(kind.number())));
+                let size = body.map_or(0, |body| wire::cbor::encode(&body_message(body)).len());
+                assert!(size < 8_192, "{} {kind:?}: {size} bytes", profile.name);
+            }
+            for name in counters::dictionary(&view).names.values().filter(|name| name.contains('/')) {
+                let words: Vec<_> = name.split('/').collect();
+                let [function, color, size, sides, unit] = words[..] else { panic!("{name}") };
+                assert!(Function::from_word(function).is_some() && ColorMode::from_word(color).is_some(), "{name}");
+                assert!(PaperSize::from_word(size).is_some() && Sides::from_word(sides).is_some(), "{name}");
+                assert!(Unit::from_word(unit).is_some(), "{name}");
+            }
+        }
+    }
+
+    fn body_message(body: wire::Body) -> wire::Message {
+        wire::Message { seq: 1, taken_ms: 0, subject: None, body }
+    }
 
     #[test]
     fn claims_are_read_line_by_line() {
