@@ -38,6 +38,7 @@ const ACROSS: &[(&str, &str)] = &[
     ("alerts::sql::STAYED_AWAY", "reconciler over all flapping alerts"),
     ("alerts::sql::SNOOZE_OVER", "reconciler over all incidents"),
     ("devices::sql::MONTHS", "reconciler over all organisations"),
+    ("devices::sql::OVERDUE", "reconciler over all devices that report by themselves"),
     ("devices::sql::UNHEARD", "reconciler over all devices"),
     ("orgs::sql::ANY", "whether there is a root at all"),
     ("orgs::sql::LAST_CHILD", "paths are given out over all siblings"),
