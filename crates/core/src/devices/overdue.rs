@@ -71,3 +71,25 @@ async fn overdue(ctx: &Ctx, tx: &mut store::Tx, tenant: OrgId, rows: Vec<Row>) -
     crate::events::emit_all(tx, ctx, tenant, &events).await?;
     Ok(u64::try_from(found.len()).unwrap_or(u64::MAX))
 }
+
+#[cfg(test)]
+mod tests {
+    use store::EngineKind;
+    use wire::monitor::{Kind, Trigger};
+
+    #[test]
+    fn the_usual_periods_are_those_of_the_kinds() {
+        for engine in [EngineKind::Sqlite, EngineKind::Postgres] {
+            let text = super::sql::OVERDUE.text(engine);
+            for kind in Kind::ALL.into_iter().filter(|kind| *kind != Kind::Inquiry) {
+                let (number, period) = (kind.number(), kind.of_device());
+                match period {
+                    Trigger::Every(period) => {
+                        assert!(text.contains(&format!("when {number} then {period}")), "{kind:?}")
+                    }
+                    _ => assert!(!text.contains(&format!("when {number} then")), "{kind:?}"),
+                }
+            }
+        }
+    }
+}

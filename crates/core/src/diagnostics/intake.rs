@@ -18,7 +18,7 @@ use crate::error::{Error, Result};
 use crate::{AgentId, Micros, OrgId};
 
 /// Most dictionaries of an organisation.
-const MOST_DICTIONARIES: i64 = 2_000;
+const MOST_DICTIONARIES: i64 = 500;
 /// Most messages of one kind that are kept of a device.
 const MOST_ENTRIES: i64 = 1_000;
 /// Most firmware parts of a device.
@@ -98,6 +98,10 @@ impl Said {
         };
         let sets = || messages.iter().filter_map(|message| Some((message, rules::set(&message.body)?)));
         let mut hashes: Vec<String> = sets().map(|(_, set)| rules::key(set.dictionary)).collect();
+        hashes.extend(messages.iter().filter_map(|message| match &message.body {
+            Body::Dictionary(dictionary) => Some(rules::key(rules::hash(dictionary))),
+            _ => None,
+        }));
         hashes.sort_unstable();
         hashes.dedup();
         for row in chunks(said.tenant, &hashes) {
@@ -137,9 +141,6 @@ impl Said {
 
     /// Why a message waits for what it builds on; `None`: all is there. Called once for each in their order.
     pub(crate) fn lacks(&mut self, message: &Message) -> Option<String> {
-        if let Body::Dictionary(dictionary) = &message.body {
-            self.learn(dictionary);
-        }
         let set = rules::set(&message.body)?;
         let (subject, kind) = (message.subject?, message.body.kind());
         if !self.dictionaries.contains_key(&set.dictionary) {
@@ -159,18 +160,23 @@ impl Said {
         None
     }
 
-    fn learn(&mut self, dictionary: &Dictionary) {
+    /// Takes the words of a dictionary; false when there is no room for more.
+    pub(crate) fn learn(&mut self, dictionary: &Dictionary) -> bool {
         let hash = rules::hash(dictionary);
-        if self.dictionaries.contains_key(&hash) || self.room <= 0 {
-            return;
+        if self.dictionaries.contains_key(&hash) {
+            return true;
+        }
+        if self.room <= 0 {
+            return false;
         }
         let meters = rules::billed(dictionary);
         let names = i64::try_from(dictionary.names.len()).unwrap_or(i64::MAX);
-        let Ok(body) = pack(&wire::cbor::encode(dictionary)) else { return };
+        let Ok(body) = pack(&wire::cbor::encode(dictionary)) else { return false };
         let (cbor, model) = (wire::cbor::encode(&meters), clean(Some(&dictionary.model)).unwrap_or_default());
         self.room -= 1;
         self.told.push(params![self.tenant, rules::key(hash), model, names, cbor, body, self.now].into());
         self.dictionaries.insert(hash, meters);
+        true
     }
 
     /// Looks up which natural keys were taken before.

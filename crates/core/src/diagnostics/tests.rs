@@ -289,6 +289,20 @@ async fn hostile_sizes_and_shapes_are_refused_one_by_one() {
 }
 
 #[tokio::test]
+async fn an_organisation_has_room_for_so_many_dictionaries() {
+    for mut unit in Unit::known().await {
+        let words = |n: u32| Body::Dictionary(Dictionary { model: format!("m{n}"), ..dictionary() });
+        let told = unit.tell((0..300).map(words).collect()).await;
+        assert!(told.iter().all(|outcome| *outcome == Outcome::Stored), "{told:?}");
+        let told = unit.tell((200..501).map(words).collect()).await;
+        assert_eq!(told.last(), Some(&Outcome::Refused));
+        assert!(told[..300].iter().all(|outcome| *outcome == Outcome::Stored), "{told:?}");
+        assert_eq!(unit.tell(vec![words(7), words(999)]).await, [Outcome::Stored, Outcome::Refused]);
+        assert_eq!(unit.count("counter_dictionaries").await, 500);
+    }
+}
+
+#[tokio::test]
 async fn an_event_before_the_first_status_waits_for_it() {
     for mut unit in Unit::each().await {
         let jam = unit.message(unit.now_ms(), Body::Jam(event("0107", Some(true))));

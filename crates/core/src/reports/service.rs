@@ -231,12 +231,12 @@ async fn sort<'r>(
     Ok(sorted)
 }
 
-/// Whether a message may have to wait for another one.
+/// Whether a message may have to wait for another one, or for room.
 fn waits(message: &Message) -> bool {
-    kind_of(&message.body).is_some()
+    kind_of(&message.body).is_some() || matches!(message.body, Body::Dictionary(_))
 }
 
-/// Why a message cannot be taken yet: nobody knows the device, the ids of its counters, or the set that it changes.
+/// Why a message cannot be taken, or not yet: nobody knows the device, the ids of its counters, or the set that it changes.
 fn put_off(
     message: &Message,
     report: &Report,
@@ -246,7 +246,12 @@ fn put_off(
 ) -> Option<(Outcome, Option<String>)> {
     let told = |subject| report.messages.iter().any(|m| m.subject == subject && matches!(m.body, Body::Status(_)));
     let unknown = || message.subject.is_some_and(|subject| fleet.of(subject).is_none()) && !told(message.subject);
-    if of_device && waits(message) && unknown() {
+    if let Body::Dictionary(dictionary) = &message.body
+        && !said.learn(dictionary)
+    {
+        return Some((Outcome::Refused, Some("there are too many dictionaries already".to_owned())));
+    }
+    if of_device && kind_of(&message.body).is_some() && unknown() {
         return Some((Outcome::Later, Some("tell a status first".to_owned())));
     }
     said.lacks(message).map(|why| (Outcome::NeedFull, Some(why)))
