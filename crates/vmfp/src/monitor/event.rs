@@ -4,8 +4,22 @@ use wire::Body;
 use wire::monitor::EventBody;
 
 use crate::life::{Cause, Row, Severity};
+use crate::profile::SupplyType;
 use crate::random::mix;
 use crate::table::{self, View};
+
+/// Whether a condition is told as an event. All others stand in the status alone, so that nothing is told twice: jams,
+/// faults and worn parts are events, what users mend themselves (paper, covers, toner, waste, staples) is not.
+pub(super) fn is_event(view: &View<'_>, cause: Cause) -> bool {
+    match cause {
+        Cause::Jam | Cause::Service => true,
+        Cause::SupplyLow(number) | Cause::SupplyEmpty(number) => {
+            let kind = view.profile.supplies[usize::from(number)].kind;
+            !kind.marks() && !kind.waste() && kind != SupplyType::Staples
+        }
+        _ => false,
+    }
+}
 
 /// The message that a row of the alert table is worth.
 pub(super) fn event(view: &View<'_>, row: &Row, standing: bool) -> Body {
@@ -27,12 +41,10 @@ pub(super) fn event(view: &View<'_>, row: &Row, standing: bool) -> Body {
         }),
         cause => {
             let (group, part, code) = table::place(view, cause);
-            let tray = matches!(cause, Cause::InputLow(_) | Cause::InputEmpty { .. }).then(|| format!("1.{part}"));
             Body::Alarm(EventBody {
                 code: format!("{group:02}-{code:04}"),
                 sub_code: Some(format!("{part}")),
                 level: Some(level(row)),
-                tray,
                 ..body
             })
         }
@@ -42,7 +54,7 @@ pub(super) fn event(view: &View<'_>, row: &Row, standing: bool) -> Body {
 fn level(row: &Row) -> u8 {
     match (row.severity, row.cause) {
         (Severity::Critical, _) => 3,
-        (_, Cause::InputEmpty { .. } | Cause::OutputFull(_) | Cause::SupplyEmpty(_)) => 2,
+        (_, Cause::SupplyEmpty(_)) => 2,
         _ => 1,
     }
 }

@@ -149,7 +149,8 @@ impl Reporter {
         let over: Vec<_> = before.iter().filter(|row| missing(row, &after)).map(|row| (*row, false)).collect();
         self.serve(shared, now, vec![Wish::Read(Kind::Status)])?;
         for (row, standing) in over.into_iter().chain(begun) {
-            let body = with(shared, self.place, |view| event::event(view, &row, standing));
+            let of = |view: &View<'_>| event::is_event(view, row.cause).then(|| event::event(view, &row, standing));
+            let body = with(shared, self.place, of).flatten();
             self.tell(now, body)?;
         }
         Ok(())

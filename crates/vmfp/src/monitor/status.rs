@@ -6,6 +6,7 @@ use wire::{
     Status, Supply,
 };
 
+use super::event::is_event;
 use crate::life::{Cause, Phase, Row, Severity};
 use crate::profile::SupplyType;
 use crate::table::{self, View};
@@ -40,7 +41,7 @@ pub(super) fn status(view: &View<'_>, address: String, port: u16) -> Body {
         inputs: inputs(view),
         outputs: outputs(view),
         covers: covers(view),
-        alerts: standing.iter().map(|row| alert(view, row)).collect(),
+        alerts: standing.iter().filter(|row| !is_event(view, row.cause)).map(|row| alert(view, row)).collect(),
         quirks: Vec::new(),
     }))
 }
