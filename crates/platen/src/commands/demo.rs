@@ -95,10 +95,11 @@ pub async fn run(args: DemoArgs, printer: Printer) -> Result<Exit> {
 }
 
 /// What happens in every fleet sooner or later, so that the page of doubts has something to decide: a counter begins
-/// anew, a device is exchanged. By then the agents have read both.
+/// anew, a main board is exchanged. By then the agents have read both. No device comes or goes: the demo has as many as
+/// were asked for.
 async fn happen(fleet: &vmfp::Fleet, devices: u32) -> Result<()> {
     tokio::time::sleep(SETTLED).await;
-    for (number, fault) in [(4, vmfp::Fault::CounterReset), (8, vmfp::Fault::DeviceSwap)] {
+    for (number, fault) in [(4, vmfp::Fault::CounterReset), (8, vmfp::Fault::BoardSwap)] {
         if number < devices {
             fleet.fault(address(number), fault)?;
         }
