@@ -333,9 +333,10 @@ pub async fn facets(ctx: &Ctx, query: &DeviceQuery) -> Result<Facets> {
     }
     let [words, vendors, places, agents] = sums;
     let names = agent_names(ctx, &mut tx).await?;
-    let label = |key: &str| {
-        key.parse::<AgentId>().ok().and_then(|id| names.get(&id).cloned()).unwrap_or_else(|| key.to_owned())
-    };
+    let name = |key: &str| key.parse::<AgentId>().ok().and_then(|id| names.get(&id).cloned());
+    // A device that reports by itself is no agent's.
+    let agents = agents.into_iter().filter(|(key, _)| name(key).is_some()).collect();
+    let label = |key: &str| name(key).unwrap_or_default();
     let mut status = counts(words, |key| Word::from_key(key).label().to_owned());
     status.sort_by_key(|facet| Word::from_key(&facet.key).rank());
     Ok(Facets {
