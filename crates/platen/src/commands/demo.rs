@@ -94,14 +94,13 @@ pub async fn run(args: DemoArgs, printer: Printer) -> Result<Exit> {
     Ok(Exit::Success)
 }
 
-/// What happens in every fleet sooner or later, so that the page of doubts has something to decide: a counter begins
-/// anew, a main board is exchanged. By then the agents have read both. No device comes or goes: the demo has as many as
-/// were asked for.
+/// What happens in every fleet sooner or later, so that the page of doubts has something to decide: counters begin anew.
+/// By then the agents have read both devices. None comes or goes: the demo has as many as were asked for.
 async fn happen(fleet: &vmfp::Fleet, devices: u32) -> Result<()> {
     tokio::time::sleep(SETTLED).await;
-    for (number, fault) in [(4, vmfp::Fault::CounterReset), (8, vmfp::Fault::BoardSwap)] {
+    for number in [4, 8] {
         if number < devices {
-            fleet.fault(address(number), fault)?;
+            fleet.fault(address(number), vmfp::Fault::CounterReset)?;
         }
     }
     Ok(())
