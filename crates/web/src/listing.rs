@@ -62,6 +62,37 @@ impl ListQuery {
     }
 }
 
+/// Query of a list of what stands or is over.
+#[derive(Clone, Debug, Default, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct OpenListQuery {
+    /// `true`: those that stand; `false`: those that are over; all when not given.
+    open: Option<bool>,
+    /// Rows wanted, 1 to 500; 50 when not given.
+    limit: Option<u32>,
+    /// `next` of the page before.
+    after: Option<String>,
+    /// Condition on the rows, as `vendor eq "hp"`.
+    filter: Option<String>,
+    /// Field to sort by; `-` before it reverses.
+    sort: Option<String>,
+    /// Names of the fields to give, with commas between; all when not given.
+    fields: Option<String>,
+    /// `true` counts all matching rows too.
+    count: Option<bool>,
+    /// Look only at this organisation and those below it.
+    org: Option<String>,
+}
+
+impl OpenListQuery {
+    /// Which of them, and the query of any list.
+    pub(crate) fn split(self) -> (Option<bool>, ListQuery) {
+        let Self { open, limit, after, filter, sort, fields, count, org } = self;
+        (open, ListQuery { limit, after, filter, sort, fields, count, org })
+    }
+}
+
 /// One page of a list.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub(crate) struct Listed<T> {

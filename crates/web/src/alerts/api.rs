@@ -16,7 +16,7 @@ use utoipa::ToSchema;
 use crate::{
     api::{Answered, IfMatch, Posting},
     caller::Caller,
-    listing::{ListQuery, Listed, Row, answer},
+    listing::{Listed, OpenListQuery, Row, answer},
     problem::Problem,
 };
 
@@ -146,44 +146,13 @@ pub(crate) struct Acknowledged {
     version: i64,
 }
 
-/// Query of the list of alerts.
-#[derive(Deserialize, utoipa::IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub(crate) struct AlertListQuery {
-    /// `true`: those that stand, worst first; `false`: those that are over; all when not given.
-    open: Option<bool>,
-    /// Rows wanted, 1 to 500; 50 when not given.
-    limit: Option<u32>,
-    /// `next` of the page before.
-    after: Option<String>,
-    /// Condition on the rows, as `status eq "stopped" and vendor eq "hp"`.
-    filter: Option<String>,
-    /// Field to sort by; `-` before it reverses.
-    sort: Option<String>,
-    /// Names of the fields to give, with commas between; all when not given.
-    fields: Option<String>,
-    /// `true` counts all matching rows too.
-    count: Option<bool>,
-    /// Look only at this organisation and those below it.
-    org: Option<String>,
-}
-
 /// Alerts: those that stand worst first, others newest first. Filter by `severity reason group device state owner raised cleared name vendor place`.
-#[utoipa::path(get, path = "/api/v1/alerts", tag = "alerts", params(AlertListQuery),
+#[utoipa::path(get, path = "/api/v1/alerts", tag = "alerts", params(OpenListQuery),
     responses((status = 200, body = Listed<AlertView>), (status = "default", body = Problem)))]
-pub(crate) async fn list_alerts(caller: Caller, Query(q): Query<AlertListQuery>, headers: HeaderMap) -> Answered {
-    let query = ListQuery {
-        limit: q.limit,
-        after: q.after,
-        filter: q.filter,
-        sort: q.sort,
-        fields: q.fields,
-        count: q.count,
-        org: q.org,
-    };
+pub(crate) async fn list_alerts(caller: Caller, Query(q): Query<OpenListQuery>, headers: HeaderMap) -> Answered {
+    let (open, query) = q.split();
     query.one_order()?;
-    let asked = alerts::AlertQuery { filter: query.filter()?, open: q.open, device: None, page: query.page() };
+    let asked = alerts::AlertQuery { filter: query.filter()?, open, device: None, page: query.page() };
     let page = alerts::list(&caller.ctx, &asked).await?;
     answer(page.map(AlertView::from), &query, &headers)
 }

@@ -17,7 +17,7 @@ use utoipa::ToSchema;
 use crate::{
     api::{Answered, IfMatch, Posting, tagged},
     caller::Caller,
-    listing::{ListQuery, Listed, Row, answer},
+    listing::{Listed, OpenListQuery, Row, answer},
     problem::Problem,
 };
 
@@ -254,44 +254,13 @@ pub(crate) struct Settled {
     version: i64,
 }
 
-/// Query of the list of doubts.
-#[derive(Deserialize, utoipa::IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub(crate) struct DoubtListQuery {
-    /// `true`: those that wait for a person; `false`: those that are settled; all when not given.
-    open: Option<bool>,
-    /// Rows wanted, 1 to 500; 50 when not given.
-    limit: Option<u32>,
-    /// `next` of the page before.
-    after: Option<String>,
-    /// Condition on the rows, as `kind eq "reset" and vendor eq "hp"`.
-    filter: Option<String>,
-    /// Field to sort by; `-` before it reverses.
-    sort: Option<String>,
-    /// Names of the fields to give, with commas between; all when not given.
-    fields: Option<String>,
-    /// `true` counts all matching rows too.
-    count: Option<bool>,
-    /// Look only at this organisation and those below it.
-    org: Option<String>,
-}
-
 /// Doubts, newest first. Filter by `kind family state device at opened settled decision pages name vendor place`.
-#[utoipa::path(get, path = "/api/v1/doubts", tag = "doubts", params(DoubtListQuery),
+#[utoipa::path(get, path = "/api/v1/doubts", tag = "doubts", params(OpenListQuery),
     responses((status = 200, body = Listed<DoubtView>), (status = "default", body = Problem)))]
-pub(crate) async fn list_doubts(caller: Caller, Query(q): Query<DoubtListQuery>, headers: HeaderMap) -> Answered {
-    let query = ListQuery {
-        limit: q.limit,
-        after: q.after,
-        filter: q.filter,
-        sort: q.sort,
-        fields: q.fields,
-        count: q.count,
-        org: q.org,
-    };
+pub(crate) async fn list_doubts(caller: Caller, Query(q): Query<OpenListQuery>, headers: HeaderMap) -> Answered {
+    let (open, query) = q.split();
     query.one_order()?;
-    let asked = doubts::DoubtQuery { filter: query.filter()?, open: q.open, device: None, page: query.page() };
+    let asked = doubts::DoubtQuery { filter: query.filter()?, open, device: None, page: query.page() };
     let page = doubts::list(&caller.ctx, &asked).await?;
     answer(page.map(DoubtView::from), &query, &headers)
 }
