@@ -260,6 +260,42 @@ impl Board {
         self.raise(fleet, at, &Condition { key, severity, code: None, text: Some(text), since: None }, "platen", when);
     }
 
+    /// Raises an alert that Platen makes of one part, a supply by its slot; one that stands goes on.
+    pub(crate) fn raise_made_of(
+        &mut self,
+        fleet: &mut Fleet,
+        at: usize,
+        (group, part, reason): (&str, &str, &str),
+        severity: AlertSeverity,
+        text: String,
+        when: i64,
+    ) {
+        let key = Key { group: group.to_owned(), part: part.to_owned(), reason: reason.to_owned() };
+        self.raise(fleet, at, &Condition { key, severity, code: None, text: Some(text), since: None }, "platen", when);
+    }
+
+    /// Clears what Platen made of one part, but for the reason `keep`.
+    pub(crate) fn clear_made_of(&mut self, fleet: &mut Fleet, at: usize, part: &str, keep: Option<&str>, when: i64) {
+        let id = fleet.get(at).id;
+        let places = self.alerts.get(&id).map(Vec::as_slice).unwrap_or_default().iter().enumerate();
+        let due: Vec<usize> = places
+            .filter(|(_, held)| held.source == "platen" && held.stands() && held.condition.key.part == part)
+            .filter(|(_, held)| keep != Some(held.condition.key.reason.as_str()))
+            .map(|(place, _)| place)
+            .collect();
+        for place in due {
+            self.clear(fleet, at, place, when);
+        }
+    }
+
+    /// Reasons that stand on a device with their part and whether Platen made them.
+    pub(crate) fn standing(&self, device: DeviceId) -> impl Iterator<Item = (&str, &str, bool)> {
+        let all = self.alerts.get(&device).map(Vec::as_slice).unwrap_or_default();
+        all.iter().filter(|held| held.stands()).map(|held| {
+            (held.condition.key.reason.as_str(), held.condition.key.part.as_str(), held.source == "platen")
+        })
+    }
+
     /// Raises an alert for an error, jam or alarm that stands until the device takes it back: its reason and place,
     /// its number and words.
     pub(crate) fn raise_told(

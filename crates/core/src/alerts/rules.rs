@@ -92,7 +92,7 @@ pub fn audience(reason: &str) -> &'static str {
     match reason {
         _ if reason.contains("failure") || starts(&["fuser", "subunit", "service", "interlock"]) => "service",
         "opc-life-over" | "opc-near-eol" | "developer-empty" | "developer-low" => "service",
-        _ if starts(&["toner", "marker", "opc", "developer", "stapler", "puncher", "cleaner"]) => "supplies",
+        _ if starts(&["toner", "marker", "opc", "developer", "stapler", "puncher", "cleaner", "platen-supply"]) => "supplies",
         _ if starts(&["media", "input", "output", "cover", "door"]) => "operator",
         _ => "fleet",
     }
@@ -217,6 +217,7 @@ mod tests {
             ("toner-low", "supplies"),
             ("marker-waste-full", "supplies"),
             ("stapler-empty", "supplies"),
+            ("platen-supply-soon-empty", "supplies"),
             ("marker-fuser-thermistor-failure", "service"),
             ("fuser-over-temp", "service"),
             ("service-needed", "service"),

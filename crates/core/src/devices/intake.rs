@@ -154,6 +154,22 @@ impl Fleet {
         Ok(())
     }
 
+    /// Loads devices by their ids; those that are not there, or belong to others, are left out.
+    pub(crate) async fn load_ids(&mut self, tx: &mut Tx, ids: &[DeviceId]) -> Result<()> {
+        let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
+        for row in chunks(self.tenant, &ids) {
+            for row in tx.query(&sql::BY_ID, &row).await? {
+                self.hold(Known::read(&row)?);
+            }
+        }
+        Ok(())
+    }
+
+    /// Where in the set a device stands.
+    pub(crate) fn place(&self, id: DeviceId) -> Option<usize> {
+        self.by_id.get(&id).copied()
+    }
+
     /// The device that a subject is bound to.
     pub(crate) fn of(&self, subject: Subject) -> Option<usize> {
         self.by_subject.get(&subject).copied()

@@ -114,6 +114,7 @@ pub fn phrase(reason: &str, supplies: &[SupplyBrief]) -> String {
         "marker-waste-almost-full" => "waste nearly full".into(),
         "marker-waste-full" => "waste full".into(),
         "service-needed" => "service wanted".into(),
+        "platen-supply-soon-empty" => "a supply soon empty".into(),
         "toner-low" | "marker-supply-low" => format!("{} low", lowest(supplies, reason)),
         "toner-empty" | "marker-supply-empty" => format!("{} empty", lowest(supplies, reason)),
         other => other.replace('-', " "),
