@@ -161,6 +161,7 @@ impl<F: Flash, C: Crypto> Monitor<F, C> {
             firmware: self.config.firmware.clone(),
             mac: self.config.mac.clone(),
             listener: self.config.listener.clone(),
+            seal: None,
         };
         let nobody = Subject([0; 16]);
         self.call(now, nobody, "POST", "/d/v1/hello".to_owned(), cbor::encode(&hello), What::Hello)
@@ -359,6 +360,10 @@ impl<F: Flash, C: Crypto> Monitor<F, C> {
                 }
                 Ordered::ReportNow(kinds) => wishes.extend(kinds.into_iter().map(Wish::Read)),
                 Ordered::Schedule(schedule) => self.follow(schedule)?,
+                Ordered::Keys(keys) => {
+                    self.state.keys = keys;
+                    self.state.save(&mut self.flash)?;
+                }
                 Ordered::SendLog => {
                     wishes.push(Wish::SendLog(order.id));
                     return Ok(());

@@ -13,3 +13,27 @@ pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<
     let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
     URL_SAFE_NO_PAD.decode(text.as_ref()).map_err(|_| D::Error::custom("bytes are base64url without padding"))
 }
+
+/// The same for bytes that may be absent.
+pub(crate) mod optional {
+    use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer};
+
+    pub(crate) fn serialize<S: Serializer>(bytes: &Option<Vec<u8>>, serializer: S) -> Result<S::Ok, S::Error> {
+        bytes.as_deref().map(Text).serialize(serializer)
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<u8>>, D::Error> {
+        Ok(Option::<Owned>::deserialize(deserializer)?.map(|owned| owned.0))
+    }
+
+    struct Text<'a>(&'a [u8]);
+
+    impl serde::Serialize for Text<'_> {
+        fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            super::serialize(self.0, serializer)
+        }
+    }
+
+    #[derive(serde::Deserialize)]
+    struct Owned(#[serde(with = "super")] Vec<u8>);
+}

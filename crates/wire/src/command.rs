@@ -3,7 +3,7 @@
 use minicbor::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 
-use crate::{Subject, monitor::Kind, schedule::Schedule};
+use crate::{Subject, hello::GatewayKey, monitor::Kind, schedule::Schedule};
 
 /// Longest life of an order, milliseconds: seven days.
 pub const MAX_LIFE_MS: i64 = 7 * 24 * 3_600 * 1_000;
@@ -72,6 +72,9 @@ pub enum What {
     /// Upload the debug log now.
     #[n(3)]
     SendLog,
+    /// Know these keys of the gateway from now on, and no others; newest first.
+    #[n(4)]
+    Keys(#[n(0)] Vec<GatewayKey>),
 }
 
 /// `POST /d/v1/ack`: what became of orders.

@@ -72,6 +72,11 @@ pub struct Hello {
     #[n(13)]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub listener: Option<String>,
+    /// P-256 public key that mail to the device is sealed for, 65 bytes (SEC 1, uncompressed); devices that fetch mail have one.
+    #[n(14)]
+    #[cbor(default, with = "minicbor::bytes")]
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "crate::base64url::optional")]
+    pub seal: Option<Vec<u8>>,
 }
 
 /// The answer to an accepted [`Hello`]; all others get the same 403.
@@ -131,6 +136,18 @@ pub struct MailPair {
     /// What it sends to.
     #[n(2)]
     pub server: String,
+    /// Password of the mailbox that it fetches from, and of the server that it sends by if that wants one.
+    #[n(3)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret: Option<String>,
+    /// Where it sends: `smtp://host:port` (STARTTLS is required) or `smtps://host:port`; `None`: its own setting.
+    #[n(4)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub smtp: Option<String>,
+    /// Where it fetches: `pop3://host:port` (STLS is required) or `pop3s://host:port`; `None`: its own setting.
+    #[n(5)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pop3: Option<String>,
 }
 
 /// `GET /d/v1/poll`: everything that waits for the device; 304 when nothing does.

@@ -14,6 +14,7 @@ pub mod plan;
 pub mod reading;
 pub mod report;
 pub mod schedule;
+pub mod sealed;
 pub mod signature;
 pub mod subject;
 pub mod traps;

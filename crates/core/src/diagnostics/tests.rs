@@ -48,6 +48,7 @@ impl Unit {
                 firmware: "1".into(),
                 mac: None,
                 listener: None,
+                seal: None,
             };
             let sender = monitors::hello(&test.platform, &hello, "192.0.2.1").await.unwrap().sender;
             all.push(Self { test, root, sender, seq: 0 });

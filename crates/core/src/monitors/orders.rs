@@ -95,6 +95,7 @@ pub async fn order(ctx: &Ctx, monitor: MonitorId, what: What, life_ms: i64) -> R
         What::ReportNow(_) => "report_now",
         What::Schedule(_) => "schedule",
         What::SendLog => "send_log",
+        What::Keys(_) => "keys",
     };
     let id = CommandId::new(ctx.ids());
     let issued_ms = ctx.now.as_millis();

@@ -30,6 +30,7 @@ fn call(serial: &str, key: u8, claim: Option<&Secret>) -> Hello {
         firmware: "12.04".to_owned(),
         mac: None,
         listener: None,
+        seal: None,
     }
 }
 

@@ -32,6 +32,7 @@ async fn test(door: &Door, sender: &Sender, serial: &str, claim: Option<String>)
         firmware: "1".to_owned(),
         mac: None,
         listener: None,
+        seal: None,
     };
     let body = cbor::encode(&hello);
     door.request(sender, "POST", "/d/v1/hello", body).header("content-type", cbor::CBOR).send().await.unwrap()
