@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use snmp::{Engine, EngineConfig};
+use snmp::{Engine, EngineConfig, SubnetBudget, Subnets};
 use tokio::{sync::watch, task::JoinSet, time::MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 use wire::{
@@ -108,7 +108,9 @@ impl Agent {
     }
 
     async fn work(self, door: Option<TrapDoor>, shutdown: CancellationToken) -> Result<()> {
-        let engine = Engine::start(EngineConfig { shards: 1, ..EngineConfig::default() }).map_err(Error::Snmp)?;
+        let subnets = Subnets::new(budget(&self.plan.borrow()));
+        let config = EngineConfig { shards: 1, ..EngineConfig::default() };
+        let engine = Engine::start_with(config, subnets.clone()).map_err(Error::Snmp)?;
         let uplink = self.uplink()?;
         let healthy = uplink.healthy.subscribe();
         let seen = Arc::new(Seen::default());
@@ -133,6 +135,7 @@ impl Agent {
         scheduler.replan();
         let discovery = Discovery {
             engine,
+            subnets: subnets.clone(),
             fleet: self.fleet.clone(),
             intake,
             looker: looker.clone(),
@@ -150,7 +153,7 @@ impl Agent {
             finders.spawn(keeper.run(finding.clone()));
         }
         finders.spawn(scheduler.clone().run(finding.clone()));
-        finders.spawn(follow_plan(scheduler, self.plan.subscribe(), finding));
+        finders.spawn(follow_plan(scheduler, subnets, self.plan.subscribe(), finding));
         let delivering = tokio::spawn(uplink.run(telling.clone()));
         self.keep_telling(&seen, &healthy, &shutdown).await;
         // First nothing new is found, then what was found is kept, then it is delivered once more.
@@ -247,15 +250,28 @@ impl Agent {
 }
 
 /// Puts devices into the slots of each new plan at once.
-async fn follow_plan(scheduler: Arc<Scheduler>, mut plan: watch::Receiver<AgentPlan>, stop: CancellationToken) {
+async fn follow_plan(
+    scheduler: Arc<Scheduler>,
+    subnets: Subnets,
+    mut plan: watch::Receiver<AgentPlan>,
+    stop: CancellationToken,
+) {
     plan.mark_unchanged();
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
             changed = plan.changed() => match changed {
-                Ok(()) => scheduler.replan(),
+                Ok(()) => {
+                    subnets.set(budget(&plan.borrow()));
+                    scheduler.replan();
+                }
                 Err(_) => return,
             }
         }
     }
+}
+
+/// What each subnet may get under a plan.
+fn budget(plan: &AgentPlan) -> SubnetBudget {
+    SubnetBudget { rate_pps: plan.subnet_pps, ..SubnetBudget::default() }
 }

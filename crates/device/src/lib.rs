@@ -20,7 +20,7 @@ mod time;
 pub use assemble::{Origin, assemble};
 pub use identity::{Guess, Makers, identify};
 pub use reader::{
-    Access, BulkTrust, Context, Known, Read, ReadError, StatusRead, Tried, Vitals, introduce, read, read_meters,
+    Access, BulkTrust, Context, Introduction, Known, Read, ReadError, StatusRead, Tried, Vitals, introduce, read, read_meters,
     read_status, reread, vitals, ways_in,
 };
 pub use recording::{Disguise, Disguised, Recording, Replaced, record};

@@ -224,6 +224,12 @@ pub struct DiscoverArgs {
     /// Packets a second, over all ranges
     #[arg(long, default_value_t = 1_000, value_name = "PPS", value_parser = clap::value_parser!(u32).range(1..))]
     pub rate: u32,
+    /// Packets a second to each subnet; 0: no budget of its own
+    #[arg(long, default_value_t = 500, value_name = "PPS")]
+    pub subnet_rate: u32,
+    /// Prefix of the subnets
+    #[arg(long, default_value_t = 24, value_name = "BITS", value_parser = clap::value_parser!(u8).range(0..=32))]
+    pub subnet_prefix: u8,
     /// Further tries for an address that keeps silent
     #[arg(long, default_value_t = 2)]
     pub retries: u8,

@@ -18,7 +18,7 @@ mod value;
 pub mod walk;
 
 pub use ber::Malformed;
-pub use engine::{Engine, EngineConfig};
+pub use engine::{Engine, EngineConfig, SubnetBudget, Subnets};
 pub use error::{Error, ErrorStatus};
 pub use oid::{Oid, OidRef, ParseOidError};
 pub use target::{Community, Secret, Security, Target, Version};

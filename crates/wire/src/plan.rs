@@ -64,6 +64,12 @@ pub struct AgentPlan {
     #[cbor(default)]
     #[serde(default)]
     pub asked: u32,
+    /// Packets a second that the agent sends to each /24 of IPv4 and /64 of IPv6, discovery and polling together; 0: a
+    /// subnet has no budget of its own.
+    #[n(14)]
+    #[cbor(default)]
+    #[serde(default)]
+    pub subnet_pps: u32,
 }
 
 /// One place that is asked, and what a list said about it. What a device says of itself stands over it.
@@ -109,6 +115,7 @@ impl Default for AgentPlan {
             zone: String::new(),
             dns_sd: Vec::new(),
             asked: 0,
+            subnet_pps: 0,
         }
     }
 }

@@ -37,12 +37,12 @@ impl Round {
     pub(super) async fn ask_one(self: Arc<Self>, address: SocketAddr) {
         self.tally.lock().addresses += 1;
         let access = self.at.looker.access(address, TIMEOUT * (u32::from(RETRIES) + 1));
-        let Ok(guess) = device::introduce(&self.at.engine, &access, &Known::default()).await else { return };
+        let Ok(who) = device::introduce(&self.at.engine, &access, &Known::default()).await else { return };
         self.answers(address);
         if self.is_well(address) {
             return;
         }
-        match guess.is_printer {
+        match who.guess.is_printer {
             true => self.keep(address, &Known::default()).await,
             false => count(&self.at.stats.not_printers),
         }
@@ -57,7 +57,7 @@ impl Round {
 
     async fn introduces_itself(&self, address: SocketAddr, known: &Known) -> bool {
         let access = self.at.looker.access(address, FULL_TIME);
-        device::introduce(&self.at.engine, &access, known).await.is_ok_and(|guess| guess.is_printer)
+        device::introduce(&self.at.engine, &access, known).await.is_ok_and(|who| who.guess.is_printer)
     }
 
     /// Reads a printer and keeps it, unless its card is excluded.

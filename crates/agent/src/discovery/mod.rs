@@ -16,7 +16,7 @@ use std::{
     time::Duration,
 };
 
-use snmp::Engine;
+use snmp::{Engine, Subnets};
 use tokio::{sync::watch, time::Instant};
 use tokio_util::sync::CancellationToken;
 use wire::AgentPlan;
@@ -37,6 +37,8 @@ const HOURS_CHECK: Duration = Duration::from_secs(20);
 /// The task that discovers.
 pub(crate) struct Discovery {
     pub(crate) engine: Engine,
+    /// What each subnet may get, from polling and discovery together.
+    pub(crate) subnets: Subnets,
     pub(crate) fleet: Arc<Fleet>,
     pub(crate) intake: Arc<Intake>,
     pub(crate) looker: Arc<Looker>,

@@ -167,6 +167,7 @@ impl Round {
             port: spans.first().map_or(ranges::SNMP_PORT, |span| span.port),
             securities: self.ways.iter().map(|(_, way)| way.clone()).collect(),
             rate_pps: self.pace,
+            subnets: self.at.subnets.clone(),
             retries: RETRIES,
             timeout: TIMEOUT,
             progress: packets.clone(),

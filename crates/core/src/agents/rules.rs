@@ -44,6 +44,9 @@ pub(super) fn check(plan: &AgentPlan) -> Result<()> {
     if !(1..=10_000).contains(&plan.discovery_pps) {
         return Err(Error::invalid("discovery_pps", "discovery_pps is 1 to 10000 packets a second"));
     }
+    if plan.subnet_pps > 10_000 {
+        return Err(Error::invalid("subnet_pps", "subnet_pps is 0 (no budget of its own) to 10000 packets a second"));
+    }
     plan.credentials.iter().enumerate().try_for_each(|(at, credential)| check_credential(at, credential))
 }
 
@@ -322,6 +325,7 @@ mod tests {
         let base = AgentPlan::default;
         assert_eq!(field(AgentPlan { status_s: 0, ..base() }), "status_s");
         assert_eq!(field(AgentPlan { discovery_pps: 0, ..base() }), "discovery_pps");
+        assert_eq!(field(AgentPlan { subnet_pps: 10_001, ..base() }), "subnet_pps");
         assert_eq!(field(AgentPlan { ranges: vec!["10.0.0.0/8".to_owned()], ..base() }), "ranges");
         assert_eq!(field(AgentPlan { credentials: vec![usm("ann", "short")], ..base() }), "credentials");
         assert_eq!(field(AgentPlan { ranges: vec!["2001:db8::/64".to_owned()], ..base() }), "ranges");

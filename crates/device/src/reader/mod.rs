@@ -12,7 +12,7 @@ mod whole;
 
 pub use access::{Access, Context, Known};
 pub use error::{ReadError, Tried};
-pub use poll::{StatusRead, Vitals, introduce, read_meters, read_status, vitals};
+pub use poll::{Introduction, StatusRead, Vitals, introduce, read_meters, read_status, vitals};
 pub use proof::BulkTrust;
 
 pub use ways::ways_in;

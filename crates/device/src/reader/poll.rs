@@ -1,7 +1,8 @@
 //! The questions between full readings: has anything moved, how is it, what has it done.
 
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-use snmp::{Engine, Oid};
+use snmp::{Engine, Oid, Value};
 use wire::report::StatusBody;
 use wire::{Meter, Reading};
 
@@ -53,6 +54,19 @@ impl Vitals {
     }
 }
 
+/// Who a device is, and how it let us in.
+#[derive(Clone, Debug)]
+pub struct Introduction {
+    /// What it seems to be.
+    pub guess: Guess,
+    /// sysObjectID.0
+    pub sys_object_id: Option<Oid>,
+    /// sysDescr.0
+    pub sys_descr: Option<Bytes>,
+    /// Version and credential that worked, to be given to the next reading.
+    pub known: Known,
+}
+
 /// The condition of a device without its meters.
 #[derive(Clone, Debug)]
 pub struct StatusRead {
@@ -98,12 +112,17 @@ pub async fn vitals(engine: &Engine, access: &Access, known: &Known) -> Result<V
 }
 
 /// Who a device is, in two or three requests: enough for the line of a discovery.
-pub async fn introduce(engine: &Engine, access: &Access, known: &Known) -> Result<Guess, ReadError> {
+pub async fn introduce(engine: &Engine, access: &Access, known: &Known) -> Result<Introduction, ReadError> {
     let mut session = Session::open(engine, access, known).await?;
     session.ask_objects(&[oid::HR_DEVICE_DESCR.child(1), oid::GENERAL_SERIAL_NUMBER.child(1)]).await;
     session.ask_vendor(Depth::Identity).await;
-    let (said, makers, ..) = session.close();
-    Ok(Guess::of(&said, &makers))
+    let (said, makers, _, known) = session.close();
+    Ok(Introduction {
+        guess: Guess::of(&said, &makers),
+        sys_object_id: said.get(&oid::SYS_OBJECT_ID).and_then(Value::as_oid).cloned(),
+        sys_descr: said.get(&oid::SYS_DESCR).and_then(Value::as_bytes).map(Bytes::copy_from_slice),
+        known,
+    })
 }
 
 /// Everything but the meters.

@@ -107,7 +107,9 @@ async fn a_device_introduces_itself_in_few_requests() {
     let (fleet, engine) = (fleet(25, [127, 31, 11, 1], Mood::Faultless).await, engine());
     for (place, info) in fleet.devices().iter().enumerate() {
         let (truth, before) = (fleet.truth(info.address).unwrap(), fleet.traffic().0);
-        let guess = introduce(&engine, &access(&fleet, place), &Known::default()).await.unwrap();
+        let who = introduce(&engine, &access(&fleet, place), &Known::default()).await.unwrap();
+        let guess = who.guess;
+        assert!(who.known.version.is_some() && who.sys_descr.is_some());
         assert!(guess.is_printer);
         assert_eq!(guess.vendor.as_deref(), Some(truth.vendor.as_str()));
         assert_eq!(guess.serial.as_deref(), Some(truth.serial.as_str()), "{}", truth.model);

@@ -97,6 +97,68 @@ fn discovery_prints_a_line_a_device_and_the_summary_last() {
 }
 
 #[test]
+fn discovery_of_one_address_ends_when_it_has_answered() {
+    let port = printer_at("127.0.0.1:0", "public").unwrap().port().to_string();
+    for more in [&[][..], &["--community", "public", "--community", "other"]] {
+        let start = Instant::now();
+        let call = ["discover", "127.0.0.1", "--port", &port, "--timeout", "30"];
+        let output = platen(&[&call[..], more].concat());
+        assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+        assert_eq!(String::from_utf8_lossy(&output.stdout).lines().count(), 2, "a device and the summary");
+        assert!(start.elapsed() < Duration::from_secs(10), "{:?}, though the device answers at once", start.elapsed());
+    }
+}
+
+/// A printer that lets in only `community`; `None` where the system has no such address.
+fn printer_at(bind: &str, community: &'static str) -> Option<std::net::SocketAddr> {
+    struct Printer;
+    impl snmp::responder::Mib for Printer {
+        fn get(&self, oid: &snmp::Oid) -> snmp::Value {
+            match oid.to_string().as_str() {
+                "1.3.6.1.2.1.1.1.0" => snmp::Value::text("A quick printer"),
+                "1.3.6.1.2.1.1.2.0" => snmp::Value::ObjectId("1.3.6.1.4.1.367.1.1".parse().unwrap()),
+                _ => snmp::Value::NoSuchInstance,
+            }
+        }
+
+        fn next(&self, _: &snmp::Oid) -> Option<(snmp::Oid, snmp::Value)> {
+            None
+        }
+    }
+    let socket = std::net::UdpSocket::bind(bind).ok()?;
+    let address = socket.local_addr().ok()?;
+    std::thread::spawn(move || {
+        let (mut request, mut reply) = ([0; 2_048], Vec::new());
+        while let Ok((length, from)) = socket.recv_from(&mut request) {
+            reply.clear();
+            let known = |asked: &snmp::responder::Asked<'_>| {
+                (asked.name == community.as_bytes()).then(|| snmp::responder::Agent::new(&Printer))
+            };
+            if snmp::responder::answer(&request[..length], known, &mut reply).is_ok() {
+                let _ = socket.send_to(&reply, from);
+            }
+        }
+    });
+    Some(address)
+}
+
+#[test]
+fn discovery_of_an_ipv6_address_tells_which_credential_fits() {
+    let Some(address) = printer_at("[::1]:0", "second") else {
+        println!("skipped: IPv6 loopback not found");
+        return;
+    };
+    let port = address.port().to_string();
+    let communities = ["--community", "first", "--community", "second"];
+    let output = platen(&[&["discover", "::1", "--port", &port], &communities[..]].concat());
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let text = String::from_utf8(output.stdout).unwrap();
+    let line: serde_json::Value = serde_json::from_str(text.lines().next().unwrap()).unwrap();
+    assert_eq!((&line["credential"], &line["snmp"]), (&1.into(), &"v2c".into()), "{text}");
+    assert_eq!(line["description"], "A quick printer");
+}
+
+#[test]
 fn discovery_asks_the_places_of_a_list_and_tells_the_lines_that_it_leaves_out() {
     let folder = tempfile::tempdir().unwrap();
     let port = free_udp_port().to_string();

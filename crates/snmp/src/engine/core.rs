@@ -5,8 +5,10 @@ use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
 use std::task::Waker;
+use std::time::Instant;
 
 use super::peers::{Learnt, Peers};
+use super::subnets::{Parked, Subnets};
 use super::wheel::Wheel;
 use crate::ber::{Malformed, Tail};
 use crate::message::{Body, MessageRef};
@@ -83,6 +85,8 @@ pub(super) struct Core {
     slots: Vec<Slot>,
     free: Vec<u32>,
     ready: VecDeque<u32>,
+    /// Those that wait for their subnet's turn.
+    parked: Parked<Token>,
     wheel: Wheel,
     pub(super) peers: Peers,
     per_device: usize,
@@ -99,6 +103,7 @@ impl Core {
             slots: Vec::with_capacity(usual),
             free: Vec::with_capacity(usual),
             ready: VecDeque::with_capacity(usual),
+            parked: Parked::default(),
             wheel: Wheel::new(0),
             peers: Peers::default(),
             per_device: usize::from(per_device.max(1)),
@@ -166,14 +171,13 @@ impl Core {
     }
 
     /// The next request to send now, its packet and where it goes. Its timer starts.
-    pub(super) fn next_to_send(&mut self, now: u64) -> Option<(u32, SocketAddr, &[u8])> {
-        let number = loop {
-            let number = self.ready.pop_front()?;
-            // A request that was given up meanwhile has left its number behind.
-            if matches!(self.slots[number as usize].state, State::Ready) {
-                break number;
-            }
-        };
+    /// With budgets of subnets, what exceeds them waits for its turn and holds nobody else up.
+    pub(super) fn next_to_send(
+        &mut self,
+        now: u64,
+        subnets: Option<(&Subnets, Instant)>,
+    ) -> Option<(u32, SocketAddr, &[u8])> {
+        let number = self.whose_turn(subnets)?;
         let slot = &mut self.slots[number as usize];
         let peer = self.peers.get(slot.peer);
         let is_last = slot.sent + 1 >= slot.tries;
@@ -185,9 +189,41 @@ impl Core {
         Some((number, peer.address, &slot.packet))
     }
 
+    fn whose_turn(&mut self, subnets: Option<(&Subnets, Instant)>) -> Option<u32> {
+        if let Some((subnets, now)) = subnets.filter(|_| self.parked.len() > 0) {
+            let slots = &self.slots;
+            let wanted = |token: &Token| {
+                let slot = &slots[token.slot as usize];
+                slot.generation == token.generation && matches!(slot.state, State::Ready)
+            };
+            if let Some(token) = self.parked.due(now, subnets, wanted) {
+                return Some(token.slot);
+            }
+        }
+        loop {
+            let number = self.ready.pop_front()?;
+            let slot = &self.slots[number as usize];
+            // A request that was given up meanwhile has left its number behind.
+            if !matches!(slot.state, State::Ready) {
+                continue;
+            }
+            let Some((subnets, now)) = subnets else { return Some(number) };
+            let address = self.peers.get(slot.peer).address.ip();
+            match subnets.take(address, now) {
+                Ok(()) => return Some(number),
+                Err(later) => self.parked.park(later, address, Token { slot: number, generation: slot.generation }),
+            }
+        }
+    }
+
     /// Whether something waits to be sent.
     pub(super) fn wants_to_send(&self) -> bool {
-        !self.ready.is_empty()
+        !self.ready.is_empty() || self.parked.len() > 0
+    }
+
+    /// When the first subnet has its turn, if all that waits to be sent waits for that.
+    pub(super) fn next_turn(&self) -> Option<Instant> {
+        self.parked.next().filter(|_| self.ready.is_empty())
     }
 
     /// Finds the request that a datagram answers and takes it off the timers. The slot stays taken until

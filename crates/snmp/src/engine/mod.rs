@@ -9,6 +9,7 @@ mod peers;
 mod poll;
 mod secure;
 mod shard;
+mod subnets;
 mod wheel;
 
 use std::hash::BuildHasher;
@@ -22,7 +23,9 @@ pub(crate) use self::exchange::Request;
 pub(crate) use self::pacer::Pacer;
 pub use self::peers::Learnt;
 pub use self::poll::{Poller, PollerConfig, Prepared};
-use self::shard::Shard;
+use self::shard::{Budgets, Shard};
+pub(crate) use self::subnets::Parked;
+pub use self::subnets::{SubnetBudget, Subnets};
 use crate::error::Error;
 use crate::oid::Oid;
 use crate::pdu::PduKind;
@@ -85,12 +88,17 @@ impl Drop for Inner {
 impl Engine {
     /// Opens the sockets and starts their tasks on the current tokio runtime.
     pub fn start(config: EngineConfig) -> io::Result<Self> {
-        let pacer = config.rate_pps.map(|rate| Arc::new(Pacer::new(rate, Instant::now())));
-        Self::start_paced(&config, pacer.as_ref())
+        Self::start_with(config, Subnets::default())
     }
 
-    /// As [`Engine::start`], under a budget shared with others.
-    pub(crate) fn start_paced(config: &EngineConfig, pacer: Option<&Arc<Pacer>>) -> io::Result<Self> {
+    /// As [`Engine::start`], and each subnet has a budget, shared with whoever else has this handle.
+    pub fn start_with(config: EngineConfig, subnets: Subnets) -> io::Result<Self> {
+        let pacer = config.rate_pps.map(|rate| Arc::new(Pacer::new(rate, Instant::now())));
+        Self::start_paced(&config, pacer, subnets)
+    }
+
+    /// As [`Engine::start`], under budgets shared with others.
+    pub(crate) fn start_paced(config: &EngineConfig, pacer: Option<Arc<Pacer>>, subnets: Subnets) -> io::Result<Self> {
         if tokio::runtime::Handle::try_current().is_err() {
             return Err(io::Error::other("the SNMP engine needs a tokio runtime to start on"));
         }
@@ -100,7 +108,7 @@ impl Engine {
         };
         let open = |bind| {
             let core = Core::new(config.max_in_flight, config.per_device, config.lax_source);
-            Shard::open(bind, core, pacer.cloned())
+            Shard::open(bind, core, Budgets { whole: pacer.clone(), subnets: subnets.clone() })
         };
         let shards = (0..count).map(|_| open(config.bind)).collect::<io::Result<Vec<_>>>()?;
         let v6 = (config.bind.is_ipv4() && config.bind.ip().is_unspecified())

@@ -16,12 +16,22 @@ use tokio::sync::Notify;
 
 use super::core::{Core, Failure, Patience, Token};
 use super::pacer::Pacer;
+use super::subnets::Subnets;
 use crate::responder::is_passing;
 use crate::socket::{BATCH, Batch, Inbox, Options, Outbox, Port, incoming};
 use crate::usm::Memory;
 
 /// Sleep of a shard that has nothing to wait for.
 const IDLE: Duration = Duration::from_secs(3_600);
+
+/// How much may be sent.
+#[derive(Debug)]
+pub(super) struct Budgets {
+    /// To all devices together.
+    pub(super) whole: Option<Arc<Pacer>>,
+    /// To each subnet.
+    pub(super) subnets: Subnets,
+}
 
 /// What the task and the askers of a shard share.
 #[derive(Debug)]
@@ -33,15 +43,15 @@ pub(super) struct Shard {
     bell: Notify,
     stopped: AtomicBool,
     epoch: Instant,
-    pacer: Option<Arc<Pacer>>,
+    budgets: Budgets,
 }
 
 impl Shard {
-    pub(super) fn open(bind: SocketAddr, core: Core, pacer: Option<Arc<Pacer>>) -> io::Result<Arc<Self>> {
+    pub(super) fn open(bind: SocketAddr, core: Core, budgets: Budgets) -> io::Result<Arc<Self>> {
         let port = Port::open(Options { errors: true, ..Options::new(bind) })?;
         let (bell, stopped) = (Notify::new(), AtomicBool::new(false));
         let memory = Memory::new();
-        Ok(Arc::new(Self { core: Mutex::new(core), memory, port, bell, stopped, epoch: Instant::now(), pacer }))
+        Ok(Arc::new(Self { core: Mutex::new(core), memory, port, bell, stopped, epoch: Instant::now(), budgets }))
     }
 
     /// Starts the task on the current runtime.
@@ -174,13 +184,14 @@ impl Shard {
             return false;
         }
         outbox.clear();
-        let room = match &self.pacer {
-            Some(pacer) if core.wants_to_send() => pacer.take(Instant::now(), BATCH),
+        let instant = Instant::now();
+        let room = match &self.budgets.whole {
+            Some(pacer) if core.wants_to_send() => pacer.take(instant, BATCH),
             _ => BATCH,
         };
         for used in 0..room {
-            let Some((number, address, packet)) = core.next_to_send(now) else {
-                if let Some(pacer) = &self.pacer {
+            let Some((number, address, packet)) = core.next_to_send(now, Some((&self.budgets.subnets, instant))) else {
+                if let Some(pacer) = &self.budgets.whole {
                     pacer.put_back(room - used);
                 }
                 return false;
@@ -206,10 +217,13 @@ impl Shard {
         let core = self.core.lock();
         let now = self.now();
         let timer = core.deadline().map_or(IDLE, |at| Duration::from_micros(at.saturating_sub(now)));
-        match &self.pacer {
-            Some(pacer) if core.wants_to_send() => timer.min(pacer.wait(Instant::now())),
-            _ => timer,
+        if !core.wants_to_send() {
+            return timer;
         }
+        let instant = Instant::now();
+        let subnet = core.next_turn().map_or(Duration::ZERO, |at| at.saturating_duration_since(instant));
+        let whole = self.budgets.whole.as_ref().map_or(Duration::ZERO, |pacer| pacer.wait(instant));
+        timer.min(subnet.max(whole))
     }
 }
 

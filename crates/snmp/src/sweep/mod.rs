@@ -19,6 +19,7 @@ use bytes::Bytes;
 use tokio::sync::mpsc;
 
 pub use self::addresses::{Ipv4Range, ParseRangeError};
+use crate::engine::Subnets;
 use crate::oid::Oid;
 use crate::target::{Security, Version};
 
@@ -37,6 +38,8 @@ pub struct SweepConfig {
     pub securities: Vec<Arc<Security>>,
     /// Packets a second over all, obeyed within 1 % in any second.
     pub rate_pps: u32,
+    /// The budget of each subnet, shared with whoever else has this handle.
+    pub subnets: Subnets,
     /// Further tries at an address that is silent. In large ranges they are spent only where the answers show that
     /// packets get lost, and then up to two more.
     pub retries: u8,
@@ -52,7 +55,7 @@ pub struct SweepConfig {
 }
 
 impl SweepConfig {
-    /// Port 161, community `public`, 150 packets a second, 2 retries, 1 s, 3 packets an address.
+    /// Port 161, community `public`, 150 packets a second however few the subnets, 2 retries, 1 s, 3 packets an address.
     pub fn new(targets: Vec<Ipv4Range>) -> Self {
         Self {
             targets,
@@ -60,6 +63,7 @@ impl SweepConfig {
             port: 161,
             securities: vec![Arc::new(Security::v2c("public"))],
             rate_pps: 150,
+            subnets: Subnets::default(),
             retries: 2,
             timeout: Duration::from_secs(1),
             packets_per_address: 3,

@@ -19,7 +19,7 @@ use super::strategy::Name;
 use super::verify::{Clue, Hits, Trial};
 use super::waits::Waits;
 use super::{Found, SweepConfig, SweepSummary};
-use crate::engine::{Engine, EngineConfig, Pacer};
+use crate::engine::{Engine, EngineConfig, Pacer, Parked};
 use crate::socket::{BATCH, Batch, Inbox, Options, Outbox, Port, incoming};
 use crate::target::{Security, Version};
 
@@ -29,6 +29,10 @@ const MOST: u64 = 1 << 24;
 const AT_ONCE: usize = 512;
 /// The same, until one of them has shown which credential is in use: the others begin with that one.
 const AT_FIRST: usize = 32;
+/// Most addresses that wait for their subnet's turn.
+const MOST_PARKED: usize = 4_096;
+/// Largest range in which it is worth looking whether all addresses are settled.
+const COUNTED: u64 = 1 << 16;
 
 pub(super) struct Scan {
     pub(super) config: SweepConfig,
@@ -83,7 +87,11 @@ impl Scan {
         let pacer = Arc::new(Pacer::new(config.rate_pps, Instant::now()));
         let bind = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
         let port = Port::open(Options { errors: true, ..Options::new(bind) })?;
-        let engine = Engine::start_paced(&EngineConfig { shards: 1, ..EngineConfig::default() }, Some(&pacer))?;
+        let engine = Engine::start_paced(
+            &EngineConfig { shards: 1, ..EngineConfig::default() },
+            Some(Arc::clone(&pacer)),
+            config.subnets.clone(),
+        )?;
         Ok(Self {
             watch: port.watch()?,
             users: config.securities.iter().filter(|way| matches!(***way, Security::Usm { .. })).count(),
@@ -141,15 +149,15 @@ impl Scan {
     pub(super) async fn silent_pass(&mut self, probe: &Probe, most: u64, asked: u8) -> io::Result<u64> {
         let before = self.heard;
         let (pass, mut order, mut left) = (self.probes.begin(probe.clone()), self.addresses.shuffled(), most);
-        self.pass(pass, |scan| {
+        let next = |scan: &Self| {
             if left == 0 {
                 return None;
             }
             let index = order.find(|index| !scan.settled.get(*index) && scan.asked[*index as usize] <= asked)?;
             left -= 1;
             Some(index)
-        })
-        .await?;
+        };
+        self.pass(pass, next, |scan, index| !scan.settled.get(index)).await?;
         if most >= self.addresses.len() {
             self.waits.pass_ended(Instant::now());
         }
@@ -162,7 +170,7 @@ impl Scan {
         let (mut asked, mut seen) = (0, 0);
         let (pass, mut order) = (self.probes.begin(probe.clone()), self.addresses.shuffled());
         self.echo = Some((pass, Bits::new(self.addresses.len())));
-        self.pass(pass, |scan| {
+        let next = |scan: &Self| {
             let index = order.find(|index| {
                 if !(if engines { &scan.engines } else { &scan.systems }).get(*index) {
                     return false;
@@ -172,23 +180,28 @@ impl Scan {
             })?;
             asked += 1;
             Some(index)
-        })
-        .await?;
+        };
+        self.pass(pass, next, |_, _| true).await?;
         let answered = self.echo.take().map_or(0, |(_, bits)| bits.count());
         Ok(Loss { asked, lost: asked - answered.min(asked) })
     }
 
-    /// Sends the probe of a pass to the addresses `next` names, and waits for the last answers.
-    async fn pass(&mut self, pass: usize, mut next: impl FnMut(&Self) -> Option<u64>) -> io::Result<()> {
-        let (mut more, mut sent) = (true, false);
-        while more && !self.gone {
+    /// Sends the probe of a pass to the addresses `next` names, those that have to wait for their subnet's turn only if
+    /// they are `wanted` then, and waits for the last answers.
+    async fn pass(
+        &mut self,
+        pass: usize,
+        mut next: impl FnMut(&Self) -> Option<u64>,
+        wanted: impl Fn(&Self, u64) -> bool,
+    ) -> io::Result<()> {
+        let (mut line, mut sent) = (Line { more: true, parked: Parked::default() }, false);
+        while !line.is_over() && !self.gone {
             let now = Instant::now();
             let granted = self.pacer.take(now, BATCH);
             self.outbox.clear();
             for used in 0..granted {
-                let Some(index) = next(self) else {
+                let Some(index) = self.whose_turn(&mut line, &mut next, &wanted, now) else {
                     self.pacer.put_back(granted - used);
-                    more = false;
                     break;
                 };
                 self.push(pass, index, now);
@@ -197,15 +210,41 @@ impl Scan {
             self.flush().await?;
             self.take_in();
             self.look_after_trials();
-            if more {
-                let wait = self.pacer.wait(Instant::now());
-                self.idle(wait).await?;
+            if !line.is_over() {
+                let now = Instant::now();
+                self.idle(self.pacer.wait(now).max(line.wait(now))).await?;
             }
         }
         if sent {
             self.linger().await?;
         }
         Ok(())
+    }
+
+    /// The next address of a pass that may be asked now.
+    fn whose_turn(
+        &self,
+        line: &mut Line,
+        next: &mut impl FnMut(&Self) -> Option<u64>,
+        wanted: &impl Fn(&Self, u64) -> bool,
+        now: Instant,
+    ) -> Option<u64> {
+        let subnets = &self.config.subnets;
+        if let Some(index) = line.parked.due(now, subnets, |index| wanted(self, *index)) {
+            return Some(index);
+        }
+        while line.more && line.parked.len() < MOST_PARKED {
+            let Some(index) = next(self) else {
+                line.more = false;
+                break;
+            };
+            let address = IpAddr::V4(self.addresses.get(index));
+            match subnets.take(address, now) {
+                Ok(()) => return Some(index),
+                Err(later) => line.parked.park(later, address, index),
+            }
+        }
+        None
     }
 
     fn push(&mut self, pass: usize, index: u64, now: Instant) {
@@ -254,13 +293,20 @@ impl Scan {
     }
 
     async fn linger_until(&mut self, end: impl Fn(&Waits) -> Instant) -> io::Result<()> {
-        while let Some(left) = end(&self.waits).checked_duration_since(Instant::now()).filter(|left| !left.is_zero()) {
+        while let Some(left) = end(&self.waits).checked_duration_since(Instant::now()).filter(|left| !left.is_zero())
+            && !self.nobody_is_open()
+        {
             self.idle(left.min(Duration::from_millis(50))).await?;
             self.take_in();
             self.look_after_trials();
             self.gone |= self.results.is_closed();
         }
         Ok(())
+    }
+
+    /// Whether every address has answered or was called unreachable, so that nothing is worth waiting for.
+    fn nobody_is_open(&self) -> bool {
+        self.echo.is_none() && self.addresses.len() <= COUNTED && self.settled.count() >= self.addresses.len()
     }
 
     fn take_refusals(&mut self) {
@@ -388,6 +434,26 @@ impl Scan {
             self.look_after_trials();
         }
         Ok(())
+    }
+}
+
+/// What a pass has still to ask.
+struct Line {
+    /// There are addresses that were not looked at yet.
+    more: bool,
+    parked: Parked<u64>,
+}
+
+impl Line {
+    fn is_over(&self) -> bool {
+        !self.more && self.parked.len() == 0
+    }
+
+    /// How long no subnet has a turn, if all that is left waits for that.
+    fn wait(&self, now: Instant) -> Duration {
+        let only_parked = !self.more || self.parked.len() >= MOST_PARKED;
+        let next = self.parked.next().filter(|_| only_parked);
+        next.map_or(Duration::ZERO, |at| at.saturating_duration_since(now))
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use snmp::{Engine, EngineConfig, Error, Oid, Security, Target, Value, VarBind, WalkLimits};
+use snmp::{Engine, EngineConfig, Error, Oid, Security, SubnetBudget, Subnets, Target, Value, VarBind, WalkLimits};
 
 use crate::agents::{ALL, Table, decode, engine, honest, hostile, oid, response, target};
 
@@ -189,6 +189,40 @@ async fn the_budget_of_packets_holds_in_any_second() {
     assert!(worst <= 206, "{worst} packets in one second of a budget of 200");
     let took = *times.last().unwrap() - times[0];
     assert!(took < Duration::from_secs(6), "{took:?} for 500 packets at 200 a second");
+}
+
+#[tokio::test]
+async fn courtesy_polls_and_sweeps_share_the_budget_of_a_subnet() {
+    let times = Arc::new(parking_lot::Mutex::new(Vec::new()));
+    let seen = Arc::clone(&times);
+    let agent = hostile(move |request| {
+        seen.lock().push(Instant::now());
+        Some(response(request, 0, 0, decode(request).1.varbinds))
+    });
+    let bind = SocketAddr::from(([127, 0, 0, 1], 0));
+    let config = EngineConfig { shards: 1, bind, per_device: 200, ..EngineConfig::default() };
+    let subnets = Subnets::new(SubnetBudget { prefix: 24, rate_pps: 100 });
+    let engines = [0, 1].map(|_| Engine::start_with(config, subnets.clone()).unwrap());
+    let target = Target::new(agent.address, Security::v2c("public")).patience(Duration::from_secs(30), 0);
+    let ask = |number: usize| {
+        let (engine, target) = (engines[number % 2].clone(), target.clone());
+        tokio::spawn(async move { engine.get(&target, &one()).await })
+    };
+    let mut tasks: Vec<_> = (0..250).map(ask).collect();
+    // Who gives up while it waits leaves its turn to the others.
+    for task in tasks.split_off(200) {
+        task.abort();
+    }
+    for task in tasks {
+        task.await.unwrap().unwrap();
+    }
+    let times = times.lock();
+    let within =
+        |from: usize| times[from..].iter().take_while(|at| **at < times[from] + Duration::from_secs(1)).count();
+    let worst = (0..times.len()).map(within).max().unwrap();
+    assert!(worst <= 103, "{worst} packets in one second to a subnet with a budget of 100");
+    let took = *times.last().unwrap() - times[0];
+    assert!(times.len() <= 250 && took < Duration::from_secs(5), "{took:?} for {} packets", times.len());
 }
 
 #[tokio::test]

@@ -163,6 +163,8 @@ pub(crate) struct PlanDocument {
     dns_sd: Vec<String>,
     /// Rises with each wish for a discovery at once.
     asked: u32,
+    /// Packets a second to each /24, discovery and polling together; 0: no budget of its own. Not sent: as it is.
+    subnet_pps: u32,
 }
 
 /// A place that is asked. What a list says of it is kept for a device that is met there for the first time.
@@ -273,7 +275,7 @@ pub(crate) async fn set_agent_plan(
     if let Some(unknown) = sent.keys().find(|field| old.get(field.as_str()).is_none()) {
         return Err(Problem::invalid(&format!("/{unknown}"), format!("a plan has no field `{unknown}`")));
     }
-    for field in ["targets", "hours", "zone", "dns_sd", "asked"] {
+    for field in ["targets", "hours", "zone", "dns_sd", "asked", "subnet_pps"] {
         if !sent.contains_key(field) {
             sent.insert(field.to_owned(), old[field].clone());
         }

@@ -148,6 +148,7 @@ struct AgentPage {
     full_s: u32,
     discovery_s: u32,
     discovery_pps: u32,
+    subnet_pps: u32,
     version: i64,
 }
 
@@ -189,6 +190,7 @@ async fn agent_page(app: &App, viewer: &Viewer, id: AgentId, error: Option<Strin
         full_s: plan.full_s,
         discovery_s: plan.discovery_s,
         discovery_pps: plan.discovery_pps,
+        subnet_pps: plan.subnet_pps,
         version: agent.version,
         id: agent.id.to_string(),
         name: agent.name,

@@ -141,6 +141,7 @@ pub(super) fn from_form(fields: &Fields, old: &AgentPlan) -> Result<AgentPlan> {
         zone: fields.text("zone").to_owned(),
         dns_sd: fields.all("dns_sd").into_iter().flat_map(lines).collect(),
         asked: old.asked,
+        subnet_pps: if fields.get("subnet_pps").is_some() { number(fields, "subnet_pps")? } else { 0 },
     })
 }
 

@@ -13,6 +13,7 @@ use anyhow::{Context, Result};
 use platen_core::agents::import::{Entry, Fault, Format, Imported};
 use serde::Serialize;
 use snmp::sweep::{Found, SweepConfig, SweepSummary, sweep};
+use snmp::{SubnetBudget, Subnets};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use wire::SnmpVersion;
@@ -101,7 +102,9 @@ pub async fn run(args: DiscoverArgs, printer: Printer) -> Result<Exit> {
         return Err(UsageError(error.to_string()).into());
     }
     let places = Places::gather(&args, list).await?;
-    let engine = snmp::Engine::start(snmp::EngineConfig::default()).context("cannot open a UDP socket")?;
+    let subnets = Subnets::new(SubnetBudget { prefix: args.subnet_prefix, rate_pps: args.subnet_rate });
+    let engine =
+        snmp::Engine::start_with(snmp::EngineConfig::default(), subnets.clone()).context("cannot open a UDP socket")?;
     let mut search = Search {
         engine,
         credentials,
@@ -119,6 +122,7 @@ pub async fn run(args: DiscoverArgs, printer: Printer) -> Result<Exit> {
             port: *port,
             securities: ways.iter().map(|(_, security)| Arc::clone(security)).collect(),
             rate_pps: args.rate,
+            subnets: subnets.clone(),
             retries: args.retries,
             timeout: seconds(args.timeout, "--timeout")?,
             progress: Arc::new(AtomicU64::new(0)),
@@ -214,14 +218,15 @@ impl Search {
                 timeout: IDENTIFY_TIME,
                 ..device::Access::new(*address)
             };
-            let Ok(guess) = device::introduce(&self.engine, &access, &device::Known::default()).await else { continue };
+            let Ok(who) = device::introduce(&self.engine, &access, &device::Known::default()).await else { continue };
+            let guess = who.guess;
             self.whole.answered += 1;
             let line = Line {
                 address: address.ip().to_string(),
-                snmp: "v2c",
-                credential: 0,
-                sys_object_id: None,
-                description: None,
+                snmp: who.known.version.unwrap_or(SnmpVersion::V2c).as_str(),
+                credential: who.known.credential,
+                sys_object_id: who.sys_object_id.as_ref().map(ToString::to_string),
+                description: who.sys_descr.as_deref().map(description),
                 vendor: guess.vendor,
                 model: guess.model,
                 serial: guess.serial,
@@ -271,13 +276,13 @@ impl Search {
             let known =
                 device::Known { version: Some(version(found.version)), credential: place, ..device::Known::default() };
             let first = device::identify(found.sys_object_id.as_ref(), found.sys_descr.as_deref());
-            let guess = device::introduce(&engine, &access, &known).await.unwrap_or_default();
+            let guess = device::introduce(&engine, &access, &known).await.map(|who| who.guess).unwrap_or_default();
             let line = Line {
                 address: found.address.ip().to_string(),
                 snmp: version(found.version).as_str(),
                 credential: place,
                 sys_object_id: found.sys_object_id.as_ref().map(ToString::to_string),
-                description: found.sys_descr.map(|text| String::from_utf8_lossy(&text).trim().to_owned()),
+                description: found.sys_descr.as_deref().map(description),
                 vendor: guess.vendor.or(first.vendor),
                 model: guess.model.or(first.model),
                 serial: guess.serial.or(first.serial),
@@ -286,6 +291,10 @@ impl Search {
             (found.address.ip(), line, first.is_printer || guess.is_printer)
         }
     }
+}
+
+fn description(text: &[u8]) -> String {
+    String::from_utf8_lossy(text).trim().to_owned()
 }
 
 fn version(version: snmp::Version) -> SnmpVersion {

@@ -179,7 +179,7 @@ impl Poller {
             _ => BATCH,
         };
         for used in 0..room {
-            let Some((number, address, packet)) = self.core.next_to_send(now) else {
+            let Some((number, address, packet)) = self.core.next_to_send(now, None) else {
                 if let Some(pacer) = &self.pacer {
                     pacer.put_back(room - used);
                 }
