@@ -20,8 +20,8 @@ mod time;
 pub use assemble::{Origin, assemble};
 pub use identity::{Guess, Makers, identify};
 pub use reader::{
-    Access, BulkTrust, Context, Introduction, Known, Read, ReadError, StatusRead, Tried, Vitals, introduce, read, read_meters,
-    read_status, reread, vitals, ways_in,
+    Access, BulkTrust, Context, Introduction, Known, Read, ReadError, StatusRead, Tried, Vitals, introduce, read,
+    read_meters, read_status, reread, vitals, ways_in,
 };
 pub use recording::{Disguise, Disguised, Recording, Replaced, record};
 pub use snapshot::{Row, Snapshot};
