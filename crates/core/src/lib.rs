@@ -20,6 +20,7 @@ pub mod time;
 pub mod agents;
 pub mod alerts;
 pub mod audit;
+pub mod codes;
 pub mod devices;
 pub mod diagnostics;
 pub mod doubts;
@@ -29,6 +30,7 @@ pub mod orgs;
 pub mod reports;
 pub mod retention;
 pub mod supplies;
+pub mod tasks;
 pub mod traps;
 pub mod users;
 

@@ -29,5 +29,6 @@ pub fn migrations() -> Vec<Migration> {
         migration!("0032_receptacles"),
         migration!("0040_monitors"),
         migration!("0041_told"),
+        migration!("0064_tasks"),
     ]
 }

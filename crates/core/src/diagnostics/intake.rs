@@ -11,6 +11,7 @@ use wire::{Body, Message, Subject};
 
 use super::{rules, sql};
 use crate::alerts::intake::Board;
+use crate::codes;
 use crate::devices::DeviceId;
 use crate::devices::fold::clean;
 use crate::devices::intake::{Fleet, chunks};
@@ -308,11 +309,17 @@ impl Said {
             Kind::Alarm => "alarm",
             _ => "error",
         };
-        let (reason, severity) = rules::alert(kind, event.level);
+        let (vendor, model) = (fleet.get(at).vendor.clone(), fleet.get(at).model.clone().unwrap_or_default());
+        let meaning = codes::of(&vendor, &model, kind, &event.code, event.sub_code.as_deref());
+        let (reason, severity) = match meaning {
+            Some(meaning) => (meaning.reason.as_str(), meaning.severity()),
+            None => rules::alert(kind, event.level),
+        };
+        let words = meaning.map_or_else(|| format!("{word} {code}"), |meaning| format!("{} ({word} {code})", meaning.text));
         let part = format!("{word}:{code}");
         if stands {
             let number = event.code.parse().ok();
-            board.raise_told(fleet, at, (reason, part), severity, (number, format!("{word} {code}")), when);
+            board.raise_told(fleet, at, (reason, part), severity, (number, words), when);
         } else {
             board.clear_told(fleet, at, &part, when);
         }

@@ -1,9 +1,11 @@
 //! What devices tell of themselves beside their condition: errors, jams and alarms, whole sets of counters, versions,
 //! measurements and service values (kinds 1 to 3 and 5 to 16). `intake` takes it from reports, `service` shows it.
 
+mod fleet;
 pub(crate) mod intake;
 pub(crate) mod rules;
 mod service;
+mod sets;
 mod sql;
 #[cfg(test)]
 mod tests;
@@ -13,7 +15,11 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use wire::monitor::{EventBody, Kind};
 
+pub use fleet::{FIELDS, Step, ToldQuery, ToldRow, told, told_steps};
 pub use service::{counters, events, history, latest, troubles};
+pub use sets::{Comparison, CounterLine, SetRow, compare, sets};
+
+pub(crate) use sql::{DICTIONARIES, DICTIONARY, DICTIONARY_COUNT};
 
 use crate::Micros;
 
@@ -48,10 +54,12 @@ pub struct Trouble {
     pub devices: i64,
     /// When last.
     pub last_at: Micros,
+    /// What it means; `None`: the catalogue lacks it.
+    pub meaning: Option<&'static crate::codes::Meaning>,
 }
 
 /// Which troubles.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct TroubleQuery {
     /// Only of this vendor.
     pub vendor: Option<String>,
@@ -61,6 +69,10 @@ pub struct TroubleQuery {
     pub code: Option<String>,
     /// Since when.
     pub since: Micros,
+    /// Condition over [`FIELDS`].
+    pub filter: Option<crate::Filter>,
+    /// Only codes that the catalogue lacks.
+    pub unknown: bool,
 }
 
 /// A message of kinds 9 to 14 and 16 as it came.

@@ -8,6 +8,7 @@ use wire::monitor::{CounterSet, Dictionary, EventBody, Kind};
 
 use super::intake::unpack;
 use super::{Counters, Entry, EventRow, Trouble, TroubleQuery, sql};
+use crate::codes;
 use crate::ctx::{Ctx, Role};
 use crate::devices::{DeviceId, tenant_of};
 use crate::error::{Error, Result};
@@ -62,6 +63,9 @@ pub async fn troubles(ctx: &Ctx, query: &TroubleQuery) -> Result<Vec<Trouble>> {
             conditions.push(format!("{column} = ${}", values.len()));
         }
     }
+    if let Some(filter) = &query.filter {
+        conditions.push(filter.to_sql(super::fleet::FIELDS, &mut values)?);
+    }
     let text = format!(
         "select d.vendor, coalesce(d.model, ''), e.kind, e.code, count(*), count(distinct e.device), max(e.at)
          from device_events e
@@ -74,19 +78,22 @@ pub async fn troubles(ctx: &Ctx, query: &TroubleQuery) -> Result<Vec<Trouble>> {
     );
     let mut tx = ctx.db().read(&ctx.scope.view()).await?;
     let rows = tx.query(&Sql::built_as("troubles", text), &values).await?;
-    rows.iter()
-        .map(|row| {
-            Ok(Trouble {
-                vendor: row.get(0)?,
-                model: row.get(1)?,
-                kind: kind(row, 2)?,
-                code: row.get(3)?,
-                events: row.get(4)?,
-                devices: row.get(5)?,
-                last_at: row.get(6)?,
-            })
+    let all = rows.iter().map(|row| {
+        let (vendor, model): (String, String) = (row.get(0)?, row.get(1)?);
+        let (kind, code): (Kind, String) = (kind(row, 2)?, row.get(3)?);
+        Ok(Trouble {
+            meaning: codes::of(&vendor, &model, kind, &code, None),
+            vendor,
+            model,
+            kind,
+            code,
+            events: row.get(4)?,
+            devices: row.get(5)?,
+            last_at: row.get(6)?,
         })
-        .collect()
+    });
+    let unknown = |trouble: &Result<Trouble>| trouble.as_ref().is_ok_and(|trouble| trouble.meaning.is_some());
+    all.filter(|trouble| !(query.unknown && unknown(trouble))).collect()
 }
 
 /// What a device told last of each of the kinds 9 to 14 and 16.
@@ -134,11 +141,11 @@ pub async fn counters(ctx: &Ctx, device: DeviceId, kind: Kind) -> Result<Option<
     Ok(Some(Counters { at: row.get(0)?, model: dictionary.model, values }))
 }
 
-fn at_most(limit: usize) -> i64 {
+pub(super) fn at_most(limit: usize) -> i64 {
     i64::try_from(limit.min(MOST)).unwrap_or(0)
 }
 
-fn kind(row: &Row, at: usize) -> Result<Kind> {
+pub(super) fn kind(row: &Row, at: usize) -> Result<Kind> {
     let number: i64 = row.get(at)?;
     let kind = u64::try_from(number).ok().and_then(Kind::of_number);
     kind.ok_or_else(|| Error::internal(format!("kind {number} is none")))
@@ -150,6 +157,6 @@ fn entry(row: &Row) -> Result<Entry> {
     Ok(Entry { at: row.get(1)?, size_bytes: row.get(2)?, taken_ms: message.taken_ms, body: message.body })
 }
 
-fn unread(error: &wire::cbor::Error) -> Error {
+pub(super) fn unread(error: &wire::cbor::Error) -> Error {
     Error::internal(format!("what is kept does not read: {error}"))
 }

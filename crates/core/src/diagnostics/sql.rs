@@ -3,12 +3,12 @@
 use crate::devices::in64;
 
 store::sql! {
-    pub(super) DICTIONARIES = concat!("select d.hash, d.meters
+    pub(crate) DICTIONARIES = concat!("select d.hash, d.meters
         from counter_dictionaries d
         where d.tenant = $1
           and d.hash in (", in64!(), ")");
-    pub(super) DICTIONARY_COUNT = "select count(*) from counter_dictionaries where tenant = $1";
-    pub(super) DICTIONARY = "insert into counter_dictionaries (tenant, hash, model, names, meters, body, first_at)
+    pub(crate) DICTIONARY_COUNT = "select count(*) from counter_dictionaries where tenant = $1";
+    pub(crate) DICTIONARY = "insert into counter_dictionaries (tenant, hash, model, names, meters, body, first_at)
         values ($1, $2, $3, $4, $5, $6, $7)
         on conflict (tenant, hash) do nothing";
     pub(super) DICTIONARY_BODY = "select d.model, d.body from counter_dictionaries d where d.tenant = $1 and d.hash = $2";
@@ -39,6 +39,23 @@ store::sql! {
         where s.tenant = $1 and s.device = $2 and s.kind = $3
         order by s.at desc, s.taken_ms desc
         limit 1";
+
+    pub(super) SETS = "select s.kind, s.at, s.taken_ms, s.counters, s.size_bytes
+        from counter_snapshots s
+        where s.tenant = $1
+          and s.device = $2
+          and (cast($3 as bigint) is null or s.kind = $3)
+        order by s.taken_ms desc, s.kind
+        limit $4";
+    /// The last set until a moment.
+    pub(super) SET_UNTIL = "select s.taken_ms
+        from counter_snapshots s
+        where s.tenant = $1 and s.device = $2 and s.kind = $3 and s.taken_ms <= $4
+        order by s.taken_ms desc
+        limit 1";
+    pub(super) SET = "select s.at, s.dictionary, s.body
+        from counter_snapshots s
+        where s.tenant = $1 and s.device = $2 and s.kind = $3 and s.taken_ms = $4";
 
     pub(super) EVENT_KNOWN = "select 1 from device_events
         where tenant = $1 and device = $2 and kind = $3 and code = $4 and taken_ms = $5 and total = $6 and standing = $7";

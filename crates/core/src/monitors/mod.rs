@@ -1,6 +1,7 @@
 //! Monitors: devices that report by themselves. A provider registers the serial number; the device proves it once with a
 //! claim code and from then on by its key. The server gives it its slots and its orders, and hears no one else.
 
+mod group;
 mod hello;
 mod kinds;
 mod orders;
@@ -17,6 +18,7 @@ use crate::ids::OrgId;
 use crate::secrets::Secret;
 use crate::time::Micros;
 
+pub(crate) use group::{GivenBy, give, is_heard, schedule_of, set_period_in, take_back};
 pub(crate) use hello::CachedKey;
 pub use hello::{hello, key_of};
 pub use kinds::{KindState, inquire, kinds, set_period};

@@ -55,6 +55,8 @@ const ACROSS: &[(&str, &str)] = &[
     ("monitors::sql::TENANT", "the scope is asked with the tenant that it finds"),
     ("monitors::sql::UNIT", "whose device it is is known only after this"),
     ("scope::GRANTED", "makes the scope"),
+    ("tasks::sql::RUNNING", "reconciler over all wishes"),
+    ("tasks::sql::TENANT", "the scope is asked with the tenant that it finds"),
     ("traps::sql::TENANT", "the scope is asked with the tenant that it finds"),
     ("users::sql::BEARER", "whose token it is is known only after this"),
     ("users::sql::BY_EMAIL", "whose account it is is known only after this"),
