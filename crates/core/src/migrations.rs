@@ -29,6 +29,9 @@ pub fn migrations() -> Vec<Migration> {
         migration!("0032_receptacles"),
         migration!("0040_monitors"),
         migration!("0041_told"),
+        migration!("0050_mail_roads"),
+        migration!("0051_calls"),
+        migration!("0052_ingest"),
         migration!("0064_tasks"),
     ]
 }

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use parking_lot::Mutex;
 use store::View;
@@ -12,6 +12,7 @@ use uuid::Uuid;
 use crate::ctx::{Actor, Ctx, Role};
 use crate::error::Result;
 use crate::ids::OrgId;
+use crate::monitors::MailDoors;
 use crate::scope::Scope;
 use crate::secrets::Sealer;
 use crate::time::Micros;
@@ -63,6 +64,10 @@ struct Inner {
     passwords: PasswordGate,
     agent_keys: Mutex<HashMap<wire::Subject, crate::agents::CachedKey>>,
     monitor_keys: Mutex<HashMap<wire::Subject, crate::monitors::CachedKey>>,
+    mailboxes: Mutex<HashMap<String, crate::monitors::CachedMailbox>>,
+    gateway_keys: Mutex<Option<Arc<crate::monitors::Ring>>>,
+    mail: OnceLock<MailDoors>,
+    ingest: crate::reports::Ingest,
 }
 
 impl Platform {
@@ -81,6 +86,10 @@ impl Platform {
             passwords: PasswordGate::default(),
             agent_keys: Mutex::default(),
             monitor_keys: Mutex::default(),
+            mailboxes: Mutex::default(),
+            gateway_keys: Mutex::default(),
+            mail: OnceLock::new(),
+            ingest: crate::reports::Ingest::default(),
         })))
     }
 
@@ -108,6 +117,17 @@ impl Platform {
         tx.commit().await?;
         self.0.blobs.put(b"platen is ready\n".to_vec()).await?;
         Ok(())
+    }
+
+    /// Says once, when the doors are open, where devices reach them; a second word changes nothing.
+    pub fn set_mail(&self, doors: MailDoors) {
+        drop(self.0.mail.set(doors));
+    }
+
+    /// The mail doors, if there are any.
+    #[must_use]
+    pub fn mail(&self) -> Option<&MailDoors> {
+        self.0.mail.get()
     }
 
     /// The database.
@@ -147,8 +167,20 @@ impl Platform {
         &self.0.agent_keys
     }
 
+    pub(crate) fn mailboxes(&self) -> &Mutex<HashMap<String, crate::monitors::CachedMailbox>> {
+        &self.0.mailboxes
+    }
+
+    pub(crate) fn gateway_keys(&self) -> &Mutex<Option<Arc<crate::monitors::Ring>>> {
+        &self.0.gateway_keys
+    }
+
     pub(crate) fn monitor_keys(&self) -> &Mutex<HashMap<wire::Subject, crate::monitors::CachedKey>> {
         &self.0.monitor_keys
+    }
+
+    pub(crate) fn ingest(&self) -> &crate::reports::Ingest {
+        &self.0.ingest
     }
 }
 

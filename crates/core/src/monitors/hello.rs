@@ -2,9 +2,9 @@
 
 use store::{Row, Tx, View, params};
 use wire::Subject;
-use wire::hello::{GatewayKey, Hello, HelloReply};
+use wire::hello::{Hello, HelloReply};
 
-use super::{MonitorId, kinds, orders, rules, sql};
+use super::{MonitorId, keys, kinds, mail, rules, sql};
 use crate::agents;
 use crate::agents::PublicKey;
 use crate::audit::{self, Change};
@@ -23,12 +23,28 @@ const CACHED: i64 = 1_000_000;
 /// Most keys in memory.
 const MAX_CACHED: usize = 200_000;
 
-/// A key that was looked up a moment ago.
-#[derive(Clone, Copy)]
+/// A key that was looked up a moment ago, and what else stood there.
+#[derive(Clone)]
 pub(crate) struct CachedKey {
     key: PublicKey,
     org: OrgId,
+    standing: Standing,
     at: Micros,
+}
+
+/// What a report of a registered device is held against, as of a moment ago.
+#[derive(Clone)]
+pub(crate) struct Standing {
+    /// Its serial number, folded.
+    pub(crate) serial_fold: std::sync::Arc<str>,
+    /// Revision of its schedule.
+    pub(crate) revision: i64,
+    /// It is a device of the fleet.
+    pub(crate) known: bool,
+    /// That device was retired.
+    pub(crate) retired: bool,
+    /// Orders that wait for it or for its answer.
+    pub(crate) orders: i64,
 }
 
 /// The holder of a serial number and what is known of the device.
@@ -83,6 +99,9 @@ pub async fn hello(platform: &Platform, hello: &Hello, peer: &str) -> Result<Hel
         .map_err(|_| Error::invalid("key", "the key is an Ed25519 public key of 32 bytes"))?;
     let vendor = rules::vendor(&hello.vendor)?;
     let (serial, fold) = rules::serial(&hello.serial)?;
+    let seal = rules::seal_key(hello.seal.as_deref())?;
+    let public = keys::ring(platform).await?.public();
+    let newest = public.iter().map(|key| i64::from(key.id)).max().unwrap_or(0);
     let now = platform.now();
     let mut tx = platform.db().write(&View::All(REASON)).await?;
     let unit = tx.query_opt(&sql::UNIT, &params![&vendor, &fold]).await?.as_ref().map(Unit::read).transpose()?;
@@ -107,7 +126,9 @@ pub async fn hello(platform: &Platform, hello: &Hello, peer: &str) -> Result<Hel
         hello.mac.as_deref().map(|mac| text(mac, 40)),
         hello.listener.as_deref().map(|url| text(url, 200)),
         hello.clock_ms.saturating_sub(now.as_millis()),
-        now
+        now,
+        seal.map(<[u8]>::to_vec),
+        newest
     ];
     let epoch: i64 = tx.query_one(&sql::HELLO, &values).await?.get(0)?;
     tx.execute(&sql::STRANGER_GONE, &params![&vendor, &fold]).await?;
@@ -118,6 +139,7 @@ pub async fn hello(platform: &Platform, hello: &Hello, peer: &str) -> Result<Hel
     let data = serde_json::json!({ "road": hello.road });
     events::emit(&mut tx, &ctx, unit.org, "monitor.tested", ("monitor", unit.id.to_string()), data).await?;
     let schedule = kinds::schedule(&mut tx, unit.org, unit.id).await?;
+    let mail = mail::pair(&mut tx, platform, (unit.org, unit.id), &key, hello.road).await?;
     tx.commit().await?;
     platform.monitor_keys().lock().remove(&unit.id.into());
     Ok(HelloReply {
@@ -126,8 +148,8 @@ pub async fn hello(platform: &Platform, hello: &Hello, peer: &str) -> Result<Hel
         sender: unit.id.into(),
         epoch_floor: u64::try_from(epoch).unwrap_or(1),
         schedule,
-        keys: vec![GatewayKey { id: orders::KEY, verify: orders::verifying_key(platform)?.to_vec(), seal: Vec::new() }],
-        mail: None,
+        keys: public,
+        mail,
     })
 }
 
@@ -156,30 +178,64 @@ async fn refuse(
 /// # Errors
 /// When the database refuses.
 pub async fn key_of(platform: &Platform, monitor: Subject) -> Result<Option<(PublicKey, Ctx)>> {
+    let found = look_up(platform, monitor).await?;
+    Ok(found.map(|found| (found.key, monitor_ctx(platform, found.org, MonitorId::from(monitor)))))
+}
+
+/// The key of whoever sends, agent or registered device.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn key_of_sender(platform: &Platform, sender: Subject) -> Result<Option<(PublicKey, Ctx)>> {
+    // Agents are few and remembered; devices are many.
+    let likely_agent = platform.agent_keys().lock().contains_key(&sender);
+    if likely_agent && let Some(agent) = agents::key_of(platform, sender).await? {
+        return Ok(Some(agent));
+    }
+    match key_of(platform, sender).await? {
+        Some(monitor) => Ok(Some(monitor)),
+        None => agents::key_of(platform, sender).await,
+    }
+}
+
+/// What a report of this device is held against; `None` for unknown and suspended ones.
+pub(crate) async fn standing(platform: &Platform, monitor: MonitorId) -> Result<Option<Standing>> {
+    Ok(look_up(platform, monitor.into()).await?.map(|found| found.standing))
+}
+
+async fn look_up(platform: &Platform, monitor: Subject) -> Result<Option<CachedKey>> {
     let now = platform.now();
-    let cached = platform.monitor_keys().lock().get(&monitor).copied();
-    let id = MonitorId::from(monitor);
-    if let Some(CachedKey { key, org, at }) = cached
-        && (0..CACHED).contains(&(now.0 - at.0))
-    {
-        return Ok(Some((key, monitor_ctx(platform, org, id))));
+    let cached = platform.monitor_keys().lock().get(&monitor).cloned();
+    if let Some(cached) = cached.filter(|cached| (0..CACHED).contains(&(now.0 - cached.at.0))) {
+        return Ok(Some(cached));
     }
     let mut tx = platform.db().read(&View::All(REASON)).await?;
-    let Some(row) = tx.query_opt(&sql::KEY, &params![id]).await? else {
+    let Some(row) = tx.query_opt(&sql::KEY, &params![MonitorId::from(monitor)]).await? else {
         platform.monitor_keys().lock().remove(&monitor);
         return Ok(None);
     };
     let (org, key): (OrgId, Option<[u8; 32]>) = (row.get(0)?, row.get(1)?);
     let Some(key) = key.map(PublicKey) else { return Ok(None) };
+    let (device, lifecycle): (Option<crate::DeviceId>, Option<String>) = (row.get(4)?, row.get(5)?);
+    let standing = Standing {
+        serial_fold: row.get::<String>(2)?.into(),
+        revision: row.get(3)?,
+        known: device.is_some(),
+        retired: lifecycle.as_deref() == Some("retired"),
+        orders: row.get(6)?,
+    };
+    drop(tx);
+    let found = CachedKey { key, org, standing, at: now };
     let mut keys = platform.monitor_keys().lock();
     if keys.len() >= MAX_CACHED {
         keys.clear();
     }
-    keys.insert(monitor, CachedKey { key, org, at: now });
-    Ok(Some((key, monitor_ctx(platform, org, id))))
+    keys.insert(monitor, found.clone());
+    Ok(Some(found))
 }
 
-fn monitor_ctx(platform: &Platform, org: OrgId, id: MonitorId) -> Ctx {
+/// A request of a registered device.
+pub(super) fn monitor_ctx(platform: &Platform, org: OrgId, id: MonitorId) -> Ctx {
     let now = platform.now();
     Ctx {
         platform: platform.clone(),

@@ -3,10 +3,12 @@
 use serde::Serialize;
 use serde_json::json;
 use store::{Tx, params};
+use wire::command::{MAX_LIFE_MS, What};
+use wire::hello::Road;
 use wire::monitor::Kind;
 use wire::schedule::Schedule;
 
-use super::{MonitorId, registry, rules, sql};
+use super::{MonitorId, orders, registry, rules, sql};
 use crate::audit::{self, Change};
 use crate::ctx::{Ctx, Role};
 use crate::error::{Error, Result};
@@ -63,7 +65,8 @@ pub async fn kinds(ctx: &Ctx, id: MonitorId) -> Result<Vec<KindState>> {
         .collect()
 }
 
-/// Sets how often a kind is told; `None`: as usual. The device learns it with its next answer.
+/// Sets how often a kind is told; `None`: as usual. The device learns it with the next answer that it gets,
+/// one that fetches mail by an order, one that only sends mail with its next communication test.
 ///
 /// # Errors
 /// `Forbidden` below manager, `NotFound` outside the scope, `Invalid` for a period outside a minute to ninety days.
@@ -76,9 +79,18 @@ pub async fn set_period(ctx: &Ctx, id: MonitorId, kind: Kind, period_s: Option<u
     let org = registry::tenant(ctx, &mut tx, id).await?;
     tx.execute(&sql::PERIOD, &params![org, id, i64::from(kind.number()), period_s.map(i64::from)]).await?;
     tx.execute(&sql::BUMP_REVISION, &params![org, id]).await?;
+    // Answers to mail do not exist, so that a device that fetches orders learns it by one.
+    let road: Option<String> = tx.query_one(&sql::ROAD, &params![org, id]).await?.get(0)?;
+    if road.as_deref().and_then(rules::road_of) == Some(Road::MailBothWays) {
+        tx.execute(&sql::OLDER_SCHEDULES, &params![org, id, ctx.now]).await?;
+        let schedule = schedule(&mut tx, org, id).await?;
+        orders::queue(&mut tx, ctx, (org, id), What::Schedule(schedule), MAX_LIFE_MS).await?;
+    }
     let change = Change::new(org, "set the schedule", "monitor", id);
     audit::record(&mut tx, ctx, change.after(json!({ "kind": kind, "period_s": period_s }))).await?;
-    Ok(tx.commit().await?)
+    tx.commit().await?;
+    ctx.platform.monitor_keys().lock().remove(&id.into());
+    Ok(())
 }
 
 /// The settings inquiry: the schedule of the device that asks, if it follows another revision.

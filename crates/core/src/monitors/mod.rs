@@ -2,9 +2,13 @@
 //! claim code and from then on by its key. The server gives it its slots and its orders, and hears no one else.
 
 mod group;
+mod calls;
 mod hello;
+mod keys;
 mod kinds;
+pub mod mail;
 mod orders;
+mod refusals;
 mod registry;
 mod rules;
 mod sql;
@@ -19,13 +23,20 @@ use crate::secrets::Secret;
 use crate::time::Micros;
 
 pub(crate) use group::{GivenBy, give, is_heard, schedule_of, set_period_in, take_back};
-pub(crate) use hello::CachedKey;
-pub use hello::{hello, key_of};
+pub use calls::{Callable, called_from, callable, failed, orders_for, went};
+pub(crate) use hello::{CachedKey, Standing, standing};
+pub use hello::{hello, key_of, key_of_sender};
+pub(crate) use keys::Ring;
+pub use keys::{rekey, roll};
 pub use kinds::{KindState, inquire, kinds, set_period};
 pub use orders::{
-    CommandId, CommandRow, CommandState, acknowledge, cancel, commands, expire, order, pending, verifying_key,
+    CommandId, CommandRow, CommandState, acknowledge, cancel, commands, expire, order, pending,
 };
-pub(crate) use registry::heard;
+pub(crate) use mail::CachedMailbox;
+pub use mail::MailDoors;
+pub use refusals::refused_mail;
+pub(crate) use registry::{Heard, heard};
+pub(crate) use rules::{road_of, road_text, speaks_for_itself};
 pub use registry::{
     FIELDS, MonitorQuery, NewMonitor, Stranger, get, list, new_claim, register, release, resume, strangers, suspend,
 };

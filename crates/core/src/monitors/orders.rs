@@ -1,13 +1,12 @@
 //! Orders to one device or agent: signed here, fetched by whichever road, executed at most once, their life visible.
 
-use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
 use serde::Serialize;
 use serde_json::json;
-use store::{View, params};
+use store::{Tx, View, params};
 use wire::Subject;
 use wire::command::{Acks, Command, MAX_LIFE_MS, Order, Taken, What};
 
-use super::{MonitorId, registry, sql};
+use super::{MonitorId, keys, registry, sql};
 use crate::audit::{self, Change};
 use crate::ctx::{Ctx, Role};
 use crate::error::{Error, Result};
@@ -15,9 +14,6 @@ use crate::events;
 use crate::ids::OrgId;
 use crate::platform::Platform;
 use crate::time::Micros;
-
-/// Number of the key that signs now.
-pub(super) const KEY: u32 = 1;
 
 crate::id!(
     /// An order.
@@ -91,26 +87,46 @@ pub async fn order(ctx: &Ctx, monitor: MonitorId, what: What, life_ms: i64) -> R
     if !(60_000..=MAX_LIFE_MS).contains(&life_ms) {
         return Err(Error::invalid("life", "an order lives for a minute to seven days"));
     }
-    let word = match &what {
+    let mut tx = ctx.db().write(&ctx.scope.view()).await?;
+    let org = registry::tenant(ctx, &mut tx, monitor).await?;
+    let word = word(&what);
+    let id = queue(&mut tx, ctx, (org, monitor), what, life_ms).await?;
+    let data = json!({ "command": id, "what": word });
+    audit::record(&mut tx, ctx, Change::new(org, "ordered", "monitor", monitor).after(data)).await?;
+    tx.commit().await?;
+    // So that the next report is answered with it.
+    ctx.platform.monitor_keys().lock().remove(&monitor.into());
+    Ok(id)
+}
+
+/// The name of an order, as stored.
+fn word(what: &What) -> &'static str {
+    match what {
         What::ReportNow(_) => "report_now",
         What::Schedule(_) => "schedule",
         What::SendLog => "send_log",
         What::Keys(_) => "keys",
-    };
+    }
+}
+
+/// Queues an order in the transaction of what it follows from.
+pub(super) async fn queue(
+    tx: &mut Tx,
+    ctx: &Ctx,
+    (org, monitor): (OrgId, MonitorId),
+    what: What,
+    life_ms: i64,
+) -> Result<CommandId> {
+    let word = word(&what);
     let id = CommandId::new(ctx.ids());
     let issued_ms = ctx.now.as_millis();
     let expires_ms = issued_ms + life_ms;
     let name = Subject(id.0.into_bytes());
     let order = Order { id: name, target: monitor.into(), issued_ms, expires_ms, subject: None, what };
-    let bytes = wire::cbor::encode(&order);
-    let mut tx = ctx.db().write(&ctx.scope.view()).await?;
-    let org = registry::tenant(ctx, &mut tx, monitor).await?;
-    let expires = Micros(expires_ms * 1_000);
+    let (bytes, expires) = (wire::cbor::encode(&order), Micros(expires_ms * 1_000));
     tx.execute(&sql::ORDER, &params![org, id, monitor, word, bytes, ctx.now, ctx.actor.id(), expires]).await?;
     let data = json!({ "command": id, "what": word });
-    events::emit(&mut tx, ctx, org, "command.queued", ("monitor", monitor.to_string()), data.clone()).await?;
-    audit::record(&mut tx, ctx, Change::new(org, "ordered", "monitor", monitor).after(data)).await?;
-    tx.commit().await?;
+    events::emit(tx, ctx, org, "command.queued", ("monitor", monitor.to_string()), data).await?;
     Ok(id)
 }
 
@@ -126,18 +142,21 @@ pub async fn pending(ctx: &Ctx) -> Result<Vec<Command>> {
     if rows.is_empty() {
         return Ok(Vec::new());
     }
-    let key = signing_key(&ctx.platform)?;
+    let ring = keys::ring(&ctx.platform).await?;
     let mut commands = Vec::with_capacity(rows.len());
-    let mut tx = ctx.db().write(&ctx.scope.view()).await?;
+    let mut taken = Vec::new();
     for row in rows {
         let (id, order): (CommandId, Vec<u8>) = (row.get(0)?, row.get(1)?);
         if row.get::<String>(2)? == "queued" {
-            tx.execute(&sql::TAKE, &params![ctx.home, id, ctx.now]).await?;
+            taken.push(Vec::from(params![ctx.home, id, ctx.now]));
         }
-        let signature = key.sign(&Command::signing_input(&order)).as_ref().to_vec();
-        commands.push(Command { order, key: KEY, signature });
+        commands.push(ring.known_to(row.get(3)?)?.sign(order));
     }
-    tx.commit().await?;
+    if !taken.is_empty() {
+        let mut tx = ctx.db().write(&ctx.scope.view()).await?;
+        tx.many(&sql::TAKE, taken).await?;
+        tx.commit().await?;
+    }
     Ok(commands)
 }
 
@@ -163,7 +182,11 @@ pub async fn acknowledge(ctx: &Ctx, acks: &Acks) -> Result<()> {
                 continue;
             }
         };
-        if tx.execute(&sql::END, &params![ctx.home, id, target, state, ctx.now, detail]).await? > 0 {
+        if let Some(row) = tx.query_opt(&sql::END, &params![ctx.home, id, target, state, ctx.now, detail]).await? {
+            let taught = if ack.taken == Taken::Done { keys::taught(&row.get::<Vec<u8>>(0)?) } else { 0 };
+            if taught > 0 {
+                tx.execute(&sql::TAUGHT, &params![ctx.home, target, taught]).await?;
+            }
             let data = json!({ "command": id, "state": state });
             events::emit(&mut tx, ctx, ctx.home, "command.ended", ("monitor", target.to_string()), data).await?;
         }
@@ -227,20 +250,4 @@ pub async fn expire(platform: &Platform) -> Result<u64> {
     }
     tx.commit().await?;
     Ok(rows.len() as u64)
-}
-
-/// The public half of the key that signs orders, 32 bytes.
-///
-/// # Errors
-/// Never for a platform that opened.
-pub fn verifying_key(platform: &Platform) -> Result<[u8; 32]> {
-    let key = signing_key(platform)?;
-    key.public_key().as_ref().try_into().map_err(|_| Error::internal("an Ed25519 key is 32 bytes"))
-}
-
-/// Derived from the platform's root key, so that every server of a site signs alike and nothing more is kept.
-fn signing_key(platform: &Platform) -> Result<Ed25519KeyPair> {
-    let seed = platform.sealer().mac("key that signs orders", &KEY.to_be_bytes());
-    Ed25519KeyPair::from_seed_unchecked(seed.get(..32).unwrap_or_default())
-        .map_err(|_| Error::internal("the key that signs orders cannot be derived"))
 }

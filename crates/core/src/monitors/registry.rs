@@ -5,10 +5,9 @@ use serde_json::json;
 use store::{Row, Sql, Tx, params};
 use wire::hello::Road;
 use wire::monitor::Kind;
-use wire::schedule::Schedule;
-use wire::{Report, Subject};
+use wire::{Message, Subject};
 
-use super::{Monitor, MonitorId, MonitorState, Registered, kinds, rules, sql};
+use super::{Monitor, MonitorId, MonitorState, Registered, rules, sql};
 use crate::agents;
 use crate::audit::{self, Change};
 use crate::ctx::{Ctx, Role};
@@ -205,6 +204,7 @@ pub async fn release(ctx: &Ctx, id: MonitorId) -> Result<()> {
     let old = find(&mut tx, org, id).await?;
     tx.execute(&sql::RELEASE_COMMANDS, &params![org, id, ctx.now]).await?;
     tx.execute(&sql::RELEASE_KINDS, &params![org, id]).await?;
+    tx.execute(&sql::RELEASE_MAILBOX, &params![org, id]).await?;
     tx.execute(&sql::RELEASE, &params![org, id]).await?;
     let told = json!({ "vendor": old.vendor, "serial": old.serial });
     events::emit(&mut tx, ctx, org, "monitor.released", ("monitor", id.to_string()), told.clone()).await?;
@@ -242,26 +242,39 @@ pub async fn strangers(ctx: &Ctx, page: &PageQuery) -> Result<Page<Stranger>> {
     })
 }
 
-/// Notes what a monitor said, in the transaction that stores it; returns its schedule if it follows an older one.
-pub(crate) async fn heard(tx: &mut Tx, ctx: &Ctx, report: &Report, offset_ms: i64) -> Result<Option<Schedule>> {
-    let id = ctx.require_monitor()?;
-    let epoch = i64::try_from(report.epoch).unwrap_or(i64::MAX);
-    let subject = format!("{id}/{}", Subject::from(id).to_text());
-    let values = params![ctx.home, id, ctx.now, rules::road_text(Road::Https), offset_ms, subject, epoch];
-    tx.execute(&sql::HEARD, &values).await?;
-    for kind in Kind::ALL {
-        let of_kind = || report.messages.iter().filter(|m| m.body.kind() == u64::from(kind.number()));
-        let Some(last) = of_kind().max_by_key(|message| message.taken_ms) else { continue };
-        let size = i64::try_from(wire::cbor::encode(last).len()).unwrap_or(i64::MAX);
-        let count = i64::try_from(of_kind().count()).unwrap_or(i64::MAX);
-        let taken = last.taken_ms.saturating_sub(offset_ms).saturating_mul(1_000);
-        tx.execute(&sql::SAID, &params![ctx.home, id, i64::from(kind.number()), ctx.now, taken, size, count]).await?;
+/// What a monitor said in one report.
+pub(crate) struct Heard<'m> {
+    pub(crate) id: MonitorId,
+    pub(crate) road: Road,
+    pub(crate) epoch: u64,
+    pub(crate) offset_ms: i64,
+    pub(crate) at: Micros,
+    /// The messages that were new.
+    pub(crate) messages: Vec<&'m Message>,
+}
+
+/// Notes what monitors said, in the transaction in which it takes effect.
+pub(crate) async fn heard(tx: &mut Tx, org: OrgId, all: &[Heard<'_>]) -> Result<()> {
+    let (mut said, mut kinds) = (Vec::with_capacity(all.len()), Vec::with_capacity(all.len()));
+    for one in all {
+        let epoch = i64::try_from(one.epoch).unwrap_or(i64::MAX);
+        let subject = format!("{}/{}", one.id, Subject::from(one.id).to_text());
+        let road = rules::road_text(one.road);
+        said.push(Vec::from(params![org, one.id, one.at, road, one.offset_ms, subject, epoch]));
+        for kind in Kind::ALL {
+            let of_kind = || one.messages.iter().filter(|m| m.body.kind() == u64::from(kind.number()));
+            let Some(last) = of_kind().max_by_key(|message| message.taken_ms) else { continue };
+            let size = i64::try_from(wire::cbor::encode(*last).len()).unwrap_or(i64::MAX);
+            let count = i64::try_from(of_kind().count()).unwrap_or(i64::MAX);
+            let taken = last.taken_ms.saturating_sub(one.offset_ms).saturating_mul(1_000);
+            kinds.push(Vec::from(params![org, one.id, i64::from(kind.number()), one.at, taken, size, count]));
+        }
     }
-    let row = tx.query_one(&sql::REVISION, &params![ctx.home, id]).await?;
-    let (newest, serial): (i64, String) = (row.get(0)?, row.get(1)?);
-    rules::speaks_for_itself(report, &serial)?;
-    let follows = i64::try_from(report.plan_revision).unwrap_or(i64::MAX);
-    if follows == newest { Ok(None) } else { kinds::schedule(tx, ctx.home, id).await.map(Some) }
+    tx.many(&sql::HEARD, said).await?;
+    if !kinds.is_empty() {
+        tx.many(&sql::SAID, kinds).await?;
+    }
+    Ok(())
 }
 
 /// Whose registration it is, if that organisation is visible.

@@ -31,7 +31,7 @@ pub(super) fn serial(text: &str) -> Result<(String, String)> {
 }
 
 /// A registered device speaks of itself and of nobody else, whatever it was made to say.
-pub(super) fn speaks_for_itself(report: &Report, serial_fold: &str) -> Result<()> {
+pub(crate) fn speaks_for_itself(report: &Report, serial_fold: &str) -> Result<()> {
     let of_another = |message: &Message| {
         let told = match &message.body {
             Body::Status(body) => body.identity.serial.as_deref(),
@@ -46,8 +46,18 @@ pub(super) fn speaks_for_itself(report: &Report, serial_fold: &str) -> Result<()
     Ok(())
 }
 
+/// The key that mail to a device is sealed for: a point in SEC 1's uncompressed form. Whether it lies on the curve shows
+/// when something is sealed for it.
+pub(super) fn seal_key(key: Option<&[u8]>) -> Result<Option<&[u8]>> {
+    match key {
+        Some([4, rest @ ..]) if rest.len() == wire::sealed::POINT - 1 => Ok(key),
+        None => Ok(None),
+        Some(_) => Err(Error::invalid("seal", "the key for mail is a P-256 public key of 65 bytes, uncompressed")),
+    }
+}
+
 /// A road as stored.
-pub(super) fn road_text(road: Road) -> &'static str {
+pub(crate) fn road_text(road: Road) -> &'static str {
     match road {
         Road::Https => "https",
         Road::HttpsBothWays => "https-both-ways",
@@ -57,7 +67,7 @@ pub(super) fn road_text(road: Road) -> &'static str {
 }
 
 /// Reads what [`road_text`] wrote.
-pub(super) fn road_of(text: &str) -> Option<Road> {
+pub(crate) fn road_of(text: &str) -> Option<Road> {
     [Road::Https, Road::HttpsBothWays, Road::Mail, Road::MailBothWays].into_iter().find(|road| road_text(*road) == text)
 }
 

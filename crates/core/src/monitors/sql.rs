@@ -22,10 +22,14 @@ store::sql! {
         where m.vendor = $1 and m.serial_fold = $2";
     pub(super) HELLO = "update monitors
         set state = 'active', public_key = $3, claim_hash = null, claim_until = null, model = $4, road = $5, firmware = $6, mac = $7,
-          listener = $8, clock_offset_ms = $9, hello_at = $10, epoch = epoch + 1, version = version + 1
+          listener = $8, clock_offset_ms = $9, hello_at = $10, seal_key = $11, key_told = $12, epoch = epoch + 1, version = version + 1
         where tenant = $1 and id = $2
         returning epoch";
-    pub(super) KEY = "select m.tenant, m.public_key from monitors m where m.id = $1 and m.state = 'active'";
+    pub(super) KEY = "select m.tenant, m.public_key, m.serial_fold, m.schedule_revision, m.device,
+          (select d.lifecycle from devices d where d.tenant = m.tenant and d.id = m.device),
+          (select count(*) from commands c where c.tenant = m.tenant and c.target = m.id and c.state in ('queued', 'taken'))
+        from monitors m
+        where m.id = $1 and m.state = 'active'";
     pub(super) HEARD = "update monitors
         set said_at = $3, said_road = $4, clock_offset_ms = $5,
           device = coalesce(device, (select e.device from device_evidence e where e.tenant = $1 and e.kind = 'subject' and e.value = $6
@@ -33,6 +37,9 @@ store::sql! {
           epoch = case when epoch < $7 then $7 else epoch end
         where tenant = $1 and id = $2";
     pub(super) REVISION = "select m.schedule_revision, m.serial_fold from monitors m where m.tenant = $1 and m.id = $2";
+    pub(super) ROAD = "select m.road from monitors m where m.tenant = $1 and m.id = $2";
+    pub(super) OLDER_SCHEDULES = "update commands set state = 'cancelled', ended_at = $3
+        where tenant = $1 and target = $2 and what = 'schedule' and state = 'queued'";
     pub(super) BUMP_REVISION = "update monitors set schedule_revision = schedule_revision + 1, version = version + 1
         where tenant = $1 and id = $2";
     pub(super) STRANGER = "insert into strangers as known (tenant, vendor, serial_fold, serial_no, model, why, peer, tries, first_at, last_at)
@@ -58,14 +65,48 @@ store::sql! {
 
     pub(super) ORDER = "insert into commands (tenant, id, target, what, order_bytes, state, issued_at, issued_by, expires_at)
         values ($1, $2, $3, $4, $5, 'queued', $6, $7, $8)";
-    pub(super) PENDING = "select c.id, c.order_bytes, c.state
+    pub(super) PENDING = "select c.id, c.order_bytes, c.state, m.key_told
         from commands c
+        join monitors m on m.tenant = c.tenant and m.id = c.target
         where c.tenant = $1 and c.target = $2 and c.state in ('queued', 'taken') and c.expires_at > $3
         order by c.issued_at, c.id
         limit 64";
     pub(super) TAKE = "update commands set state = 'taken', taken_at = $3 where tenant = $1 and id = $2 and state = 'queued'";
     pub(super) END = "update commands set state = $4, ended_at = $5, detail = $6
-        where tenant = $1 and id = $2 and target = $3 and state in ('queued', 'taken')";
+        where tenant = $1 and id = $2 and target = $3 and state in ('queued', 'taken')
+        returning order_bytes";
+    pub(super) TAUGHT = "update monitors set key_told = $3 where tenant = $1 and id = $2 and key_told < $3";
+    pub(super) UNTAUGHT = "select m.tenant, m.id
+        from monitors m
+        where m.state = 'active' and m.key_told < $1
+          and not exists (select 1 from commands c where c.tenant = m.tenant and c.target = m.id and c.what = 'keys'
+            and c.state in ('queued', 'taken') and c.expires_at > $2)
+        order by m.id
+        limit $3";
+    pub(super) GATEWAY_KEYS = "select k.id, k.ends_at from gateway_keys k where k.ends_at is null or k.ends_at > $1 order by k.id desc";
+    pub(super) GATEWAY_KEY = "insert into gateway_keys (id, made_at) values ($1, $2) on conflict (id) do nothing";
+    pub(super) GATEWAY_KEY_ENDS = "update gateway_keys set ends_at = $2 where id = $1 and ends_at is null";
+
+    pub(super) MAILBOX = "select b.tenant, b.monitor, b.server_address, m.public_key
+        from monitor_mailboxes b
+        join monitors m on m.tenant = b.tenant and m.id = b.monitor
+        where b.device_address = $1 and m.state = 'active' and m.public_key is not null";
+    pub(super) RECEIVES = "select b.monitor from monitor_mailboxes b where b.server_address = $1 limit 1";
+    pub(super) OWN_MAIL = "select b.device_address, b.server_address, m.seal_key, m.key_told
+        from monitor_mailboxes b
+        join monitors m on m.tenant = b.tenant and m.id = b.monitor
+        where b.tenant = $1 and b.monitor = $2";
+    pub(super) NEW_MAILBOX = "insert into monitor_mailboxes (tenant, monitor, device_address, server_address, made_at)
+        values ($1, $2, $3, $4, $5)
+        on conflict (tenant, monitor) do nothing";
+    pub(super) RELEASE_MAILBOX = "delete from monitor_mailboxes where tenant = $1 and monitor = $2";
+    pub(super) QUEUED = "select c.id, c.order_bytes, c.expires_at
+        from commands c
+        where c.tenant = $1 and c.target = $2 and c.state = 'queued' and c.expires_at > $3
+        order by c.issued_at, c.id
+        limit 64";
+    pub(super) TAKE_OWN = "update commands set state = 'taken', taken_at = $3
+        where tenant = $1 and id = $2 and target = $4 and state = 'queued'";
     pub(super) NOT_NOW = "update commands set state = 'queued', detail = $4
         where tenant = $1 and id = $2 and target = $3 and state = 'taken'";
     pub(super) COMMANDS = "select c.id, c.what, c.state, c.issued_at, c.issued_by, c.expires_at, c.taken_at, c.ended_at, c.detail

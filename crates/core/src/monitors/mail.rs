@@ -1,0 +1,270 @@
+//! Mail with devices: which pair of addresses is whose, what a mail to the server holds, and orders as mail to a device.
+//! A door knows the bytes of mail, nothing of keys; here is the other half.
+
+use aws_lc_rs::constant_time::verify_slices_are_equal;
+use aws_lc_rs::signature::{ED25519, UnparsedPublicKey};
+use store::{Row, Tx, View, params};
+use wire::cbor;
+use wire::hello::{MailPair, PollReply, Road};
+use wire::sealed::{self, Addresses, Algorithm, AwsLc, Claims, Content, GATEWAY, Header, Limits, Opener, SealError};
+
+use super::{CommandId, MonitorId, hello, keys, sql};
+use crate::ctx::Ctx;
+use crate::error::{Error, Kind, Result};
+use crate::ids::OrgId;
+use crate::platform::Platform;
+use crate::time::Micros;
+
+const REASON: &str = "mail, before it is known whose";
+/// A suspension elsewhere is felt after this long, µs.
+const CACHED: i64 = 1_000_000;
+/// Most mailboxes in memory.
+const MAX_CACHED: usize = 200_000;
+
+/// The mail doors of this installation, as devices reach them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MailDoors {
+    /// Domain of the addresses that devices are given.
+    pub domain: String,
+    /// Where devices send: `smtp://host:port` (STARTTLS) or `smtps://host:port`.
+    pub smtp: Option<String>,
+    /// Where devices fetch: `pop3://host:port` (STLS) or `pop3s://host:port`.
+    pub pop3: Option<String>,
+}
+
+/// Whose mailbox it is.
+#[derive(Clone, Debug)]
+pub struct Mailbox {
+    /// A request of that device.
+    pub ctx: Ctx,
+    /// The device.
+    pub monitor: MonitorId,
+    /// Its address, in lower case.
+    pub device: String,
+    /// The only address that it may write to, in lower case.
+    pub server: String,
+}
+
+/// A mailbox that was looked up a moment ago.
+#[derive(Clone)]
+pub(crate) struct CachedMailbox {
+    at: Micros,
+    org: OrgId,
+    monitor: MonitorId,
+    server: String,
+    key: [u8; 32],
+}
+
+/// An envelope that was opened: genuine, in time, and of the device whose request `ctx` is.
+#[derive(Clone, Debug)]
+pub struct Opened {
+    /// A request of that device.
+    pub ctx: Ctx,
+    /// What it signed.
+    pub claims: Claims,
+    /// The document, CBOR, by [`Claims::content`] a [`wire::Report`] or [`wire::command::Acks`].
+    pub content: Vec<u8>,
+}
+
+/// A mail to a device, but for its text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Letter {
+    /// Sender.
+    pub from: String,
+    /// Receiver.
+    pub to: String,
+    /// The mark.
+    pub header: Header,
+    /// When, seconds since 1970.
+    pub sent_s: i64,
+    /// `application/cose`.
+    pub sealed: Vec<u8>,
+}
+
+/// The device of an address; `None` for addresses of nobody and of devices that are not heard.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn by_mailbox(platform: &Platform, address: &str) -> Result<Option<Mailbox>> {
+    let address = address.to_ascii_lowercase();
+    let Some(found) = look_up(platform, &address).await? else { return Ok(None) };
+    Ok(Some(found.mailbox(platform, address)))
+}
+
+impl CachedMailbox {
+    fn mailbox(self, platform: &Platform, device: String) -> Mailbox {
+        let ctx = hello::monitor_ctx(platform, self.org, self.monitor);
+        Mailbox { ctx, monitor: self.monitor, device, server: self.server }
+    }
+
+    fn read(row: &Row, at: Micros) -> Result<Self> {
+        Ok(Self { at, org: row.get(0)?, monitor: row.get(1)?, server: row.get(2)?, key: row.get(3)? })
+    }
+}
+
+async fn look_up(platform: &Platform, address: &str) -> Result<Option<CachedMailbox>> {
+    let now = platform.now();
+    if let Some(known) = platform.mailboxes().lock().get(address)
+        && (0..CACHED).contains(&(now.0 - known.at.0))
+    {
+        return Ok(Some(known.clone()));
+    }
+    let mut tx = platform.db().read(&View::All(REASON)).await?;
+    let row = tx.query_opt(&sql::MAILBOX, &params![address]).await?;
+    let found = row.as_ref().map(|row| CachedMailbox::read(row, now)).transpose()?;
+    let mut known = platform.mailboxes().lock();
+    match &found {
+        None => drop(known.remove(address)),
+        Some(found) => {
+            if known.len() >= MAX_CACHED {
+                known.clear();
+            }
+            known.insert(address.to_owned(), found.clone());
+        }
+    }
+    Ok(found)
+}
+
+/// Whether mail to this address is taken at all: some device was told to write to it.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn receives(platform: &Platform, address: &str) -> Result<bool> {
+    let mut tx = platform.db().read(&View::All(REASON)).await?;
+    let row = tx.query_opt(&sql::RECEIVES, &params![address.to_ascii_lowercase()]).await?;
+    Ok(row.is_some())
+}
+
+/// The mailbox of whoever knows its password. Names of nobody cost the same work.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn login(platform: &Platform, user: &str, password: &str) -> Result<Option<Mailbox>> {
+    let address = user.to_ascii_lowercase();
+    let found = look_up(platform, &address).await?;
+    let (monitor, key) = found.as_ref().map_or((GATEWAY.into(), [0; 32]), |found| (found.monitor, found.key));
+    let right = verify_slices_are_equal(secret(platform, monitor, &key).as_bytes(), password.as_bytes()).is_ok();
+    Ok(found.filter(|_| right).map(|found| found.mailbox(platform, address)))
+}
+
+/// The password of a mailbox: it follows from the root key, the device and its key, and changes with a new board.
+fn secret(platform: &Platform, monitor: MonitorId, key: &[u8; 32]) -> String {
+    let mac = platform.sealer().mac("password of a mailbox", &[monitor.0.as_bytes(), key.as_slice()].concat());
+    hex::encode(mac.get(..24).unwrap_or_default())
+}
+
+/// Opens the envelope of a mail from `from` to `to` (header and SMTP envelope say the same) with the mark `header`.
+///
+/// # Errors
+/// `Forbidden` for whatever does not fit, with the reason for logs; `Unavailable` when the database cannot tell now.
+pub async fn open(platform: &Platform, from: &str, to: &str, header: &Header, sealed: &[u8]) -> Result<Opened> {
+    let refused = |why: &str| Error::new(Kind::Forbidden, format!("this mail is not taken: {why}"));
+    let address = from.to_ascii_lowercase();
+    let found = look_up(platform, &address).await?.ok_or_else(|| refused("its sender is not registered"))?;
+    if !found.server.eq_ignore_ascii_case(to) {
+        return Err(refused("it is not for the address that is registered for its sender"));
+    }
+    if MonitorId::from(header.device) != found.monitor {
+        return Err(refused("its mark names another device than its sender's"));
+    }
+    let ring = keys::ring(platform).await?;
+    let verify = |algorithm, kid: &[u8], message: &[u8], signature: &[u8]| {
+        algorithm == Algorithm::EdDsa
+            && kid == header.device.0
+            && UnparsedPublicKey::new(&ED25519, &found.key).verify(message, signature).is_ok()
+    };
+    let now_ms = platform.now().as_millis();
+    let opener =
+        Opener { unseal: &|kid, peer| ring.agree(kid, peer), verify: &verify, now_ms, limits: Limits::default() };
+    let (claims, content) = sealed::open(&AwsLc, sealed, &Addresses { from, to }, header, &opener)
+        .map_err(|error| refused(&error.to_string()))?;
+    if claims.content == Content::Orders {
+        return Err(refused("devices give no orders"));
+    }
+    let ctx = hello::monitor_ctx(platform, found.org, found.monitor);
+    Ok(Opened { ctx, claims, content })
+}
+
+/// Orders that wait for the device whose request this is, each as one mail, oldest first. They wait until [`taken`].
+///
+/// # Errors
+/// When the database refuses.
+pub async fn pending_sealed(ctx: &Ctx) -> Result<Vec<(CommandId, Letter)>> {
+    let target = ctx.require_monitor()?;
+    let mut tx = ctx.db().read(&ctx.scope.view()).await?;
+    let Some(own) = tx.query_opt(&sql::OWN_MAIL, &params![ctx.home, target]).await? else { return Ok(Vec::new()) };
+    let rows = tx.query(&sql::QUEUED, &params![ctx.home, target, ctx.now]).await?;
+    drop(tx);
+    let (device, server, told): (String, String, i64) = (own.get(0)?, own.get(1)?, own.get(3)?);
+    let Some(key) = own.get::<Option<Vec<u8>>>(2)?.and_then(|key| <[u8; sealed::POINT]>::try_from(key).ok()) else {
+        return Ok(Vec::new());
+    };
+    let ring = keys::ring(&ctx.platform).await?;
+    let pair = ring.known_to(told)?;
+    let mut letters = Vec::with_capacity(rows.len());
+    for row in rows {
+        let (id, order, expires): (CommandId, Vec<u8>, Micros) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        let now_ms = ctx.now.as_millis();
+        let poll = PollReply { server_ms: now_ms, commands: vec![pair.sign(order)], schedule: None };
+        let claims = Claims {
+            sender: GATEWAY,
+            epoch: 0,
+            seq: id.0.as_u64_pair().1 >> 1,
+            kind: Content::Orders.kind().unwrap_or_default(),
+            issued_ms: now_ms,
+            expires_ms: expires.as_millis(),
+            content: Content::Orders,
+        };
+        let header = Header::of(target.into(), &claims);
+        let subject = wire::Subject::from(target);
+        let signer = sealed::Signer {
+            algorithm: Algorithm::EdDsa,
+            kid: &pair.id.to_be_bytes(),
+            sign: &|message| pair.sign_bytes(message),
+        };
+        let recipient = sealed::Recipient { kid: &subject.0, key: &key };
+        let addresses = Addresses { from: &server, to: &device };
+        let sealed = sealed::seal(&AwsLc, &claims, &cbor::encode(&poll), &addresses, &header, &recipient, &signer)
+            .map_err(|error: SealError| Error::internal(format!("an order cannot be sealed: {error}")))?;
+        let (from, to, sent_s) = (server.clone(), device.clone(), now_ms / 1_000);
+        letters.push((id, Letter { from, to, header, sent_s, sealed }));
+    }
+    Ok(letters)
+}
+
+/// Notes that the device has fetched these orders and let go of them in its mailbox.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn taken(ctx: &Ctx, ids: &[CommandId]) -> Result<()> {
+    let target = ctx.require_monitor()?;
+    let mut tx = ctx.db().write(&ctx.scope.view()).await?;
+    for id in ids {
+        tx.execute(&sql::TAKE_OWN, &params![ctx.home, id, ctx.now, target]).await?;
+    }
+    Ok(tx.commit().await?)
+}
+
+/// The pair of a device on a mail road, made at its first communication test; `None` on other roads, or without doors.
+pub(super) async fn pair(
+    tx: &mut Tx,
+    platform: &Platform,
+    (org, monitor): (OrgId, MonitorId),
+    key: &[u8; 32],
+    road: Road,
+) -> Result<Option<MailPair>> {
+    let (Some(doors), Road::Mail | Road::MailBothWays) = (platform.mail(), road) else { return Ok(None) };
+    let opaque =
+        hex::encode(platform.sealer().mac("name of a mailbox", monitor.0.as_bytes()).get(..10).unwrap_or_default());
+    let domain = doors.domain.to_ascii_lowercase();
+    let made = params![org, monitor, format!("d{opaque}@{domain}"), format!("reports@{domain}"), platform.now()];
+    tx.execute(&sql::NEW_MAILBOX, &made).await?;
+    let row = tx.query_one(&sql::OWN_MAIL, &params![org, monitor]).await?;
+    Ok(Some(MailPair {
+        device: row.get(0)?,
+        server: row.get(1)?,
+        secret: Some(secret(platform, monitor, key)),
+        smtp: doors.smtp.clone(),
+        pop3: doors.pop3.clone().filter(|_| road == Road::MailBothWays),
+    }))
+}
