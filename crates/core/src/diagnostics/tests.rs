@@ -11,7 +11,7 @@ use wire::monitor::{
 };
 use wire::{Body, Message, Outcome, Reply, Report, Subject};
 
-use super::{TroubleQuery, counters, events, history, latest, rules, troubles};
+use super::{ToldQuery, TroubleQuery, compare, counters, events, history, latest, rules, sets, told, told_steps, troubles};
 use crate::alerts::{self, AlertQuery};
 use crate::devices::{self, Comm, DeviceQuery};
 use crate::monitors::{self, NewMonitor};
@@ -334,5 +334,74 @@ async fn a_device_that_reports_by_itself_is_late_after_a_period_and_silent_after
         unit.tell_at(old, vec![Body::Jam(event("0107", None))]).await;
         assert_eq!((comm(&unit).await, unit.alerts().await), (Comm::Reporting, Vec::new()));
         assert!(unit.person().await.now > Micros(0));
+    }
+}
+
+#[tokio::test]
+async fn events_of_the_fleet_are_filtered_paged_and_named_by_the_catalogue() {
+    for mut unit in Unit::known().await {
+        let at = unit.now_ms();
+        for n in 0..5 {
+            unit.tell_at(at + n, vec![Body::Error(event("SC542", None))]).await;
+        }
+        unit.tell_at(at + 9, vec![Body::Jam(event("Z9", None))]).await;
+        unit.test.clock.advance(Duration::from_secs(60));
+        let root = unit.person().await;
+        let mut query = ToldQuery::default();
+        query.page.limit = Some(4);
+        query.page.count = true;
+        let first = told(&root, &query).await.unwrap();
+        assert_eq!((first.items.len(), first.count), (4, Some(6)));
+        assert_eq!((first.items[0].event.code.as_str(), first.items[0].meaning), ("Z9", None), "kept, though unknown");
+        assert_eq!(first.items[1].meaning.map(|m| m.text.as_str()), Some("Fixing unit does not warm up in time"));
+        query.page.after = first.next;
+        assert_eq!(told(&root, &query).await.unwrap().items.len(), 2);
+        let filter = crate::Filter::parse(r#"kind eq "jam" and vendor eq "ricoh" and code like "z*""#).unwrap();
+        let query = ToldQuery { filter: Some(filter), ..ToldQuery::default() };
+        assert_eq!(told(&root, &query).await.unwrap().items.len(), 1);
+        let steps = told_steps(&root, &ToldQuery::default(), 3_600_000_000, 24).await.unwrap();
+        assert_eq!((steps.len(), steps[23].counts), (24, [5, 1, 0]));
+        let unknown = TroubleQuery { unknown: true, ..TroubleQuery::default() };
+        let found = troubles(&root, &unknown).await.unwrap();
+        assert_eq!(found.iter().map(|t| (t.code.as_str(), t.events)).collect::<Vec<_>>(), [("Z9", 1)]);
+        let (_, stranger) = unit.test.customer(&root, "Another").await;
+        assert!(told(&stranger, &ToldQuery::default()).await.unwrap().items.is_empty());
+    }
+}
+
+#[tokio::test]
+async fn the_catalogue_names_the_alert_that_a_known_code_raises() {
+    for mut unit in Unit::known().await {
+        unit.tell(vec![Body::Error(event("SC543", Some(true)))]).await;
+        assert_eq!(unit.alerts().await, [("fuser-over-temp".to_owned(), None)]);
+        unit.tell_at(unit.now_ms() + 1_000, vec![Body::Error(event("SC543", Some(false)))]).await;
+        assert!(unit.alerts().await.is_empty());
+    }
+}
+
+#[tokio::test]
+async fn two_sets_of_counters_stand_side_by_side_with_what_was_added() {
+    for mut unit in Unit::known().await {
+        let at = unit.now_ms();
+        let words = unit.message(at, Body::Dictionary(dictionary()));
+        let full = unit.message(at, Body::Billing(set(None, &[(1, 500), (2, 400), (3, 9)])));
+        assert_eq!(unit.outcomes(vec![words, full]).await, [Outcome::Stored; 2]);
+        unit.tell_at(at + 3_600_000, vec![Body::Billing(set(None, &[(1, 512), (2, 400), (9, 1)]))]).await;
+        let (root, device) = (unit.person().await, unit.device().await);
+        let all = sets(&root, device, None, 10).await.unwrap();
+        assert_eq!(all.iter().map(|set| (set.kind, set.counters)).collect::<Vec<_>>(), [(Told::Billing, 3); 2]);
+        let both = compare(&root, device, Told::Billing, None, None).await.unwrap();
+        let line = |name: &str| {
+            let found = both.lines.iter().find(|line| line.name == name).unwrap();
+            (found.value, found.before, found.difference)
+        };
+        assert_eq!((both.taken_ms, both.before_ms), (at + 3_600_000, Some(at)));
+        assert_eq!(line("total/all/all/all/impressions"), (Some(512), Some(500), Some(12)));
+        assert_eq!(line("parts.fuser"), (None, Some(9), None), "no longer told");
+        assert_eq!(line("9"), (Some(1), None, None), "without a word, its id");
+        let first = compare(&root, device, Told::Billing, Some(at), None).await.unwrap();
+        assert_eq!((first.taken_ms, first.before_ms), (at, None));
+        let missing = compare(&root, device, Told::Modes, None, None).await.unwrap_err();
+        assert_eq!(missing.kind, crate::Kind::NotFound);
     }
 }
