@@ -6,7 +6,7 @@ use aws_lc_rs::{
 };
 use axum::http::{HeaderMap, request::Parts};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use platen_core::{Ctx, Platform, agents, agents::PublicKey, monitors};
+use platen_core::{Ctx, Platform, agents::PublicKey, monitors};
 use wire::{
     Subject,
     signature::{AGENT_HEADER, CLOCK_TOLERANCE_MS, SIGNATURE_HEADER, TIME_HEADER, signing_input},
@@ -70,10 +70,7 @@ pub(crate) fn proves(platform: &Platform, head: &Parts, body: &[u8], key: &[u8])
 
 /// The key of an agent or of a registered device.
 async fn sender(platform: &Platform, sender: Subject) -> platen_core::Result<Option<(PublicKey, Ctx)>> {
-    match agents::key_of(platform, sender).await? {
-        Some(agent) => Ok(Some(agent)),
-        None => monitors::key_of(platform, sender).await,
-    }
+    monitors::key_of_sender(platform, sender).await
 }
 
 fn now_ms(platform: &Platform) -> i128 {

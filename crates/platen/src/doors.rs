@@ -1,11 +1,12 @@
 //! All doors of a server: opened in the order in which they need each other, closed together.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use gateway::{Gateway, GatewayConfig};
-use platen_core::{Platform, users};
+use platen_core::{Platform, reports, users};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use web::{WebConfig, WebDoor};
@@ -22,6 +23,7 @@ pub struct Doors {
     gateway: Gateway,
     web: WebDoor,
     housekeeping: JoinHandle<()>,
+    drawing: JoinHandle<()>,
     public_url: Option<String>,
 }
 
@@ -35,6 +37,8 @@ impl Doors {
                 data: config.data.clone(),
                 public_url: config.gateway_public_url.clone(),
                 limits: gateway::Limits::default(),
+                mail: config.mail.clone(),
+                calls: config.calls.clone(),
             },
             stop.clone(),
         )
@@ -55,8 +59,9 @@ impl Doors {
         )
         .await
         .context("the web door does not open; name another address with --listen")?;
+        let drawing = tokio::spawn(reports::keep(platform.clone(), stop.clone().cancelled_owned()));
         let housekeeping = tokio::spawn(housekeeping::keep(platform, stop));
-        Ok(Self { gateway, web, housekeeping, public_url: config.public_url.clone() })
+        Ok(Self { gateway, web, housekeeping, drawing, public_url: config.public_url.clone() })
     }
 
     /// Where pages and API are.
@@ -86,15 +91,22 @@ impl Doors {
             web: Some(self.web_url().to_owned()),
             gateway: Some(self.gateway.url.clone()),
             ca: Some(self.gateway.ca_path.display().to_string()),
+            smtp: self.mail_url("smtp", self.gateway.mail.smtp, self.gateway.mail.smtps),
+            pop3: self.mail_url("pop3", self.gateway.mail.pop3, self.gateway.mail.pop3s),
             setup: secret.map(|secret| format!("{}/setup?key={}", self.web_url(), secret.expose())),
             admin_listener: self.web.admin_url.clone(),
             ..ServeReady::default()
         })
     }
 
+    /// `smtp://…` begins in the clear and knows STARTTLS, `smtps://…` is inside TLS from the first byte; so with POP3.
+    fn mail_url(&self, scheme: &str, clear: Option<SocketAddr>, tls: Option<SocketAddr>) -> Option<String> {
+        clear.map(|address| format!("{scheme}://{address}")).or_else(|| tls.map(|address| format!("{scheme}s://{address}")))
+    }
+
     /// Waits until every door has drained, though not for ever.
     pub async fn closed(self) {
-        let all = async { tokio::join!(self.gateway.task, self.web.task, self.housekeeping) };
+        let all = async { tokio::join!(self.gateway.task, self.web.task, self.housekeeping, self.drawing) };
         if tokio::time::timeout(PATIENCE, all).await.is_err() {
             tracing::warn!("some requests did not end within {} s", PATIENCE.as_secs());
         }

@@ -19,11 +19,23 @@ use crate::{AgentId, Micros, OrgId};
 /// An event that is told when the report is written.
 pub(crate) type Notice = (&'static str, &'static str, String, Json);
 
-/// Devices of one report, and what will be written about them.
+/// The report in which a device spoke of itself.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Source {
+    pub(crate) epoch: u64,
+    /// What its clock lacks, ms.
+    pub(crate) offset_ms: i64,
+    /// When it came.
+    pub(crate) at: Micros,
+}
+
+/// Devices of one report, and what will be written about them; or of one report each of many devices.
 pub(crate) struct Fleet {
     pub(crate) tenant: OrgId,
     pub(crate) agent: AgentId,
     pub(crate) now: Micros,
+    /// Devices that speak of themselves, each in its own report; all others are spoken of by `agent`.
+    sources: HashMap<Subject, Source>,
     pub(super) devices: Vec<Known>,
     pub(super) by_id: HashMap<DeviceId, usize>,
     pub(super) by_subject: HashMap<Subject, usize>,
@@ -68,6 +80,7 @@ impl Fleet {
             tenant,
             agent,
             now,
+            sources: HashMap::new(),
             devices: Vec::new(),
             by_id: HashMap::new(),
             by_subject: HashMap::new(),
@@ -93,7 +106,34 @@ impl Fleet {
     }
 
     pub(super) fn subject_key(&self, subject: Subject) -> String {
-        format!("{}/{}", self.agent, subject.to_text())
+        format!("{}/{}", self.agent_of(subject), subject.to_text())
+    }
+
+    /// The devices of these reports speak of themselves.
+    pub(crate) fn hear_from(&mut self, sources: HashMap<Subject, Source>) {
+        self.sources = sources;
+    }
+
+    /// Whether these are reports of devices about themselves.
+    pub(crate) fn speaks_of_itself(&self) -> bool {
+        !self.sources.is_empty()
+    }
+
+    /// Who speaks of a subject: an agent, or the device under its own name.
+    pub(crate) fn agent_of(&self, subject: Subject) -> AgentId {
+        if self.sources.contains_key(&subject) { AgentId::from(subject) } else { self.agent }
+    }
+
+    /// The report in which a device speaks of itself.
+    pub(crate) fn source(&self, subject: Option<Subject>) -> Option<Source> {
+        self.sources.get(&subject?).copied()
+    }
+
+    /// What follows is told by whoever speaks of this subject, at the time of that report.
+    pub(crate) fn listen_to(&mut self, subject: Option<Subject>) {
+        if let (Some(subject), Some(source)) = (subject, self.source(subject)) {
+            (self.agent, self.now) = (AgentId::from(subject), source.at);
+        }
     }
 
     /// Puts a loaded device into the set.

@@ -19,7 +19,7 @@ use crate::error::{Error, Result};
 use crate::{AgentId, Micros, OrgId};
 
 /// Most dictionaries of an organisation.
-const MOST_DICTIONARIES: i64 = 500;
+pub(crate) const MOST_DICTIONARIES: i64 = 500;
 /// Most messages of one kind that are kept of a device.
 const MOST_ENTRIES: i64 = 1_000;
 /// Most firmware parts of a device.
@@ -38,6 +38,9 @@ struct Plan {
     parts: HashMap<String, String>,
 }
 
+/// What tells a message from all others of one transaction.
+type Key = (Option<Subject>, u64);
+
 /// Messages of the seed's kinds in one report.
 pub(crate) struct Said {
     tenant: OrgId,
@@ -48,9 +51,9 @@ pub(crate) struct Said {
     dictionaries: HashMap<u64, BTreeMap<u32, String>>,
     room: i64,
     bases: HashMap<(Subject, u64, u64), CounterSet>,
-    /// Whole sets by the number of their message.
-    wholes: HashMap<u64, CounterSet>,
-    plans: HashMap<u64, Plan>,
+    /// Whole sets by their message.
+    wholes: HashMap<Key, CounterSet>,
+    plans: HashMap<Key, Plan>,
     taken: HashSet<String>,
     standing: HashMap<String, i64>,
     events: Vec<Vec<Value>>,
@@ -77,7 +80,7 @@ pub(super) fn unpack(blob: &[u8]) -> Result<Vec<u8>> {
 
 impl Said {
     /// Loads what the messages are held against: the dictionaries that they name and the sets that they change.
-    pub(crate) async fn load(tx: &mut Tx, fleet: &Fleet, epoch: u64, messages: &[Message]) -> Result<Self> {
+    pub(crate) async fn load(tx: &mut Tx, fleet: &Fleet, epoch: u64, messages: &[&Message]) -> Result<Self> {
         let mut said = Self {
             tenant: fleet.tenant,
             sender: fleet.agent,
@@ -97,7 +100,7 @@ impl Said {
             entries: Vec::new(),
             trims: Vec::new(),
         };
-        let sets = || messages.iter().filter_map(|message| Some((message, rules::set(&message.body)?)));
+        let sets = || messages.iter().filter_map(|message| Some((*message, rules::set(&message.body)?)));
         let mut hashes: Vec<String> = sets().map(|(_, set)| rules::key(set.dictionary)).collect();
         hashes.extend(messages.iter().filter_map(|message| match &message.body {
             Body::Dictionary(dictionary) => Some(rules::key(rules::hash(dictionary))),
@@ -115,7 +118,7 @@ impl Said {
         for (message, set) in sets() {
             let at = message.subject.and_then(|subject| Some((subject, fleet.of(subject)?)));
             if let (Some((subject, at)), Some(base)) = (at, set.base_seq) {
-                said.load_base(tx, fleet.get(at).id, subject, message.body.kind(), base).await?;
+                said.load_base(tx, fleet, at, (subject, message.body.kind(), base)).await?;
             }
         }
         if messages.iter().any(|message| matches!(message.body, Body::Dictionary(_))) {
@@ -125,16 +128,18 @@ impl Said {
         Ok(said)
     }
 
-    async fn load_base(&mut self, tx: &mut Tx, device: DeviceId, subject: Subject, kind: u64, base: u64) -> Result<()> {
-        if self.bases.contains_key(&(subject, kind, base)) {
+    async fn load_base(&mut self, tx: &mut Tx, fleet: &Fleet, at: usize, base: (Subject, u64, u64)) -> Result<()> {
+        if self.bases.contains_key(&base) {
             return Ok(());
         }
-        let sender = self.sender.to_string();
-        let values = params![self.tenant, device, number(kind), sender, number(self.epoch), number(base)];
+        let (subject, kind, seq) = base;
+        let (device, sender) = (fleet.get(at).id, fleet.agent_of(subject).to_string());
+        let epoch = fleet.source(Some(subject)).map_or(self.epoch, |source| source.epoch);
+        let values = params![self.tenant, device, number(kind), sender, number(epoch), number(seq)];
         if let Some(row) = tx.query_opt(&sql::HEAD, &values).await? {
             let blob: Vec<u8> = row.get(0)?;
             if let Ok(set) = wire::cbor::decode(&unpack(&blob)?) {
-                self.bases.insert((subject, kind, base), set);
+                self.bases.insert(base, set);
             }
         }
         Ok(())
@@ -157,7 +162,7 @@ impl Said {
                 _ => return Some(format!("its base {base} is not the last full set; tell a full one")),
             },
         };
-        self.wholes.insert(message.seq, whole);
+        self.wholes.insert(key(message), whole);
         None
     }
 
@@ -170,13 +175,10 @@ impl Said {
         if self.room <= 0 {
             return false;
         }
-        let meters = rules::billed(dictionary);
-        let names = i64::try_from(dictionary.names.len()).unwrap_or(i64::MAX);
-        let Ok(body) = pack(&wire::cbor::encode(dictionary)) else { return false };
-        let (cbor, model) = (wire::cbor::encode(&meters), clean(Some(&dictionary.model)).unwrap_or_default());
+        let Ok(row) = dictionary_row(self.tenant, self.now, dictionary) else { return false };
         self.room -= 1;
-        self.told.push(params![self.tenant, rules::key(hash), model, names, cbor, body, self.now].into());
-        self.dictionaries.insert(hash, meters);
+        self.told.push(row);
+        self.dictionaries.insert(hash, rules::billed(dictionary));
         true
     }
 
@@ -188,7 +190,7 @@ impl Said {
             let device = fleet.get(at);
             if !device.fresh {
                 let plan = self.plan(tx, device.id, kind, message).await?;
-                self.plans.insert(message.seq, plan);
+                self.plans.insert(key(message), plan);
             }
         }
         Ok(())
@@ -235,13 +237,13 @@ impl Said {
         when: i64,
     ) -> Result<Option<CountersBody>> {
         let Some(kind) = rules::told(&message.body) else { return Ok(None) };
-        let mut plan = self.plans.remove(&message.seq).unwrap_or_default();
+        let mut plan = self.plans.remove(&key(message)).unwrap_or_default();
         let device = fleet.get(at).id;
-        let key = match &message.body {
+        let natural = match &message.body {
             Body::Error(event) | Body::Jam(event) | Body::Alarm(event) => format!("{}/{:?}", event.code, key_of(event)),
             _ => String::new(),
         };
-        let fresh = self.taken.insert(format!("{device}/{}/{}/{key}", kind.number(), message.taken_ms));
+        let fresh = self.taken.insert(format!("{device}/{}/{}/{natural}", kind.number(), message.taken_ms));
         if plan.known || !fresh {
             return Ok(None);
         }
@@ -250,7 +252,7 @@ impl Said {
                 self.event((fleet, board), at, (kind, event), message.taken_ms, when, plan.outdated);
             }
             Body::Billing(_) | Body::Detailed(_) | Body::Parts(_) | Body::Modes(_) => {
-                return self.counters(device, kind, message, when);
+                return self.counters((fleet, device), kind, message, when);
             }
             body => {
                 if let (Body::Rom(rom), false) = (body, plan.outdated) {
@@ -315,7 +317,8 @@ impl Said {
             Some(meaning) => (meaning.reason.as_str(), meaning.severity()),
             None => rules::alert(kind, event.level),
         };
-        let words = meaning.map_or_else(|| format!("{word} {code}"), |meaning| format!("{} ({word} {code})", meaning.text));
+        let words =
+            meaning.map_or_else(|| format!("{word} {code}"), |meaning| format!("{} ({word} {code})", meaning.text));
         let part = format!("{word}:{code}");
         if stands {
             let number = event.code.parse().ok();
@@ -325,8 +328,14 @@ impl Said {
         }
     }
 
-    fn counters(&mut self, device: DeviceId, kind: Kind, message: &Message, when: i64) -> Result<Option<CountersBody>> {
-        let Some(whole) = self.wholes.remove(&message.seq) else { return Ok(None) };
+    fn counters(
+        &mut self,
+        (fleet, device): (&Fleet, DeviceId),
+        kind: Kind,
+        message: &Message,
+        when: i64,
+    ) -> Result<Option<CountersBody>> {
+        let Some(whole) = self.wholes.remove(&key(message)) else { return Ok(None) };
         let (tenant, number_of, taken) = (self.tenant, i64::from(kind.number()), message.taken_ms);
         let blob = pack(&wire::cbor::encode(&whole))?;
         let count = i64::try_from(whole.values.len()).unwrap_or(i64::MAX);
@@ -334,8 +343,9 @@ impl Said {
         let hash = rules::key(whole.dictionary);
         self.snapshots.push(params![tenant, device, number_of, taken, when, hash, count, size, blob].into());
         if rules::set(&message.body).is_some_and(|set| set.base_seq.is_none()) {
-            let sender = self.sender.to_string();
-            let row = params![tenant, device, number_of, sender, number(self.epoch), number(message.seq), taken];
+            let sender = message.subject.map_or(self.sender, |subject| fleet.agent_of(subject)).to_string();
+            let epoch = fleet.source(message.subject).map_or(self.epoch, |source| source.epoch);
+            let row = params![tenant, device, number_of, sender, number(epoch), number(message.seq), taken];
             self.heads.push(row.into());
         }
         if kind != Kind::Billing {
@@ -366,6 +376,19 @@ impl Said {
         }
         Ok(())
     }
+}
+
+/// A dictionary as it is kept.
+pub(crate) fn dictionary_row(tenant: OrgId, now: Micros, dictionary: &Dictionary) -> Result<Vec<Value>> {
+    let meters = rules::billed(dictionary);
+    let names = i64::try_from(dictionary.names.len()).unwrap_or(i64::MAX);
+    let body = pack(&wire::cbor::encode(dictionary))?;
+    let (cbor, model) = (wire::cbor::encode(&meters), clean(Some(&dictionary.model)).unwrap_or_default());
+    Ok(params![tenant, rules::key(rules::hash(dictionary)), model, names, cbor, body, now].into())
+}
+
+fn key(message: &Message) -> Key {
+    (message.subject, message.seq)
 }
 
 /// Total and standing as the natural key has them; -1: not told.

@@ -32,9 +32,10 @@ pub(crate) fn set(body: &Body) -> Option<&CounterSet> {
 
 /// Why a message is too large for its kind; `None`: it is not. What agents tell in their own words has no budget here
 /// unless the sender is a device itself.
-pub(crate) fn oversize(message: &Message, of_device: bool) -> Option<String> {
+/// `of_device`: the sender is one, and the message has so many bytes.
+pub(crate) fn oversize(message: &Message, of_device: Option<usize>) -> Option<String> {
     let kind = match &message.body {
-        Body::Status(_) | Body::Counters(_) if of_device => Kind::of_number(message.body.kind()),
+        Body::Status(_) | Body::Counters(_) if of_device.is_some() => Kind::of_number(message.body.kind()),
         body => told(body),
     };
     let budget = match (kind, &message.body) {
@@ -42,7 +43,7 @@ pub(crate) fn oversize(message: &Message, of_device: bool) -> Option<String> {
         (None, Body::Dictionary(_)) => DICTIONARY_BYTES,
         _ => return None,
     };
-    let size = wire::cbor::encode(message).len();
+    let size = of_device.unwrap_or_else(|| wire::cbor::encode(message).len());
     (size > budget).then(|| format!("{size} bytes; {budget} are the budget of its kind"))
 }
 
@@ -112,13 +113,13 @@ pub(super) fn alert(kind: Kind, level: Option<u8>) -> (&'static str, AlertSeveri
 }
 
 /// First 8 bytes of the SHA-256 of a dictionary's CBOR, as the wire names it.
-pub(super) fn hash(dictionary: &Dictionary) -> u64 {
+pub(crate) fn hash(dictionary: &Dictionary) -> u64 {
     let digest = store::Sha256::of(&wire::cbor::encode(dictionary)).0;
     digest.iter().take(8).fold(0, |hash, byte| hash << 8 | u64::from(*byte))
 }
 
 /// The name of a dictionary in the database.
-pub(super) fn key(hash: u64) -> String {
+pub(crate) fn key(hash: u64) -> String {
     format!("{hash:016x}")
 }
 

@@ -1,6 +1,12 @@
-//! Reports of agents: one transaction each, raw log first, then what follows for devices, meters, supplies and alerts.
+//! Reports, raw log first, then what follows for devices, meters, supplies and alerts. Agents: one transaction each. Devices:
+//! `ingest` answers once the log has them, many in a transaction; `drain` draws their effect from the log straight after.
 //! (sender, epoch, seq) takes effect once, however often and over whichever door it comes.
 
+mod drain;
+mod group;
+mod heads;
+mod ingest;
+mod projection;
 pub(crate) mod rules;
 mod service;
 mod sql;
@@ -10,5 +16,7 @@ pub(crate) mod testing;
 mod tests;
 mod verify;
 
-pub use service::accept;
+pub use drain::{Backlog, backlog, keep, project};
+pub(crate) use ingest::Ingest;
+pub use service::{accept, accept_by};
 pub use verify::{Counted, verify};

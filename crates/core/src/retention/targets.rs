@@ -12,8 +12,11 @@ submit! { Target::at(Class::Short, "idempotency_keys", "until_at") }
 
 submit! { Target::at(Class::Event, "events", "at").monthly() }
 
-// A report is projected in the transaction that stores it, so all in the inbox is of the past.
-submit! { Target::at(Class::Inbox, "inbox", "recv_at") }
+// What still has an effect to come stays.
+submit! { Target::at(Class::Inbox, "inbox", "recv_at").only(
+    "not exists (select 1 from inbox_open o where o.tenant = inbox.tenant and o.id = inbox.id)"
+) }
+submit! { Target::at(Class::Inbox, "inbox_quarantine", "at") }
 
 // What people did with a device stays with it; what it said of itself fades.
 submit! { Target::at(Class::Status, "device_history", "at").monthly().only("kind = 'state'") }

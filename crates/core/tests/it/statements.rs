@@ -44,6 +44,8 @@ const ACROSS: &[(&str, &str)] = &[
     ("orgs::sql::LAST_CHILD", "paths are given out over all siblings"),
     ("orgs::sql::SIBLING", "short names are unique among siblings"),
     ("orgs::sql::TREE", "class licence: the tree is thinned out before it is shown"),
+    ("reports::sql::OPEN_COUNT", "what waits in the log, of all organisations"),
+    ("reports::sql::OPEN_NEXT", "effects are drawn in the order of the log, each organisation in a transaction of its own"),
     ("reports::verify::AHEAD", "doctor, over all streams"),
     ("reports::verify::COUNTS", "doctor, over all streams"),
     ("retention::sql::ALL_RULES", "retention over all organisations"),
