@@ -35,7 +35,9 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
     for skip in &skips {
         println!("  {skip}");
     }
-    if std::env::var_os("CI").is_some() && skips.iter().any(|skip| skip.contains("apt install")) {
+    if std::env::var_os("CI").is_some()
+        && skips.iter().any(|skip| skip.contains("apt install") || skip.contains("pip install cwt"))
+    {
         bail!("a peer that .ci/run should have installed is missing");
     }
     Ok(())

@@ -184,6 +184,14 @@ pub struct StatusBody {
     pub quirks: Vec<String>,
 }
 
+/// Quirks of a reading that does not tell all: the device left tables unanswered, or time was over.
+const PARTIAL: [&str; 2] = ["tables-not-answered", "reading-cut-short-by-time-out"];
+
+/// Whether a reading with these quirks tells all that stands; of another, what is missing may stand all the same.
+pub fn is_whole(quirks: &[String]) -> bool {
+    !quirks.iter().any(|quirk| PARTIAL.contains(&quirk.as_str()))
+}
+
 /// The counters of a device at one moment.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Encode, Decode)]
 #[cbor(map)]
