@@ -16,7 +16,6 @@ use hyper_util::{
     server::conn::auto::Builder,
 };
 use parking_lot::Mutex;
-use rustls::ServerConfig;
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::Semaphore,
@@ -29,20 +28,20 @@ use tower::ServiceExt as _;
 use crate::{
     Error,
     limits::Limits,
-    tls::{Authority, read_text, write_private},
+    tls::{Authority, Configs, Purpose, read_text, write_private},
 };
 
 /// Opens the listener. Port 0 means: choose one at the first start and keep it, for agents remember the address.
-pub(crate) async fn bind(listen: SocketAddr, data: &Path) -> Result<TcpListener, Error> {
+pub(crate) async fn bind(listen: SocketAddr, data: &Path, door: &str) -> Result<TcpListener, Error> {
     let failed = |address| move |source| Error::Listen { address, source };
     if listen.port() != 0 {
         return TcpListener::bind(listen).await.map_err(failed(listen));
     }
-    let file = data.join("gateway.port");
+    let file = data.join(format!("{door}.port"));
     if let Some(port) = read_text(&file)?.and_then(|text| text.trim().parse().ok()) {
         match TcpListener::bind((listen.ip(), port)).await {
             Ok(listener) => return Ok(listener),
-            Err(e) => tracing::warn!(port, error = %e, "the gateway's port is taken; agents must learn another one"),
+            Err(e) => tracing::warn!(door, port, error = %e, "the port of a door is taken; its callers must learn another one"),
         }
     }
     let listener = TcpListener::bind(listen).await.map_err(failed(listen))?;
@@ -55,19 +54,19 @@ pub(crate) async fn bind(listen: SocketAddr, data: &Path) -> Result<TcpListener,
 pub(crate) struct Certificates {
     authority: Authority,
     names: Vec<String>,
-    current: Mutex<(Arc<ServerConfig>, SystemTime)>,
+    current: Mutex<(Configs, SystemTime)>,
 }
 
 impl Certificates {
     pub(crate) fn new(authority: Authority, names: Vec<String>) -> Result<Self, Error> {
-        let current = Mutex::new(authority.server_config(&names)?);
+        let current = Mutex::new(authority.server_configs(&names)?);
         Ok(Self { authority, names, current })
     }
 
-    fn acceptor(&self) -> TlsAcceptor {
+    pub(crate) fn acceptor(&self, purpose: Purpose) -> TlsAcceptor {
         let mut current = self.current.lock();
         if SystemTime::now() >= current.1 {
-            match self.authority.server_config(&self.names) {
+            match self.authority.server_configs(&self.names) {
                 Ok(renewed) => *current = renewed,
                 Err(e) => {
                     tracing::error!(error = %e, "the gateway's certificate could not be renewed; trying again in an hour");
@@ -75,14 +74,14 @@ impl Certificates {
                 }
             }
         }
-        TlsAcceptor::from(current.0.clone())
+        TlsAcceptor::from(current.0[purpose as usize].clone())
     }
 }
 
 /// Serves until `shutdown`, then lets requests that have begun come to their end.
 pub(crate) async fn serve(
     listener: TcpListener,
-    certificates: Certificates,
+    certificates: Arc<Certificates>,
     router: Router,
     limits: Arc<Limits>,
     shutdown: CancellationToken,
@@ -100,7 +99,7 @@ pub(crate) async fn serve(
             tokio::time::sleep(Duration::from_millis(50)).await;
             continue;
         };
-        let (acceptor, router) = (certificates.acceptor(), router.clone());
+        let (acceptor, router) = (certificates.acceptor(Purpose::Http), router.clone());
         let (limits, shutdown) = (limits.clone(), shutdown.clone());
         connections.spawn(async move {
             connection(stream, &acceptor, router, &limits, &shutdown).await;

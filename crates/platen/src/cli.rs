@@ -323,6 +323,21 @@ pub struct ServeArgs {
     /// Metrics and health on a listener of their own
     #[arg(long, value_name = "ADDR:PORT", env = "PLATEN_ADMIN_LISTEN")]
     pub admin_listen: Option<SocketAddr>,
+    /// Right side of the mail addresses of devices (default localhost)
+    #[arg(long, value_name = "DOMAIN", env = "PLATEN_MAIL_DOMAIN")]
+    pub mail_domain: Option<String>,
+    /// Mail of devices by SMTP with STARTTLS (default: shut)
+    #[arg(long, value_name = "ADDR:PORT", env = "PLATEN_SMTP_LISTEN")]
+    pub smtp_listen: Option<SocketAddr>,
+    /// Mail of devices by SMTP inside TLS (default: shut)
+    #[arg(long, value_name = "ADDR:PORT", env = "PLATEN_SMTPS_LISTEN")]
+    pub smtps_listen: Option<SocketAddr>,
+    /// Orders for devices by POP3 with STLS (default: shut)
+    #[arg(long, value_name = "ADDR:PORT", env = "PLATEN_POP3_LISTEN")]
+    pub pop3_listen: Option<SocketAddr>,
+    /// Orders for devices by POP3 inside TLS (default: shut)
+    #[arg(long, value_name = "ADDR:PORT", env = "PLATEN_POP3S_LISTEN")]
+    pub pop3s_listen: Option<SocketAddr>,
     /// sqlite:PATH or postgres://…
     #[arg(long, value_name = "URL", env = "PLATEN_DATABASE", hide_env_values = true)]
     pub database: Option<String>,

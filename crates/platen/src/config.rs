@@ -1,11 +1,14 @@
 //! One `platen.toml`, then `PLATEN_…` variables, then flags. Each key is a typed field; its doc comment is the reference.
 
+mod mail;
+
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
+pub use self::mail::Mail;
 use crate::cli::ServeArgs;
 
 /// What a server needs to know. Every key may be left out.
@@ -18,6 +21,8 @@ pub struct Config {
     pub web: Web,
     /// The door for devices and agents.
     pub gateway: Gateway,
+    /// Doors for mail of devices.
+    pub mail: Mail,
     /// Where things are kept.
     pub store: Store,
 }
@@ -42,6 +47,17 @@ pub struct Gateway {
     pub listen: Option<SocketAddr>,
     /// How agents reach it, when that differs: `https://gateway.example.com`.
     pub public_url: Option<String>,
+    /// Networks in which devices with a listener of their own may be called, as `["10.0.0.0/8"]`, beside the address that a device
+    /// itself called from. Addresses of this machine, its link or a cloud's metadata are called only when named here. Default none.
+    pub call_networks: Option<Vec<String>>,
+}
+
+impl Gateway {
+    fn calls(&self) -> Result<gateway::CallPolicy> {
+        let networks = self.call_networks.iter().flatten();
+        let allow = networks.map(|text| text.parse().with_context(|| format!("call_networks: `{text}` is not a network")));
+        Ok(gateway::CallPolicy { allow: allow.collect::<Result<_>>()? })
+    }
 }
 
 /// `[store]`
@@ -85,13 +101,15 @@ impl Config {
             gateway_public_url: config.gateway.public_url,
             listen,
             gateway_listen: gateway,
+            mail: config.mail.resolve(args)?,
+            calls: config.gateway.calls()?,
             data,
         })
     }
 }
 
 /// Every value decided.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Resolved {
     pub data: PathBuf,
     pub database: String,
@@ -101,6 +119,8 @@ pub struct Resolved {
     pub admin_listen: Option<SocketAddr>,
     pub public_url: Option<String>,
     pub gateway_public_url: Option<String>,
+    pub mail: Option<gateway::MailConfig>,
+    pub calls: gateway::CallPolicy,
 }
 
 /// The embedded database of a data folder.

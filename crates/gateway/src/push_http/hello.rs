@@ -7,7 +7,7 @@ use axum::{
     extract::{ConnectInfo, Request, State},
     http::Response,
 };
-use wire::hello::Hello;
+use wire::hello::{Hello, Road};
 
 use crate::{
     body::receive,
@@ -34,8 +34,8 @@ async fn accept(door: &Door, request: Request) -> Result<Response<Body>, Refusal
     if !proves(&door.platform, &head, &received.bytes, &hello.key) {
         return Err(Refusal::Forbidden);
     }
-    let peer = head.extensions.get::<ConnectInfo<SocketAddr>>();
-    let peer = peer.map_or_else(String::new, |peer| peer.0.ip().to_canonical().to_string());
+    let from = head.extensions.get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip().to_canonical());
+    let peer = from.map_or_else(String::new, |from| from.to_string());
     let _turn = door.admission.enter(None).await?;
     // A serial that is none reads as one that nobody registered.
     let reply = platen_core::monitors::hello(&door.platform, &hello, &peer).await;
@@ -43,6 +43,11 @@ async fn accept(door: &Door, request: Request) -> Result<Response<Body>, Refusal
         Refusal::Malformed { .. } => Refusal::Forbidden,
         other => other,
     })?;
+    if let (Road::HttpsBothWays, Some(from)) = (hello.road, from) {
+        platen_core::monitors::called_from(&door.platform, reply.sender, from)
+            .await
+            .map_err(|e| crate::agent_rpc::refusal(&e))?;
+    }
     tracing::info!(monitor.id = %reply.sender.to_text(), "a device passed its communication test");
     Ok(document(Twin::accepted(&head.headers, twin), &reply))
 }

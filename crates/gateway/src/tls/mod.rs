@@ -12,16 +12,42 @@ use std::{
 };
 
 use aws_lc_rs::digest::{SHA256, digest};
-use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose, date_time_ymd};
+use rcgen::{
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose, date_time_ymd,
+};
 use rustls::{
     ServerConfig,
     crypto::aws_lc_rs::default_provider,
-    pki_types::{CertificateDer, pem::PemObject},
+    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
 };
 
 use crate::Error;
 pub(crate) use files::{read_text, write_private};
 use leaf::Leaf;
+
+/// What a TLS listener is for. A client that names other protocols (RFC 7301) is turned away, so that nobody can lead
+/// a browser to a mail door that shows the same certificate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    Http,
+    Smtp,
+    Pop3,
+}
+
+impl Purpose {
+    pub(crate) const ALL: [Self; 3] = [Self::Http, Self::Smtp, Self::Pop3];
+
+    fn protocols(self) -> Vec<Vec<u8>> {
+        match self {
+            Self::Http => vec![b"h2".to_vec(), b"http/1.1".to_vec()],
+            Self::Smtp => vec![b"smtp".to_vec()],
+            Self::Pop3 => vec![b"pop3".to_vec()],
+        }
+    }
+}
+
+/// The settings of all listeners, in the order of [`Purpose::ALL`].
+pub(crate) type Configs = [Arc<ServerConfig>; 3];
 
 /// The CA and where its certificate lies.
 pub(crate) struct Authority {
@@ -67,8 +93,8 @@ impl Authority {
         self.folder.join("ca.pem")
     }
 
-    /// TLS 1.2 and 1.3 for HTTP/1.1 and 2, with a leaf for these names. Also tells when the leaf is to be renewed.
-    pub(crate) fn server_config(&self, names: &[String]) -> Result<(Arc<ServerConfig>, SystemTime), Error> {
+    /// TLS 1.2 and 1.3 with a leaf for these names. Also tells when the leaf is to be renewed.
+    pub(crate) fn server_configs(&self, names: &[String]) -> Result<(Configs, SystemTime), Error> {
         let leaf = Leaf::open(&self.folder, names, |params, key| {
             let ca_key = KeyPair::from_pem(&self.key_pem)?;
             params.signed_by(key, &Issuer::from_ca_cert_pem(&self.ca_pem, ca_key)?)
@@ -81,10 +107,37 @@ impl Authority {
                     .with_single_cert(vec![leaf.certificate.clone(), self.ca_der.clone()], leaf.key.clone_key())
             })
             .map_err(|e| Error::Tls(e.to_string()))?;
-        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         config.max_early_data_size = 0;
-        Ok((Arc::new(config), leaf.renew_at))
+        let configs = Purpose::ALL.map(|purpose| {
+            let mut config = config.clone();
+            config.alpn_protocols = purpose.protocols();
+            Arc::new(config)
+        });
+        Ok((configs, leaf.renew_at))
     }
+
+    /// A certificate and its key for calls to devices: fresh at each start, for nobody remembers it.
+    pub(crate) fn caller(&self) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), Error> {
+        let make = || {
+            let key = KeyPair::generate()?;
+            let mut params = CertificateParams::new(Vec::<String>::new())?;
+            params.distinguished_name.push(DnType::CommonName, "Platen gateway caller");
+            params.use_authority_key_identifier_extension = true;
+            params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+            params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+            params.not_before = date_time_ymd(1970, 1, 1);
+            params.not_after = date_time_ymd(1970, 1, 1) + since_epoch(SystemTime::now() + LEAF_LIFE);
+            let issuer = Issuer::from_ca_cert_pem(&self.ca_pem, KeyPair::from_pem(&self.key_pem)?)?;
+            let certificate = params.signed_by(&key, &issuer)?;
+            Ok::<_, rcgen::Error>((certificate.der().clone(), key.serialize_der()))
+        };
+        let (certificate, key) = make().map_err(|e| Error::Tls(e.to_string()))?;
+        Ok((vec![certificate], PrivateKeyDer::Pkcs8(key.into())))
+    }
+}
+
+fn since_epoch(time: SystemTime) -> Duration {
+    time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()
 }
 
 fn make_ca(ca_path: &Path, key_path: &Path) -> Result<(String, String), Error> {
@@ -106,12 +159,13 @@ fn make_ca(ca_path: &Path, key_path: &Path) -> Result<(String, String), Error> {
     Ok((ca, key))
 }
 
-/// Names that the leaf must carry: loopback, the address that is listened on, this host, and the public URL's host.
-pub(crate) fn names_for(listen: SocketAddr, public_url: Option<&str>) -> Vec<String> {
+/// Names that the leaf must carry: loopback, the address that is listened on, this host, the public URL's host and the domain of mail.
+pub(crate) fn names_for(listen: SocketAddr, public_url: Option<&str>, mail: Vec<String>) -> Vec<String> {
     let mut names = vec!["localhost".to_owned(), "127.0.0.1".to_owned(), "::1".to_owned()];
     names.extend(reachable_address(listen).map(|ip| ip.to_string()));
     names.extend(files::host_name());
     names.extend(public_url.and_then(host_of));
+    names.extend(mail.iter().map(|name| name.to_ascii_lowercase()));
     names.sort_unstable();
     names.dedup();
     names
@@ -160,7 +214,7 @@ mod tests {
         let first = Authority::open(data.path()).unwrap();
         let leaf = |names: &[&str]| {
             let names: Vec<String> = names.iter().map(|n| (*n).to_owned()).collect();
-            Authority::open(data.path()).unwrap().server_config(&names).unwrap();
+            Authority::open(data.path()).unwrap().server_configs(&names).unwrap();
             std::fs::read(data.path().join("tls/leaf.pem")).unwrap()
         };
         let (a, b, c) = (leaf(&["localhost"]), leaf(&["localhost"]), leaf(&["localhost", "10.0.0.1"]));
@@ -173,7 +227,7 @@ mod tests {
     fn private_files_are_readable_by_their_owner_alone() {
         use std::os::unix::fs::PermissionsExt as _;
         let data = tempfile::tempdir().unwrap();
-        Authority::open(data.path()).unwrap().server_config(&["localhost".to_owned()]).unwrap();
+        Authority::open(data.path()).unwrap().server_configs(&["localhost".to_owned()]).unwrap();
         for name in ["ca.key", "leaf.key"] {
             let mode = std::fs::metadata(data.path().join("tls").join(name)).unwrap().permissions().mode();
             assert_eq!(mode & 0o777, 0o600, "{name}");

@@ -109,6 +109,8 @@ pub async fn serve(test: &TestPlatform, data: &TempDir, limits: Limits, stop: Ca
         data: data.path().to_owned(),
         public_url: None,
         limits,
+        mail: None,
+        calls: gateway::CallPolicy::default(),
     };
     gateway::serve(config, stop).await.unwrap()
 }

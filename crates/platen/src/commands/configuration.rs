@@ -7,7 +7,10 @@ use crate::config::Config;
 use crate::exit::Exit;
 use crate::printer::Printer;
 
-const REFERENCE: &str = include_str!("../config.rs");
+const REFERENCE: [&str; 2] = [include_str!("../config.rs"), include_str!("../config/mail.rs")];
+
+/// What stands behind the last key of a file begins so.
+const END: &str = "/// Every value decided";
 
 /// Checks a file, or shows every key with its meaning.
 pub fn run(command: ConfigCommand, printer: Printer) -> Result<Exit> {
@@ -34,7 +37,8 @@ fn shown(config: &Config) -> Result<String> {
     let mut out = String::new();
     let mut section = "";
     let mut words = Vec::new();
-    for line in REFERENCE.lines().map(str::trim) {
+    let files = REFERENCE.iter().map(|file| file.lines().map(str::trim).take_while(|line| !line.starts_with(END)));
+    for line in files.flatten() {
         if let Some(heading) = line.strip_prefix("/// `[").and_then(|rest| rest.strip_suffix("]`")) {
             section = heading;
             out.push_str(&format!("\n[{heading}]\n"));
@@ -50,9 +54,6 @@ fn shown(config: &Config) -> Result<String> {
             words.clear();
         } else {
             words.clear();
-        }
-        if line.starts_with("/// Every value decided") {
-            break;
         }
     }
     Ok(out)

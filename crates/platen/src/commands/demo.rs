@@ -36,6 +36,16 @@ const V3_USER: &str = "platen-demo:sha256:demo-auth-phrase:aes256:demo-priv-phra
 /// Until then the agents of a demo have met its first devices and read their counters.
 const SETTLED: std::time::Duration = std::time::Duration::from_secs(20);
 
+/// Doors for mail at free ports, so that devices may take every road.
+fn mail_doors() -> gateway::MailConfig {
+    let any = Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
+    let mut doors = gateway::MailConfig { smtp: any, pop3: any, ..gateway::MailConfig::new("localhost") };
+    // All virtual devices call from this one machine, whose disk is what it is.
+    doors.limits.max_sessions.address = doors.limits.max_sessions.total;
+    doors.limits.min_free = mail::limits::MinFree { bytes: 64 << 20, inodes: 1_000 };
+    doors
+}
+
 /// Starts everything, prints URL and sign-in, ends with Ctrl-C.
 pub async fn run(args: DemoArgs, printer: Printer) -> Result<Exit> {
     let folder = Folder::new(args.data.clone())?;
@@ -48,6 +58,9 @@ pub async fn run(args: DemoArgs, printer: Printer) -> Result<Exit> {
         admin_listen: None,
         public_url: None,
         gateway_public_url: None,
+        mail: Some(mail_doors()),
+        // The demo's devices live on this machine.
+        calls: gateway::CallPolicy { allow: vec!["127.0.0.0/8".parse().context("loopback")?] },
     };
     let platform = site::open(&config.data, &config.database, &config.blobs).await?;
     let stop = shutdown::on_signal();

@@ -198,6 +198,8 @@ impl Site {
             admin_listen: None,
             public_url: None,
             gateway_public_url: None,
+            mail: None,
+            calls: gateway::CallPolicy::default(),
         };
         let platform = site::open(&config.data, &config.database, &config.blobs).await?;
         let doors = Doors::open(platform.clone(), &config, true, CancellationToken::new()).await?;
