@@ -86,7 +86,7 @@ impl Round {
                 self.tally.lock().fresh += u64::from(matches!(taken, Ok(Taken::New(_))));
                 at.fleet.answered(subject);
                 if let Ok(vitals) = device::vitals(&at.engine, &access, &read.known).await {
-                    at.fleet.set_vitals_hash(subject, urgent_hash(&vitals));
+                    at.fleet.followed_up(subject, urgent_hash(&vitals), &read.reading.quirks);
                     at.fleet.set_vitals(subject, &vitals);
                 }
                 at.scheduler.add(subject);

@@ -9,7 +9,7 @@ use std::{
 
 use device::Vitals;
 use parking_lot::Mutex;
-use wire::Subject;
+use wire::{Subject, report::is_whole};
 
 use super::record::{Before, Record};
 use crate::{
@@ -34,6 +34,8 @@ pub(crate) struct Tracked {
     pub(crate) condition_ms: i64,
     /// A counter moved since its condition was read.
     pub(crate) moved_slowly: bool,
+    /// Readings in a row that it left incomplete.
+    pub(crate) partial: u8,
 }
 
 /// Who stands on an address.
@@ -53,8 +55,8 @@ impl Record {
     }
 
     fn tracked(&self) -> Tracked {
-        let (failures, condition_ms, moved_slowly) = (self.failures, self.condition_ms, self.moved_slowly);
-        Tracked { row: self.row(), failures, condition_ms, moved_slowly }
+        let Self { failures, condition_ms, moved_slowly, partial, .. } = *self;
+        Tracked { row: self.row(), failures, condition_ms, moved_slowly, partial }
     }
 }
 
@@ -193,10 +195,11 @@ impl Fleet {
         self.inner.lock().devices.get_mut(&subject)?.before.replace(Before::of(vitals)).map(Before::vitals)
     }
 
-    /// Remembers the hash of a cheap look that has been followed up.
-    pub(crate) fn set_vitals_hash(&self, subject: Subject, hash: u64) {
+    /// Remembers the hash of a cheap look that has been followed up, and whether that reading told all.
+    pub(crate) fn followed_up(&self, subject: Subject, hash: u64, quirks: &[String]) {
         if let Some(device) = self.inner.lock().devices.get_mut(&subject) {
             device.vitals_hash = hash;
+            device.partial = if is_whole(quirks) { 0 } else { device.partial.saturating_add(1) };
             device.condition_ms = wall_ms();
             device.moved_slowly = false;
         }

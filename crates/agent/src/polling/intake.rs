@@ -7,7 +7,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use device::StatusRead;
 use wire::{
     Body, Identity, Meter, Reading, Subject, cbor,
-    report::{CountersBody, StatusBody},
+    report::{CountersBody, StatusBody, is_whole},
 };
 
 use super::{
@@ -147,7 +147,9 @@ impl Intake {
     ) -> Result<bool> {
         let Some(mut row) = self.still(device) else { return Ok(false) };
         let subject = row.subject;
-        row.vitals_hash = vitals_hash;
+        let quirks = read.body.quirks.clone();
+        // What a device left unanswered is asked again, after a restart of the agent, too.
+        row.vitals_hash = if is_whole(&quirks) { vitals_hash } else { 0 };
         row.known = Arc::new(read.known);
         let mut drafts = Vec::new();
         self.add_status(&mut row, read.body, taken_ms, &mut drafts);
@@ -155,7 +157,7 @@ impl Intake {
         if is_new {
             self.keep(row, drafts).await?;
         }
-        self.fleet.set_vitals_hash(subject, vitals_hash);
+        self.fleet.followed_up(subject, vitals_hash, &quirks);
         Ok(is_new)
     }
 

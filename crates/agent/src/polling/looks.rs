@@ -29,6 +29,8 @@ pub(crate) const FULL_TIME: Duration = Duration::from_secs(20);
 
 /// Changes that only a counter shows are followed up once in so many status periods.
 const SLOW_CHANGES: i64 = 5;
+/// Readings in a row that a device left incomplete before it is given the same time.
+const EAGER: u8 = 3;
 
 /// What a cheap look leads to; each with the hash of that look.
 enum Next {
@@ -161,7 +163,10 @@ impl Looker {
             0 => self.began_ms - (hash64(device.row.subject, Look::Status) % patience.max(1).unsigned_abs()) as i64,
             at => at,
         };
-        if (slowly || device.moved_slowly) && wall_ms() - read_ms >= patience {
+        let has_rested = wall_ms() - read_ms >= patience;
+        // What was left unanswered may stand or be over: nobody knows until it is read.
+        let is_partial = device.partial > 0 && (device.partial <= EAGER || has_rested);
+        if is_partial || (slowly || device.moved_slowly) && has_rested {
             return Next::Condition(hash);
         }
         if slowly {
@@ -202,7 +207,7 @@ impl Looker {
         };
         match self.intake.full(address, &read, taken_ms, false).await? {
             Taken::Known(same) | Taken::New(same) if same == subject => {
-                self.fleet.set_vitals_hash(subject, vitals_hash);
+                self.fleet.followed_up(subject, vitals_hash, &read.reading.quirks);
                 self.seen.answered(subject);
             }
             Taken::Elsewhere(other, elsewhere) => {

@@ -67,6 +67,8 @@ pub(super) struct Record {
     pub(super) before: Option<Before>,
     pub(super) failures: u32,
     pub(super) moved_slowly: bool,
+    /// Readings in a row that the device left incomplete.
+    pub(super) partial: u8,
     pub(super) busy: bool,
 }
 
@@ -86,6 +88,7 @@ impl Record {
             before: None,
             failures: 0,
             moved_slowly: false,
+            partial: 0,
             busy: false,
         };
         record.take(row);

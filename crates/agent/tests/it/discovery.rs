@@ -96,6 +96,30 @@ async fn a_silent_device_is_told_and_asked_less_often() {
 }
 
 #[tokio::test]
+async fn what_a_device_left_unanswered_is_asked_again_though_nothing_moves() {
+    let base = [127, 41, 9, 1];
+    let fleet = fleet(base, 1, 0.0).await;
+    let gateway = Gateway::start(plan(base, fleet.snmp_port())).await;
+    let agent = gateway.agent().await;
+    gateway.until("the device is reported", |kept| subjects(kept).len() == 1).await;
+    let last_is_whole = |kept: &crate::gateway::Kept| {
+        let statuses = kept.messages.iter().filter_map(|(_, m)| match &m.body {
+            Body::Status(status) => Some(wire::report::is_whole(&status.quirks)),
+            _ => None,
+        });
+        statuses.last() == Some(true)
+    };
+    let victim = Ipv4Addr::from(base);
+    // The cheap look and the first question get through, the tables do not.
+    fleet.fault(victim, Fault::RateLimit(2)).unwrap();
+    fleet.fault(victim, Fault::Reboot).unwrap();
+    gateway.until("half a reading is told", |kept| !last_is_whole(kept)).await;
+    fleet.heal(victim).unwrap();
+    gateway.until("the whole is told", last_is_whole).await;
+    agent.stop().await;
+}
+
+#[tokio::test]
 async fn known_devices_stay_themselves_over_a_restart() {
     let base = [127, 41, 3, 1];
     let fleet = fleet(base, 5, 0.0).await;

@@ -77,12 +77,13 @@ pub fn may_be_evicted(gone: &Condition, critical_came: bool, rows: i64, stood: i
     gone.severity != AlertSeverity::Critical && !gone.key.group.is_empty() && critical_came && rows >= FULL.max(stood)
 }
 
-/// What a reading says of itself when the device left tables unanswered: what it does not tell may stand all the same.
-const PARTIAL: [&str; 2] = ["tables-not-answered", "reading-cut-short-by-time-out"];
+/// What incomplete readings do not tell stands so much longer. A day in µs: a device may be busy, slow or asleep for
+/// hours, and one whose tables can never be read tells its conditions by other objects.
+pub const UNSURE: i64 = 24 * 3_600 * 1_000_000;
 
 /// Whether a reading tells all conditions that stand.
 pub fn is_whole(body: &StatusBody) -> bool {
-    !body.quirks.iter().any(|quirk| PARTIAL.contains(&quirk.as_str()))
+    wire::report::is_whole(&body.quirks)
 }
 
 /// Whom an alert concerns, so that paper and service go to different people: `operator` whoever stands nearby (paper,

@@ -9,6 +9,9 @@ use wire::report::StatusBody;
 /// Page sides of the standard MIB, one row a marker.
 pub(super) const MARKERS: &str = "1.3.6.1.2.1.43.10.2.1.4.";
 
+/// Growth that is believed between two readings: 10,000 pages and 400 a minute, of two hours.
+const LIKELY: u64 = 10_000 + 400 * 120;
+
 /// A condition of a device: prtAlertGroup, its row, code.
 pub(super) type Place = (i32, i32, i32);
 
@@ -25,6 +28,8 @@ pub(super) struct Ledger {
 pub(super) struct Unit {
     /// Pages that the last counted reading knew of, and what it told.
     last: Option<(u64, u64)>,
+    /// What each of its counters told then.
+    each: BTreeMap<String, u64>,
     /// A counter was lost since then.
     broken: bool,
     /// Pages of the last interval, if its counter fell in it and no second reading has said why.
@@ -102,9 +107,9 @@ impl Ledger {
 
     /// Its counters were read and reach the server. Returns what is wrong with the reading itself.
     pub(super) fn read(&mut self, truth: &Truth, meters: &[Meter]) {
-        let told: Vec<u64> =
-            meters.iter().filter(|meter| meter.source.starts_with(MARKERS)).map(|meter| meter.value).collect();
-        let Some(told) = told.into_iter().reduce(|sum, value| sum + value) else { return };
+        let each = meters.iter().filter(|meter| meter.source.starts_with(MARKERS));
+        let each: BTreeMap<String, u64> = each.map(|meter| (meter.source.clone(), meter.value)).collect();
+        let Some(told) = each.values().copied().reduce(|sum, value| sum + value) else { return };
         // A stale device tells an older count, a narrow counter less of it.
         let lag = u64::from(truth.life_count).wrapping_sub(told) & 0x7fff_ffff;
         let knew = truth.printed.saturating_sub(lag);
@@ -120,6 +125,12 @@ impl Ledger {
             unit.least -= unit.fell;
             unit.blind += unit.fell;
         }
+        if unit.broken {
+            // A counter that was lost shortly before its end looks as if it had come to it.
+            unit.blind +=
+                each.iter().filter_map(|(source, now)| to_its_end(*unit.each.get(source)?, *now)).sum::<u64>();
+        }
+        unit.each = each;
         if unit.broken || passed {
             unit.blind += printed;
         } else {
@@ -130,4 +141,11 @@ impl Ledger {
         unit.last = Some((knew.max(last.0), told));
         unit.broken = false;
     }
+}
+
+/// Pages that a counter of 31 or 32 bits may have counted that fell from one value to another, if they are few enough
+/// to be believed.
+fn to_its_end(last: u64, now: u64) -> Option<u64> {
+    let ways = [31, 32].into_iter().filter(|bits| last < 1 << bits).map(|bits| (1 << bits) - last + now);
+    ways.filter(|pages| now < last && *pages <= LIKELY).max()
 }

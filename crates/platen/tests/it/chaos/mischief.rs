@@ -136,7 +136,12 @@ impl Mischief {
             let unit = ledger.units.entry(truth.serial).or_default();
             unit.put.push((truth.at_ms / 60_000, format!("{fault:?} until round {:?}", self.until.get(&here))));
         }
-        drop(fleet.fault(here, fault));
+        let changes_serial = matches!(fault, Fault::BoardSwap | Fault::DeviceSwap);
+        drop(fleet.fault(here, fault.clone()));
+        // Patterns of serial numbers are short: a unit that bears the number of another would be that one in the books.
+        while changes_serial && fleet.truth(here).is_ok_and(|truth| ledger.units.contains_key(&truth.serial)) {
+            drop(fleet.fault(here, fault.clone()));
+        }
     }
 
     fn draw(&mut self) -> Act {

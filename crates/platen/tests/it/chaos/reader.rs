@@ -96,7 +96,7 @@ async fn full(engine: &Engine, access: &Access, mut place: Place) -> (Place, See
 
 /// Whether the device answered every table.
 fn is_whole(body: &StatusBody) -> bool {
-    !body.quirks.iter().any(|quirk| quirk == "tables-not-answered" || quirk == "reading-cut-short-by-time-out")
+    wire::report::is_whole(&body.quirks)
 }
 
 /// What an agent calls a device: by its serial number, wherever it stands.
