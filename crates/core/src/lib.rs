@@ -18,14 +18,17 @@ pub mod testing;
 pub mod time;
 
 pub mod agents;
+pub mod alerting;
 pub mod alerts;
 pub mod audit;
+pub mod billing;
 pub mod codes;
 pub mod devices;
 pub mod diagnostics;
 pub mod doubts;
 pub mod meters;
 pub mod monitors;
+pub mod notifications;
 pub mod orgs;
 pub mod reports;
 pub mod retention;
@@ -33,6 +36,7 @@ pub mod supplies;
 pub mod tasks;
 pub mod traps;
 pub mod users;
+pub mod webhooks;
 
 pub use ctx::{Actor, Ctx, Role};
 pub use devices::DeviceId;

@@ -32,6 +32,10 @@ pub fn migrations() -> Vec<Migration> {
         migration!("0050_mail_roads"),
         migration!("0051_calls"),
         migration!("0052_ingest"),
+        migration!("0055_billing"),
+        migration!("0060_notifications"),
+        migration!("0061_alerting"),
+        migration!("0062_webhooks"),
         migration!("0064_tasks"),
     ]
 }

@@ -24,7 +24,7 @@ pub use series::{Point, Range, Series, Spark, series, spark};
 pub use service::{Segment, current, segments};
 pub(crate) use service::{begin_month, current_in};
 pub use settle::{Apart, ReadingAt, apart};
-pub(crate) use settle::{adopt, around, bill_by, came_back, reckon};
+pub(crate) use settle::{adopt, around, bill_by, came_back, reckon, take_manual};
 pub use sums::{Sums, rebuild_usage};
 pub use track::{Reason, Track};
 

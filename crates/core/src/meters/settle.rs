@@ -7,13 +7,13 @@ use serde::Serialize;
 use store::{Tx, Value, params};
 
 use super::calendar::Grain;
-use super::intake::zone_of;
+use super::intake::{Flushed, zone_of};
 use super::refit::{Refitted, refit};
 use super::rules::{Role, Words, roles};
 use super::{MeterNow, sql};
 use crate::devices::DeviceId;
-use crate::error::Result;
-use crate::{Micros, OrgId};
+use crate::error::{Error, Result};
+use crate::{Ctx, Micros, OrgId};
 
 /// A reading near a doubt, as it is kept.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -102,6 +102,26 @@ pub(crate) async fn reckon(
     let month = Grain::Month.bucket(now.0, &zone);
     tx.execute(&sql::PAGES, &params![tenant, device, month]).await?;
     Ok(all)
+}
+
+/// Takes what a person read at a device, as a reading of its own quality; what is newer is reckoned anew.
+pub(crate) async fn take_manual(
+    tx: &mut Tx,
+    ctx: &Ctx,
+    (tenant, device, meter): (OrgId, DeviceId, i64),
+    at: Micros,
+    value: i64,
+) -> Result<()> {
+    let row = params![tenant, at.month(), meter, at, value, "suspect", 0_i64, ctx.now, 0_i64];
+    if tx.execute(&sql::READING, &row).await? == 0 {
+        return Err(Error::conflict("there is a reading of that very moment"));
+    }
+    let refitted = reckon(tx, tenant, device, ctx.now, &[(meter, at.0)]).await?;
+    if tx.execute(&sql::BY_HAND, &params![tenant, meter, at]).await? == 0 {
+        return Err(Error::invalid("value", "the value does not go on from the readings around it; look at it again"));
+    }
+    let flushed = Flushed { faults: Vec::new(), conflicts: Vec::new(), refitted };
+    crate::doubts::take(ctx, tx, tenant, Vec::new(), flushed).await
 }
 
 /// Bills a device by the total that is read from `source`; `None`: by the standard MIB's.

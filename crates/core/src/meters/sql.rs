@@ -81,10 +81,16 @@ store::sql! {
           and taken_at = $3";
     pub(super) MARK = "update readings
         set segment = $4,
-          quality = $5
+          quality = case when quality = 'manual' and $5 = 'actual' then quality else $5 end
         where tenant = $1
           and meter = $2
           and taken_at = $3";
+    pub(super) BY_HAND = "update readings
+        set quality = 'manual'
+        where tenant = $1
+          and meter = $2
+          and taken_at = $3
+          and quality = 'actual'";
     pub(super) DROP_SEGMENTS = "delete from meter_segments
         where tenant = $1
           and device = $2

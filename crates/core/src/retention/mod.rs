@@ -40,12 +40,23 @@ pub enum Class {
     Delivery,
     /// Readings.
     Meter,
+    /// Closed periods, their lines and documents.
+    Close,
 }
 
 impl Class {
     /// Those that a rule can be set for.
-    pub const ALL: [Self; 8] =
-        [Self::Inbox, Self::Status, Self::Task, Self::Audit, Self::Service, Self::Event, Self::Delivery, Self::Meter];
+    pub const ALL: [Self; 9] = [
+        Self::Inbox,
+        Self::Status,
+        Self::Task,
+        Self::Audit,
+        Self::Service,
+        Self::Event,
+        Self::Delivery,
+        Self::Meter,
+        Self::Close,
+    ];
 
     /// As stored and as the API says it.
     #[must_use]
@@ -60,6 +71,7 @@ impl Class {
             Self::Event => "event",
             Self::Delivery => "delivery",
             Self::Meter => "meter",
+            Self::Close => "close",
         }
     }
 

@@ -18,6 +18,7 @@ pub(super) fn range(class: Class) -> (i64, i64, i64) {
         Class::Audit => (730, 30, 2_000),
         Class::Service => (730, 180, 3_660),
         Class::Meter => (2_557, 365, 7_320),
+        Class::Close => (3_660, 2_557, 7_320),
     }
 }
 

@@ -31,6 +31,24 @@ submit! { Target::at(Class::Meter, "doubt_meters", "border_at").only(
 
 submit! { Target::at(Class::Meter, "counter_snapshots", "at") }
 
+// A closed period goes as a whole: what hangs on it once it is gone itself.
+submit! { Target::at(Class::Close, "closes", "closed_at") }
+submit! { Target::at(Class::Close, "close_devices", "until_at").only(
+    "not exists (select 1 from closes k where k.tenant = close_devices.tenant and k.id = close_devices.close)"
+) }
+submit! { Target::at(Class::Close, "close_lines", "to_at").only(
+    "not exists (select 1 from closes k where k.tenant = close_lines.tenant and k.id = close_lines.close)"
+) }
+submit! { Target::at(Class::Close, "close_adjustments", "at").only(
+    "not exists (select 1 from closes k where k.tenant = close_adjustments.tenant and k.id = close_adjustments.close)"
+) }
+submit! { Target::at(Class::Close, "close_gaps", "found_at").only(
+    "not exists (select 1 from closes k where k.tenant = close_gaps.tenant and k.id = close_gaps.close)"
+) }
+submit! { Target::at(Class::Close, "billing_documents", "made_at").only(
+    "not exists (select 1 from closes k where k.tenant = billing_documents.tenant and k.id = billing_documents.close)"
+) }
+
 submit! { Target::at(Class::Service, "device_events", "at") }
 submit! { Target::at(Class::Service, "diagnostics", "at") }
 submit! { Target::at(Class::Service, "alerts", "cleared_at") }
@@ -41,3 +59,12 @@ submit! { Target::at(Class::Service, "incidents", "resolved_at").only(
 submit! { Target::months(Class::Audit, "audit_payloads") }
 submit! { Target::months(Class::Audit, "audit_records") }
 submit! { Target::months(Class::Audit, "audit_checkpoints") }
+
+submit! { Target::at(Class::Delivery, "notifications", "ended_at") }
+submit! { Target::at(Class::Delivery, "notification_files", "created_at").only(
+    "not exists (select 1 from notifications n where n.tenant = notification_files.tenant and n.id = notification_files.notification)"
+) }
+submit! { Target::at(Class::Delivery, "webhook_deliveries", "ended_at") }
+submit! { Target::at(Class::Service, "alert_firings", "ended_at").only(
+    "not exists (select 1 from incidents i where i.tenant = alert_firings.owner_org and i.id = alert_firings.incident)"
+) }
