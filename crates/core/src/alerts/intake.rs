@@ -8,7 +8,8 @@ use wire::AlertSeverity;
 use wire::report::StatusBody;
 use wire::traps::TrapBody;
 
-use super::rules::{self, Condition, DAMPED, FLAP, Key, audience, is_flap, may_be_evicted, rank};
+use super::rules::{self, Condition, DAMPED, FLAP, Key, UNSURE, audience, is_flap, may_be_evicted, rank};
+use super::storm::Shared;
 use super::{AlertId, IncidentId, sql};
 use crate::devices::intake::{Fleet, chunks};
 use crate::devices::known::hash;
@@ -61,6 +62,8 @@ struct Incident {
     version: i64,
     opened_at: i64,
     resolved_at: Option<i64>,
+    /// The cause of alerts on many devices: what one of them says does not end it.
+    shared: bool,
     dirty: bool,
 }
 
@@ -85,6 +88,8 @@ pub(crate) struct Board {
     tenant: OrgId,
     alerts: HashMap<DeviceId, Vec<Held>>,
     incidents: HashMap<IncidentId, Incident>,
+    /// The cause that what is raised now belongs to, if it is one of many devices.
+    cause: Option<IncidentId>,
 }
 
 /// Hash of what a status message says of alerts and reasons.
@@ -110,7 +115,8 @@ impl Board {
         devices: &[DeviceId],
         oldest: i64,
     ) -> Result<Self> {
-        let mut board = Self { platform: platform.clone(), tenant, alerts: HashMap::new(), incidents: HashMap::new() };
+        let mut board =
+            Self { platform: platform.clone(), tenant, alerts: HashMap::new(), incidents: HashMap::new(), cause: None };
         let ids: Vec<String> = devices.iter().map(ToString::to_string).collect();
         for mut values in chunks(tenant, &ids) {
             values.push(oldest.saturating_sub(FLAP).into());
@@ -124,7 +130,7 @@ impl Board {
     fn hold(&mut self, row: &store::Row) -> Result<()> {
         let device: DeviceId = row.get(1)?;
         let key = Key { group: row.get(2)?, part: row.get(3)?, reason: row.get(4)? };
-        let (reason, incident) = (key.reason.clone(), row.get(13)?);
+        let incident = row.get(13)?;
         let source = match row.get::<String>(8)?.as_str() {
             "platen" => "platen",
             "trap" => "trap",
@@ -141,7 +147,8 @@ impl Board {
         self.incidents.entry(incident).or_insert(Incident {
             id: incident,
             device,
-            reason,
+            reason: row.get(21)?,
+            shared: row.get::<Option<DeviceId>>(22)?.is_none(),
             state: row.get(14)?,
             severity: severity(&row.get::<String>(17)?),
             cause: row.get(20)?,
@@ -193,13 +200,14 @@ impl Board {
         }
     }
 
-    /// Whether an alert that an incomplete reading does not tell has been away for long. It is noted when it is not.
+    /// Whether an alert that incomplete readings do not tell has been away for a day. It is noted when it is not: from
+    /// then on it counts as quiet, should no whole reading come before.
     fn has_been_away(&mut self, device: DeviceId, place: usize, when: i64) -> bool {
         let held = &mut self.alerts.entry(device).or_default()[place];
         if held.quiet_at.is_none() {
-            (held.quiet_at, held.dirty) = (Some(when), true);
+            (held.quiet_at, held.dirty) = (Some(when + UNSURE), true);
         }
-        held.quiet_at.is_some_and(|since| !is_flap(since, when))
+        held.quiet_at.is_some_and(|since| since <= when && !is_flap(since, when))
     }
 
     /// Alerts that stand and that a reading does not tell: which of them are over.
@@ -291,9 +299,30 @@ impl Board {
     /// Reasons that stand on a device with their part and whether Platen made them.
     pub(crate) fn standing(&self, device: DeviceId) -> impl Iterator<Item = (&str, &str, bool)> {
         let all = self.alerts.get(&device).map(Vec::as_slice).unwrap_or_default();
-        all.iter().filter(|held| held.stands()).map(|held| {
-            (held.condition.key.reason.as_str(), held.condition.key.part.as_str(), held.source == "platen")
-        })
+        all.iter()
+            .filter(|held| held.stands())
+            .map(|held| (held.condition.key.reason.as_str(), held.condition.key.part.as_str(), held.source == "platen"))
+    }
+
+    /// Raises the silence of a device that has one cause with that of others.
+    pub(crate) fn raise_hidden(&mut self, fleet: &mut Fleet, at: usize, cause: &Shared, text: String, when: i64) {
+        let device = fleet.get(at).id;
+        self.incidents.entry(cause.id).or_insert_with(|| Incident {
+            id: cause.id,
+            device,
+            reason: super::storm::REASON.to_owned(),
+            state: cause.state.clone(),
+            severity: AlertSeverity::Critical,
+            cause: cause.words.clone(),
+            version: cause.version,
+            opened_at: cause.opened_at,
+            resolved_at: None,
+            shared: true,
+            dirty: false,
+        });
+        self.cause = Some(cause.id);
+        self.raise_made(fleet, at, "platen-silent", AlertSeverity::Warning, text, when);
+        self.cause = None;
     }
 
     /// Raises an alert for an error, jam or alarm that stands until the device takes it back: its reason and place,
@@ -442,6 +471,9 @@ impl Board {
 
     /// The incident of (device, reason): one that stands or stood a moment ago, else a new one.
     fn incident_for(&mut self, fleet: &Fleet, at: usize, condition: &Condition, when: i64) -> IncidentId {
+        if let Some(cause) = self.cause {
+            return cause;
+        }
         let device = fleet.get(at);
         let reason = &condition.key.reason;
         let known = self.incidents.values().filter(|i| i.device == device.id && i.reason == *reason);
@@ -461,6 +493,7 @@ impl Board {
                 version: 0,
                 opened_at: when,
                 resolved_at: None,
+                shared: false,
                 dirty: true,
             },
         );
@@ -500,7 +533,7 @@ impl Board {
         let held = &mut all[place];
         let mut when = when.max(held.raised_at);
         if held.source != "platen" && held.flaps >= DAMPED {
-            match held.quiet_at {
+            match held.quiet_at.filter(|since| *since <= when) {
                 // It has come and gone so often that it is not held to be over until it stays away.
                 None => return (held.quiet_at, held.dirty) = (Some(when), true),
                 Some(since) if is_flap(since, when) => return,
@@ -524,9 +557,8 @@ impl Board {
         if all.iter().any(|held| held.incident == incident && held.stands()) {
             return;
         }
-        let Some(incident) = self.incidents.get_mut(&incident).filter(|incident| incident.resolved_at.is_none()) else {
-            return;
-        };
+        let ends = |incident: &&mut Incident| incident.resolved_at.is_none() && !incident.shared;
+        let Some(incident) = self.incidents.get_mut(&incident).filter(ends) else { return };
         incident.state = "resolved".into();
         (incident.resolved_at, incident.dirty, incident.version) = (Some(when), true, incident.version + 1);
         let data = json!({ "incident": incident.id, "cause": incident.reason, "devices": [device] });
@@ -543,7 +575,7 @@ impl Board {
                     incident.id,
                     incident.version,
                     &incident.state,
-                    incident.device,
+                    (!incident.shared).then_some(incident.device),
                     Value::Null,
                     &incident.reason,
                     incident.severity.as_str(),

@@ -2,18 +2,24 @@
 //! acknowledge and snooze. An agent off line is one incident for all of its devices.
 
 mod damping;
+mod incidents;
 pub(crate) mod intake;
 pub(crate) mod rules;
 mod service;
 mod sql;
+pub(crate) mod storm;
 #[cfg(test)]
 mod tests;
 
 use serde::Serialize;
 
 pub(crate) use damping::settle;
-pub use service::{AlertQuery, FIELDS, acknowledge, counts, incidents, list, snooze};
-pub(crate) use service::{agent_is_back, agent_is_gone, close_all_of, open_of, wake};
+pub(crate) use incidents::wake;
+pub use incidents::{
+    INCIDENT_FIELDS, IncidentQuery, acknowledge, counts, incident, incident_of, list_incidents, resolve, snooze,
+};
+pub use service::{AlertQuery, FIELDS, list};
+pub(crate) use service::{agent_is_back, agent_is_gone, close_all_of, open_of};
 
 use crate::devices::DeviceId;
 use crate::{AgentId, Micros, OrgId};
@@ -95,26 +101,53 @@ pub struct IncidentRow {
     pub state: String,
     /// The device, when it is about one.
     pub device: Option<DeviceId>,
+    /// What people call the device.
+    pub device_name: Option<String>,
+    /// Vendor slug and model of the device.
+    pub device_model: Option<String>,
+    /// Where the device stands.
+    pub place: Option<String>,
     /// The agent, when it is about one.
     pub agent: Option<AgentId>,
+    /// What people call the agent.
+    pub agent_name: Option<String>,
     /// Keyword.
     pub reason: String,
+    /// The keyword in plain words.
+    pub title: String,
     /// critical, warning, other.
     pub severity: String,
     /// Whom it concerns: operator, supplies, service or fleet.
     pub audience: String,
     /// In plain words.
     pub cause: String,
+    /// Alerts of it that stand.
+    pub alerts: i64,
     /// Who takes care.
     pub owner: Option<String>,
+    /// Since when somebody takes care.
+    pub acked_at: Option<Micros>,
     /// Quiet until then.
     pub snoozed_until: Option<Micros>,
+    /// What the owner said.
+    pub note: Option<String>,
+    /// Why a person ended it.
+    pub why: Option<String>,
     /// When it began.
     pub opened_at: Micros,
     /// When it ended.
     pub resolved_at: Option<Micros>,
     /// Rises with each change: the ETag.
     pub version: i64,
+}
+
+/// One cause with what stands on it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct IncidentSheet {
+    /// The cause.
+    pub incident: IncidentRow,
+    /// Its alerts, those that stand first; at most 100.
+    pub alerts: Vec<AlertRow>,
 }
 
 /// Incidents that stand, for the header.

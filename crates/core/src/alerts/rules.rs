@@ -93,7 +93,9 @@ pub fn audience(reason: &str) -> &'static str {
     match reason {
         _ if reason.contains("failure") || starts(&["fuser", "subunit", "service", "interlock"]) => "service",
         "opc-life-over" | "opc-near-eol" | "developer-empty" | "developer-low" => "service",
-        _ if starts(&["toner", "marker", "opc", "developer", "stapler", "puncher", "cleaner", "platen-supply"]) => "supplies",
+        _ if starts(&["toner", "marker", "opc", "developer", "stapler", "puncher", "cleaner", "platen-supply"]) => {
+            "supplies"
+        }
         _ if starts(&["media", "input", "output", "cover", "door"]) => "operator",
         _ => "fleet",
     }

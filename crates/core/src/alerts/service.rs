@@ -1,17 +1,16 @@
-//! Alerts for people: lists, counts, acknowledging and snoozing; and what agents' silence means.
+//! Alerts for people: lists; and what the silence of agents and the end of devices mean for them.
 
 use serde_json::json;
 use store::{Row, Sql, Tx, Value, params};
 
 use super::rules::audience;
-use super::{AlertCounts, AlertId, AlertRow, IncidentId, IncidentRow, sql};
-use crate::audit::{self, Change};
+use super::{AlertRow, IncidentId, sql};
 use crate::devices::DeviceId;
 use crate::devices::rules::phrase;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::filter::{Field, FieldKind, Filter};
 use crate::page::{Key, Page, PageQuery, Sort};
-use crate::{AgentId, Ctx, Micros, OrgId, Role};
+use crate::{AgentId, Ctx, OrgId};
 
 /// Fields of the filter of [`list`].
 pub const FIELDS: &[Field] = &[
@@ -20,7 +19,7 @@ pub const FIELDS: &[Field] = &[
     Field::new("group", "a.grp", FieldKind::Text),
     Field::new("device", "a.device", FieldKind::Text),
     Field::new("org", "a.tenant", FieldKind::Org),
-    Field::new("source", "a.source", FieldKind::Word(&["device", "trap", "platen"])),
+    Field::new("source", "a.source", FieldKind::Word(&["device", "trap", "event", "platen"])),
     Field::new("audience", "a.audience", FieldKind::Word(&["operator", "supplies", "service", "fleet"])),
     Field::new("state", "i.state", FieldKind::Word(&["open", "acknowledged", "snoozed", "resolved"])),
     Field::new("owner", "i.owner", FieldKind::Text),
@@ -35,7 +34,6 @@ pub const FIELDS: &[Field] = &[
 const WORST: Sort =
     Sort { name: "alerts.worst", keys: &[Key::up("a.rank"), Key::down("a.raised_at"), Key::up("a.id")] };
 const NEWEST: Sort = Sort { name: "alerts.newest", keys: &[Key::down("a.raised_at"), Key::down("a.id")] };
-const LATEST: Sort = Sort { name: "incidents.opened", keys: &[Key::down("i.opened_at"), Key::down("i.id")] };
 
 /// Which alerts.
 #[derive(Clone, Debug, Default)]
@@ -88,10 +86,11 @@ fn read(row: &Row) -> Result<AlertRow> {
     })
 }
 
-fn title(reason: &str) -> String {
+pub(super) fn title(reason: &str) -> String {
     match reason {
         "platen-silent" => "not heard".to_owned(),
         "platen-agent-offline" => "agent off line".to_owned(),
+        super::storm::REASON => "devices not heard together".to_owned(),
         other => phrase(other, &[]),
     }
 }
@@ -135,6 +134,22 @@ pub async fn list(ctx: &Ctx, query: &AlertQuery) -> Result<Page<AlertRow>> {
     Ok(page)
 }
 
+/// The alerts of an incident, those that stand first, then the worst; at most `most`.
+pub(super) async fn of_incident(ctx: &Ctx, tx: &mut Tx, incident: IncidentId, most: i64) -> Result<Vec<AlertRow>> {
+    let mut params = Vec::new();
+    let scope = ctx.scope.condition("a", &mut params);
+    params.push(incident.into());
+    let incident = params.len();
+    params.push(most.into());
+    let text = format!(
+        "select {COLUMNS} from {TABLES} where {scope} and a.incident = ${incident} \
+         order by case when a.cleared_at is null then 0 else 1 end, {} limit ${}",
+        WORST.order(),
+        params.len()
+    );
+    tx.query(&Sql::built_as("alerts::of_incident", text), &params).await?.iter().map(read).collect()
+}
+
 /// The alerts that stand on a device, worst first.
 pub(crate) async fn open_of(ctx: &Ctx, tx: &mut Tx, device: DeviceId) -> Result<Vec<AlertRow>> {
     let mut params = Vec::new();
@@ -146,160 +161,6 @@ pub(crate) async fn open_of(ctx: &Ctx, tx: &mut Tx, device: DeviceId) -> Result<
         WORST.order()
     );
     tx.query(&Sql::built_as("alerts::open_of", text), &params).await?.iter().map(read).collect()
-}
-
-/// Incidents, newest first: those that stand, or all.
-///
-/// # Errors
-/// `Invalid` for a cursor or limit that does not fit.
-pub async fn incidents(ctx: &Ctx, only_standing: bool, page: &PageQuery) -> Result<Page<IncidentRow>> {
-    let limit = page.limit()?;
-    let mut params = Vec::new();
-    let scope = ctx.scope.condition("i", &mut params);
-    let standing = if only_standing { "i.resolved_at is null" } else { "1 = 1" };
-    let after = LATEST.after(page.after.as_deref(), &mut params)?;
-    params.push(i64::try_from(limit + 1).unwrap_or(i64::MAX).into());
-    let text = format!(
-        "select i.tenant, i.state, i.device, i.agent, i.reason, i.severity, i.cause, i.owner, i.snoozed_until, i.resolved_at, \
-         i.version, i.audience, i.opened_at, i.id from incidents i where {scope} and {standing} and {after} order by {} limit ${}",
-        LATEST.order(),
-        params.len()
-    );
-    let mut tx = ctx.db().read(&ctx.scope.view()).await?;
-    let rows = tx.query(&Sql::built_as("alerts::incidents", text), &params).await?;
-    LATEST.page(rows, limit, |row| {
-        Ok(IncidentRow {
-            id: row.get(13)?,
-            org: row.get(0)?,
-            state: row.get(1)?,
-            device: row.get(2)?,
-            agent: row.get(3)?,
-            reason: row.get(4)?,
-            severity: row.get(5)?,
-            cause: row.get(6)?,
-            owner: row.get(7)?,
-            snoozed_until: row.get(8)?,
-            audience: row.get(11)?,
-            opened_at: row.get(12)?,
-            resolved_at: row.get(9)?,
-            version: row.get(10)?,
-        })
-    })
-}
-
-/// Incidents that stand, counted for the header.
-///
-/// # Errors
-/// When the database refuses.
-pub async fn counts(ctx: &Ctx) -> Result<AlertCounts> {
-    let mut params = Vec::new();
-    let scope = ctx.scope.condition("i", &mut params);
-    let text = format!(
-        "select i.state, i.severity, count(*) from incidents i where {scope} and i.resolved_at is null group by i.state, i.severity"
-    );
-    let mut tx = ctx.db().read(&ctx.scope.view()).await?;
-    let mut counts = AlertCounts::default();
-    for row in tx.query(&Sql::built_as("alerts::counts", text), &params).await? {
-        let (state, severity, count): (String, String, u64) = (row.get(0)?, row.get(1)?, row.get(2)?);
-        match state.as_str() {
-            "snoozed" => {
-                counts.snoozed += count;
-                continue;
-            }
-            "acknowledged" => counts.acknowledged += count,
-            _ => counts.open += count,
-        }
-        match severity.as_str() {
-            "critical" => counts.critical += count,
-            "warning" => counts.warning += count,
-            _ => {}
-        }
-    }
-    Ok(counts)
-}
-
-/// Takes care of the incident of an alert: the person who asks is its owner. Returns the new version.
-///
-/// # Errors
-/// `NotFound`, `Forbidden`, `Stale` when `if_match` is given and older, `Conflict` when it is over.
-pub async fn acknowledge(ctx: &Ctx, alert: AlertId, note: Option<&str>, if_match: Option<i64>) -> Result<i64> {
-    change(ctx, alert, "acknowledged", None, note, if_match).await
-}
-
-/// Keeps the incident of an alert quiet until a time, or until it gets worse. Returns the new version.
-///
-/// # Errors
-/// `Invalid` for a time that is over or more than 90 days ahead, else as [`acknowledge`].
-pub async fn snooze(
-    ctx: &Ctx,
-    alert: AlertId,
-    until: Micros,
-    note: Option<&str>,
-    if_match: Option<i64>,
-) -> Result<i64> {
-    if until <= ctx.now || until > ctx.now.days_ago(-90) {
-        return Err(Error::invalid("until", "the time lies within the next 90 days"));
-    }
-    change(ctx, alert, "snoozed", Some(until), note, if_match).await
-}
-
-async fn change(
-    ctx: &Ctx,
-    alert: AlertId,
-    state: &'static str,
-    until: Option<Micros>,
-    note: Option<&str>,
-    if_match: Option<i64>,
-) -> Result<i64> {
-    let mut tx = ctx.db().write(&ctx.scope.view()).await?;
-    let found = tx.query_opt(&sql::ALERT_TENANT, &params![alert]).await?;
-    let row = found
-        .filter(|row| row.get::<OrgId>(0).is_ok_and(|org| ctx.scope.contains(org)))
-        .ok_or_else(AlertId::missing)?;
-    let (tenant, incident, version, before): (OrgId, IncidentId, i64, String) =
-        (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?);
-    ctx.require(Role::Manager, "take care of alerts")?;
-    if if_match.is_some() {
-        Error::check_version(if_match, version)?;
-    }
-    if before == "resolved" {
-        return Err(Error::conflict("it is over already"));
-    }
-    let owner = ctx.actor.name().to_owned();
-    let note = crate::devices::fold::clean(note);
-    tx.execute(&sql::ACKNOWLEDGE, &params![tenant, incident, state, &owner, ctx.now, until, note.as_ref()]).await?;
-    let device: DeviceId = row.get(4)?;
-    let data = json!({ "incident": incident, "cause": row.get::<String>(5)?, "devices": [device], "owner": owner, "until": until });
-    let kind = if state == "snoozed" { "incident.snoozed" } else { "incident.acknowledged" };
-    crate::events::emit(&mut tx, ctx, tenant, kind, ("incident", incident.to_string()), data).await?;
-    let after = json!({ "state": state, "owner": owner, "until": until, "note": note });
-    let change = Change::new(tenant, state, "incident", incident).before(json!({ "state": before })).after(after);
-    audit::record(&mut tx, ctx, change).await?;
-    tx.commit().await?;
-    Ok(version + 1)
-}
-
-/// Snoozed incidents whose time is over stand open again; how many.
-pub(crate) async fn wake(ctx: &Ctx) -> Result<u64> {
-    let mut tx = ctx.db().read(&ctx.scope.view()).await?;
-    let due = tx.query(&sql::SNOOZE_OVER, &params![ctx.now]).await?;
-    drop(tx);
-    if due.is_empty() {
-        return Ok(0);
-    }
-    let mut tx = ctx.db().write(&ctx.scope.view()).await?;
-    let mut woken = 0;
-    for row in due {
-        let tenant: OrgId = row.get(0)?;
-        for row in tx.query(&sql::WAKE, &params![tenant, ctx.now]).await? {
-            let id: IncidentId = row.get(0)?;
-            let data = json!({ "incident": id, "woken_by": "time" });
-            crate::events::emit(&mut tx, ctx, tenant, "incident.opened", ("incident", id.to_string()), data).await?;
-            woken += 1;
-        }
-    }
-    tx.commit().await?;
-    Ok(woken)
 }
 
 /// An agent is not heard: one incident for all of its devices.

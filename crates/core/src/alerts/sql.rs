@@ -6,7 +6,7 @@ store::sql! {
     /// Standing alerts, and those cleared a moment ago that may come back; the newest of a kind last.
     pub(super) LOAD = concat!("select a.id, a.device, a.grp, a.part, a.reason, a.severity, a.code, a.text, a.source, a.since_at,
           a.raised_at, a.cleared_at, a.flaps, a.incident, i.state, i.resolved_at, i.version, i.severity,
-          a.quiet_at, a.evicted, i.cause
+          a.quiet_at, a.evicted, i.cause, i.reason, i.device
         from alerts a
         join incidents i on i.tenant = a.tenant and i.id = a.incident
         where a.tenant = $1
@@ -103,11 +103,44 @@ store::sql! {
         from incidents
         where state = 'snoozed'
           and snoozed_until <= $1";
-    pub(super) ALERT_TENANT = "select a.tenant, a.incident, i.version, i.state, a.device, a.reason, d.label
+    pub(super) ALERT_INCIDENT = "select a.incident
         from alerts a
-        join incidents i on i.tenant = a.tenant and i.id = a.incident
-        join devices d on d.tenant = a.tenant and d.id = a.device
         where a.id = $1";
+    pub(super) INCIDENT_TENANT = "select i.tenant, i.version, i.state, i.device, i.reason, i.agent
+        from incidents i
+        where i.id = $1";
+    pub(super) RESOLVE_BY_HAND = "update incidents
+        set state = 'resolved',
+          resolved_at = $3,
+          owner = $4,
+          why = $5,
+          snoozed_until = null,
+          version = version + 1
+        where tenant = $1
+          and id = $2
+          and resolved_at is null";
+    pub(super) BURST = "select count(*)
+        from devices d
+        join device_presence p on p.tenant = d.tenant and p.device = d.id
+        where d.tenant = $1
+          and d.agent = $2
+          and d.lifecycle <> 'retired'
+          and p.seen_at < $3
+          and p.seen_at > $4";
+    pub(super) HIDDEN_INCIDENT = "select i.id, i.state, i.severity, i.cause, i.version, i.opened_at, i.resolved_at
+        from incidents i
+        where i.tenant = $1
+          and i.agent = $2
+          and i.reason = 'platen-devices-hidden'
+          and i.resolved_at is null";
+    // All of them are heard again: nothing stands on a cause that had many.
+    pub(super) SHARED_OVER = "select i.tenant, i.id, i.reason, i.agent
+        from incidents i
+        where i.resolved_at is null
+          and i.reason = 'platen-devices-hidden'
+          and not exists (select 1 from alerts a where a.tenant = i.tenant and a.incident = i.id and a.cleared_at is null)
+        order by i.tenant, i.id
+        limit $1";
     pub(super) ACKNOWLEDGE = "update incidents
         set state = $3,
           owner = $4,
@@ -124,5 +157,5 @@ store::sql! {
         where tenant = $1
           and state = 'snoozed'
           and snoozed_until <= $2
-        returning id";
+        returning id, reason";
 }

@@ -7,7 +7,6 @@ use wire::{Alert, AlertSeverity, Body, Outcome, SnmpVersion};
 
 use super::*;
 use crate::filter::Filter;
-use crate::page::PageQuery;
 use crate::reports::testing::{Site, status, subject};
 use crate::{Kind, Role};
 
@@ -21,6 +20,10 @@ fn jam(part: &str, severity: AlertSeverity) -> Alert {
         code: Some(8),
         since: None,
     }
+}
+
+fn standing() -> IncidentQuery {
+    IncidentQuery { open: Some(true), ..IncidentQuery::default() }
 }
 
 async fn say(site: &mut Site, alerts: Vec<Alert>) {
@@ -62,10 +65,10 @@ async fn parts_have_their_own_alerts_and_share_the_cause() {
         assert_eq!(open[0].incident, open[1].incident);
         site.wait(60);
         say(&mut site, vec![jam("1.2", AlertSeverity::Warning)]).await;
-        assert_eq!(incidents(&site.person().await, true, &PageQuery::default()).await.unwrap().items.len(), 1);
+        assert_eq!(list_incidents(&site.person().await, &standing()).await.unwrap().items.len(), 1);
         site.wait(60);
         say(&mut site, Vec::new()).await;
-        assert!(incidents(&site.person().await, true, &PageQuery::default()).await.unwrap().items.is_empty());
+        assert!(list_incidents(&site.person().await, &standing()).await.unwrap().items.is_empty());
         let told = crate::events::after(&site.person().await, 0, 500).await.unwrap();
         let count = |kind: &str| told.iter().filter(|event| event.kind == kind).count();
         let kinds = ["device.alert.raised", "device.alert.cleared", "incident.opened", "incident.resolved"];
@@ -78,7 +81,7 @@ async fn people_take_care_and_a_worse_turn_wakes_what_was_quiet() {
     for mut site in Site::each().await {
         say(&mut site, vec![jam("1.1", AlertSeverity::Warning)]).await;
         let ctx = site.person().await;
-        let id = all(&site, Some(true)).await[0].id;
+        let id = all(&site, Some(true)).await[0].incident;
         let reader = site.test.account(&site.root, site.root.home, "u@example.org", Role::User).await;
         assert_eq!(acknowledge(&reader, id, None, None).await.unwrap_err().kind, Kind::Forbidden);
         let (_, stranger) = site.test.customer(&site.root, "Harbour Clinic").await;
@@ -180,8 +183,8 @@ async fn alert_lifecycle_the_poll_may_know_better_words_than_the_trap() {
         say(&mut site, vec![low("1.2", "toner-low", 12)]).await;
         let same = all(&site, Some(true)).await;
         assert_eq!((same.len(), same[0].id, same[0].reason.as_str()), (1, open[0].id, "toner-low"));
-        let standing = incidents(&site.person().await, true, &PageQuery::default()).await.unwrap().items;
-        assert_eq!((standing.len(), standing[0].reason.as_str()), (1, "toner-low"));
+        let found = list_incidents(&site.person().await, &standing()).await.unwrap().items;
+        assert_eq!((found.len(), found[0].reason.as_str()), (1, "toner-low"));
         assert_eq!((told(&site, RAISED).await, told(&site, ENDED).await), (vec![1, 1], vec![0, 0]));
         // Another supply in the words of the trap joins the incident of its words once the poll has found them.
         site.wait(60);
@@ -190,7 +193,7 @@ async fn alert_lifecycle_the_poll_may_know_better_words_than_the_trap() {
         say(&mut site, vec![low("1.2", "toner-low", 12), low("1.3", "toner-low", 12)]).await;
         let both = all(&site, Some(true)).await;
         assert_eq!((both.len(), both[0].incident), (2, both[1].incident));
-        assert_eq!(incidents(&site.person().await, true, &PageQuery::default()).await.unwrap().items.len(), 1);
+        assert_eq!(list_incidents(&site.person().await, &standing()).await.unwrap().items.len(), 1);
     }
 }
 
@@ -314,11 +317,18 @@ async fn alert_lifecycle_a_reading_that_lost_a_table_ends_nothing() {
         site.status(1, lost.clone()).await;
         assert_eq!(all(&site, Some(true)).await.len(), 1, "nobody said that it is over");
         site.wait(60);
+        say(&mut site, vec![low.clone()]).await;
+        assert_eq!((all(&site, None).await.len(), all(&site, Some(true)).await.len()), (1, 1));
+        // A device that is slow for hours, and then tells all again: it is the same alert.
+        for _ in 0..12 {
+            site.wait(1_800);
+            site.status(1, lost.clone()).await;
+        }
         say(&mut site, vec![low]).await;
         assert_eq!((all(&site, None).await.len(), all(&site, Some(true)).await.len()), (1, 1));
-        // A device that never answers its table: after ten minutes what it does not tell is over.
-        for minutes in [1, 11] {
-            site.wait(minutes * 60);
+        // A device that never answers its table: after a day what it does not tell is over.
+        for hours in [1, 25] {
+            site.wait(hours * 3_600);
             site.status(1, lost.clone()).await;
         }
         assert!(all(&site, Some(true)).await.is_empty());
@@ -337,7 +347,7 @@ async fn alert_lifecycle_service_and_paper_are_incidents_of_different_people() {
         let paper = list(&ctx, &whom(r#"audience eq "operator""#)).await.unwrap().items;
         assert_eq!((service.len(), paper.len()), (1, 1));
         assert_ne!(service[0].incident, paper[0].incident);
-        let mut audiences: Vec<_> = incidents(&ctx, true, &PageQuery::default()).await.unwrap().items;
+        let mut audiences: Vec<_> = list_incidents(&ctx, &standing()).await.unwrap().items;
         audiences.sort_by(|a, b| a.audience.cmp(&b.audience));
         assert_eq!(audiences.iter().map(|i| i.audience.as_str()).collect::<Vec<_>>(), ["operator", "service"]);
     }

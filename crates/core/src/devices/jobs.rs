@@ -12,6 +12,7 @@ use super::known::Known;
 use super::words::Comm;
 use super::{LATE, SILENT, sql};
 use crate::alerts::intake::Board;
+use crate::alerts::storm::{self, Shared};
 use crate::error::Result;
 use crate::meters::calendar::Grain;
 use crate::platform::Platform;
@@ -53,6 +54,7 @@ pub async fn reconcile(platform: &Platform) -> Result<Reconciled> {
     }
     done.woken = crate::alerts::wake(&ctx).await?;
     done.settled = crate::alerts::settle(&ctx).await?;
+    storm::settle(&ctx).await?;
     done.months = begin_months(&ctx).await?;
     Ok(done)
 }
@@ -71,6 +73,7 @@ async fn unheard(ctx: &Ctx, tx: &mut store::Tx, tenant: OrgId, rows: Vec<Row>) -
     }
     let ids: Vec<_> = found.iter().map(|(at, _, _)| fleet.get(*at).id).collect();
     let mut board = Board::load(tx, &ctx.platform, tenant, &ids, ctx.now.0).await?;
+    let mut causes: BTreeMap<AgentId, Option<Shared>> = BTreeMap::new();
     for (at, agent, online) in &found {
         let (comm, seen_at) = (fleet.get(*at).comm, fleet.get(*at).seen_at);
         let silent = ctx.now.0 - seen_at > SILENT;
@@ -86,7 +89,15 @@ async fn unheard(ctx: &Ctx, tx: &mut store::Tx, tenant: OrgId, rows: Vec<Row>) -
             board.clear_made(&mut fleet, *at, "platen-silent", ctx.now.0);
         } else if silent {
             let text = format!("not heard for {}", super::rules::span(ctx.now.0 - seen_at));
-            board.raise_made(&mut fleet, *at, "platen-silent", AlertSeverity::Warning, text, ctx.now.0);
+            if let Some(agent) = agent
+                && !causes.contains_key(agent)
+            {
+                causes.insert(*agent, storm::cause_of(tx, ctx, tenant, *agent).await?);
+            }
+            match agent.and_then(|agent| causes.get(&agent)?.as_ref()) {
+                Some(cause) => board.raise_hidden(&mut fleet, *at, cause, text, ctx.now.0),
+                None => board.raise_made(&mut fleet, *at, "platen-silent", AlertSeverity::Warning, text, ctx.now.0),
+            }
         }
     }
     let events = std::mem::take(&mut fleet.events);

@@ -8,6 +8,10 @@ use crate::page::PageQuery;
 use crate::reports::testing::{Site, status, subject, toner, total};
 use crate::{Kind, Role};
 
+fn standing() -> crate::alerts::IncidentQuery {
+    crate::alerts::IncidentQuery { open: Some(true), ..crate::alerts::IncidentQuery::default() }
+}
+
 async fn rows(site: &Site) -> Vec<DeviceRow> {
     list(&site.person().await, &DeviceQuery { sort: SortBy::Serial, ..DeviceQuery::default() }).await.unwrap().items
 }
@@ -238,7 +242,7 @@ async fn an_agent_off_line_is_one_incident_and_not_one_a_device() {
         assert_eq!(reconcile(&platform).await.unwrap().devices, 5);
         assert!(rows(&site).await.iter().all(|row| row.word == Word::Unknown && row.comm == Comm::UnknownPath));
         let ctx = site.person().await;
-        let incidents = crate::alerts::incidents(&ctx, true, &PageQuery::default()).await.unwrap().items;
+        let incidents = crate::alerts::list_incidents(&ctx, &standing()).await.unwrap().items;
         assert_eq!((incidents.len(), incidents[0].reason.as_str()), (1, "platen-agent-offline"));
         // The agent comes back: what it has heard is ready at once, the rest gets time.
         site.seen(vec![subject(0), subject(1)], Vec::new()).await;
@@ -246,7 +250,7 @@ async fn an_agent_off_line_is_one_incident_and_not_one_a_device() {
         let words: Vec<_> = rows(&site).await.iter().map(|row| row.word).collect();
         assert_eq!(words, [Word::Ready, Word::Ready, Word::Unknown, Word::Unknown, Word::Unknown]);
         assert!(
-            crate::alerts::incidents(&site.person().await, true, &PageQuery::default()).await.unwrap().items.is_empty()
+            crate::alerts::list_incidents(&site.person().await, &standing()).await.unwrap().items.is_empty()
         );
         site.wait(1_000);
         site.seen(vec![subject(0), subject(1)], Vec::new()).await;

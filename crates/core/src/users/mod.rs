@@ -12,7 +12,7 @@ mod budgets;
 mod local;
 mod password_change;
 mod passwords;
-mod rules;
+pub(crate) mod rules;
 mod saved;
 mod service;
 mod sessions;

@@ -25,7 +25,7 @@ pub(super) fn idle(role: Role) -> Duration {
 }
 
 /// An address as people type it; only its shape is checked.
-pub(super) fn email(text: &str) -> Result<String> {
+pub(crate) fn email(text: &str) -> Result<String> {
     let text = text.trim();
     let fits = text.len() <= 254
         && !text.chars().any(|c| c.is_control() || c.is_whitespace())

@@ -34,12 +34,18 @@ const ACROSS: &[(&str, &str)] = &[
     ("agents::sql::SILENT", "reconciler over all agents"),
     ("agents::sql::TENANT", "the scope is asked with the tenant that it finds"),
     ("agents::sql::TOKEN", "whose invitation it is is known only after this"),
-    ("alerts::sql::ALERT_TENANT", "the scope is asked with the tenant that it finds"),
+    ("alerting::sql::WITH_RULES", "reconciler over the rules of all organisations"),
+    ("alerts::sql::ALERT_INCIDENT", "the scope is asked with the tenant of the incident that it finds"),
+    ("alerts::sql::INCIDENT_TENANT", "the scope is asked with the tenant that it finds"),
+    ("alerts::sql::SHARED_OVER", "reconciler over all incidents"),
     ("alerts::sql::STAYED_AWAY", "reconciler over all flapping alerts"),
     ("alerts::sql::SNOOZE_OVER", "reconciler over all incidents"),
     ("devices::sql::MONTHS", "reconciler over all organisations"),
     ("devices::sql::OVERDUE", "reconciler over all devices that report by themselves"),
     ("devices::sql::UNHEARD", "reconciler over all devices"),
+    ("notifications::sql::BOUNCED", "whose message came back is known only after this; people are asked for their tenant"),
+    ("notifications::sql::CLAIM", "messages of all organisations are sent by one queue"),
+    ("notifications::sql::DIGESTS_DUE", "digests of all organisations"),
     ("orgs::sql::ANY", "whether there is a root at all"),
     ("orgs::sql::LAST_CHILD", "paths are given out over all siblings"),
     ("orgs::sql::SIBLING", "short names are unique among siblings"),
@@ -63,6 +69,8 @@ const ACROSS: &[(&str, &str)] = &[
     ("users::sql::BEARER", "whose token it is is known only after this"),
     ("users::sql::BY_EMAIL", "whose account it is is known only after this"),
     ("users::sql::SESSION", "whose session it is is known only after this"),
+    ("webhooks::sql::ACTIVE", "webhooks of all organisations are told what happened"),
+    ("webhooks::sql::CLAIM", "deliveries of all organisations are sent by one queue"),
 ];
 
 /// Names of the tables with a tenant, read from the migrations.

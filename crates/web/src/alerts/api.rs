@@ -169,6 +169,7 @@ pub(crate) async fn acknowledge_alert(
 ) -> Answered {
     let (ctx, id) = (&caller.ctx, AlertId::parse(&id)?);
     once.run(ctx, async {
+        let id = alerts::incident_of(ctx, id).await?;
         let note = new.note.as_deref();
         let version = match new.snooze_until {
             Some(until) => alerts::snooze(ctx, id, until, note, version).await?,

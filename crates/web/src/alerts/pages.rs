@@ -283,7 +283,7 @@ fn line(a: &AlertRow, href: String, open: bool, now: Micros, manager: bool, zone
         age: age_long(a.cleared_at.unwrap_or(now), a.raised_at),
         owner: a.owner.clone().unwrap_or_else(|| "nobody".to_owned()),
         can_take: stands && manager && a.state == "open",
-        can_snooze: stands && manager && a.state != "snoozed",
+        can_snooze: stands && manager && a.state != "snoozed" && a.state != "resolved",
         next: if stands { next_step(&a.reason) } else { "" },
         last: a.cleared_at.map(|at| zone.moment(at)).or(until).unwrap_or_default(),
         why: format!(
@@ -322,7 +322,8 @@ pub(crate) async fn acknowledge(
     headers: HeaderMap,
     posted: Posted,
 ) -> Shown {
-    alerts::acknowledge(&posted.viewer.whole, AlertId::parse(&id)?, None, None).await?;
+    let ctx = &posted.viewer.whole;
+    alerts::acknowledge(ctx, alerts::incident_of(ctx, AlertId::parse(&id)?).await?, None, None).await?;
     Ok(go(&app, &headers, posted.fields.text("next"), "acknowledged"))
 }
 
@@ -341,7 +342,7 @@ pub(crate) async fn snooze(
     };
     let ctx = &posted.viewer.whole;
     let until = ctx.now + Duration::from_secs(hours * 3_600);
-    alerts::snooze(ctx, AlertId::parse(&id)?, until, None, None).await?;
+    alerts::snooze(ctx, alerts::incident_of(ctx, AlertId::parse(&id)?).await?, until, None, None).await?;
     Ok(go(&app, &headers, posted.fields.text("next"), "snoozed"))
 }
 
