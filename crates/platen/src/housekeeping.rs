@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use platen_core::{Platform, agents, devices, monitors, retention, tasks};
+use platen_core::{Platform, agents, billing, devices, monitors, retention, tasks};
 use tokio_util::sync::CancellationToken;
 
 const EACH_MINUTE: Duration = Duration::from_secs(60);
@@ -22,7 +22,8 @@ pub async fn keep(platform: Platform, stop: CancellationToken) {
         tell("silence", devices::reconcile(&platform).await);
         tell("silence of monitors", devices::reconcile_monitors(&platform).await);
         tell("orders", monitors::expire(&platform).await);
-        tell("tasks", tasks::run(&platform).await);
+        tell("periods that are due", billing::run(&platform).await);
+    tell("tasks", tasks::run(&platform).await);
         if minutes % RETENTION == 1 {
             tell("retention", retention::run(&platform).await);
         }

@@ -427,6 +427,16 @@ async fn issue(
     Ok(())
 }
 
+/// The hash of the first document of a close, made again of what was written.
+#[cfg(test)]
+pub(super) async fn again(ctx: &Ctx, id: CloseId) -> Result<String> {
+    let mut tx = ctx.db().read(&ctx.scope.view()).await?;
+    let close = close::find_visible(ctx, &mut tx, id).await?;
+    let totals = close::stored_totals(&mut tx, close.org, id).await?;
+    drop(tx);
+    Ok(render(ctx, &close, &totals).await?.hash)
+}
+
 /// The documents of a close, oldest first.
 ///
 /// # Errors

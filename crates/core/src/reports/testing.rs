@@ -167,3 +167,17 @@ impl Site {
         self.test.clock.advance(Duration::from_secs(seconds));
     }
 }
+
+/// When all messages of the raw log were taken, as their senders told it, ms.
+pub(crate) async fn told_times(platform: &crate::Platform) -> Vec<i64> {
+    let ctx = platform.system("what the raw log holds");
+    let mut tx = ctx.db().read(&ctx.scope.view()).await.unwrap();
+    let rows = tx.query(&store::Sql::built("select body from inbox".into()), &[]).await.unwrap();
+    let mut all = Vec::new();
+    for row in rows {
+        let body: Vec<u8> = row.get(0).unwrap();
+        let messages: Vec<Message> = wire::cbor::decode(&super::rules::unpacked(&body).unwrap()).unwrap();
+        all.extend(messages.into_iter().map(|message| message.taken_ms));
+    }
+    all
+}
