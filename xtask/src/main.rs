@@ -35,6 +35,7 @@ usage: cargo xtask CHORE [ARGUMENTS]
                  (--devices N --minutes M --kill N --status-s S --postgres --keep)
   fuzz [FLAGS]   mutated SNMP packets through our decoder and two others, optimised; every disagreement has a reason
                  or is a defect (--packets N, ten million unless told; --seed S repeats a run)
+  fuzz mutants   mutated HTTP, SMTP, POP3, CBOR and COSE, 100,000 of each (--packets N, --seed S)
   chaos [FLAGS]  a fleet that does everything wrong, held against what its devices know of themselves
                  (--devices N --hours H --seed S --release; 200 devices and 24 simulated hours)
   dist           release build with man pages and shell completions in target/dist

@@ -96,7 +96,7 @@ pub async fn serve(config: GatewayConfig, shutdown: CancellationToken) -> Result
     let door = door::Door::new(config.platform.clone(), config.limits.clone(), authority.pem());
     let limits = Arc::clone(&door.limits);
     let metrics = Arc::clone(&door.metrics);
-    let names = tls::names_for(address, config.public_url.as_deref(), mail_names(&config, mail_doors.as_ref()));
+    let names = tls::names_for(address, config.public_url.as_deref(), &mail_names(&config, mail_doors.as_ref()));
     let certificates = Arc::new(listen::Certificates::new(authority, names)?);
     let url = config.public_url.unwrap_or_else(|| {
         let reachable = tls::reachable_address(address).unwrap_or(address.ip());

@@ -41,7 +41,9 @@ pub(crate) async fn bind(listen: SocketAddr, data: &Path, door: &str) -> Result<
     if let Some(port) = read_text(&file)?.and_then(|text| text.trim().parse().ok()) {
         match TcpListener::bind((listen.ip(), port)).await {
             Ok(listener) => return Ok(listener),
-            Err(e) => tracing::warn!(door, port, error = %e, "the port of a door is taken; its callers must learn another one"),
+            Err(e) => {
+                tracing::warn!(door, port, error = %e, "the port of a door is taken; its callers must learn another one")
+            }
         }
     }
     let listener = TcpListener::bind(listen).await.map_err(failed(listen))?;

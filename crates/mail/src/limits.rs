@@ -140,6 +140,15 @@ impl Named {
         }
     }
 
+    /// The limit that a refusal tells of.
+    #[must_use]
+    pub fn of(refusal: Refusal) -> Option<Self> {
+        match refusal {
+            Refusal::HeaderFields => Some(Self::MaxHeader),
+            refusal => Self::ALL.into_iter().find(|limit| limit.answer() == refusal),
+        }
+    }
+
     /// What a client is told that meets the limit.
     #[must_use]
     pub const fn answer(self) -> Refusal {

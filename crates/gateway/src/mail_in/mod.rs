@@ -96,8 +96,7 @@ impl MailDoors {
             pop3: Arc::new(pop3),
             gates: [gate(), gate()],
         };
-        let mut doors =
-            Self { shared: Arc::new(shared), listeners: Vec::new(), addresses: MailAddresses::default() };
+        let mut doors = Self { shared: Arc::new(shared), listeners: Vec::new(), addresses: MailAddresses::default() };
         doors.addresses = MailAddresses {
             smtp: doors.open(config.smtp, data, "smtp", Protocol::Smtp, Channel::Clear).await?,
             smtps: doors.open(config.smtps, data, "smtps", Protocol::Smtp, Channel::Tls).await?,

@@ -5,8 +5,9 @@ use std::{net::IpAddr, sync::Arc};
 
 use mail::{
     Address,
+    limits::Named,
     message::{self, Received},
-    smtp::{Event, Message, Origin, Refusal, Session, server::Reason},
+    smtp::{Event, Message, Origin, Refusal, Session},
 };
 use platen_core::{Kind, monitors, reports};
 use wire::{
@@ -37,6 +38,19 @@ impl Receiving {
         Self { session, shared, peer }
     }
 
+    /// Counts what the session refused by itself, and what it was told to.
+    fn tally(&mut self) {
+        for refusal in self.session.refusals() {
+            match (Named::of(refusal), refusal) {
+                (Some(limit), _) => self.shared.metrics.count(Smtp, Outcome::Limit(limit)),
+                (_, Refusal::BareNewline | Refusal::Injected | Refusal::NotSmtp | Refusal::TooManyErrors) => {
+                    self.shared.metrics.count(Smtp, Outcome::Malformed);
+                }
+                _ => {}
+            }
+        }
+    }
+
     fn answer(&mut self, answer: Answer, out: &mut Vec<u8>) {
         match answer {
             Ok(()) => self.session.accept(out),
@@ -55,33 +69,9 @@ enum Question {
 
 impl Conversation for Receiving {
     async fn step(&mut self, input: &mut &[u8], out: &mut Vec<u8>) -> Next {
-        loop {
-            let question = match self.session.next(input, out) {
-                None => return Next::Read,
-                Some(Event::StartTls) => return Next::StartTls,
-                Some(Event::Closed(reason)) => {
-                    self.shared.ended(reason);
-                    return Next::Close;
-                }
-                Some(Event::Login(credentials)) => Question::Login(credentials.clone()),
-                Some(Event::Sender { sender, size }) => Question::Sender(sender.cloned(), size),
-                Some(Event::Recipient { sender, recipient }) => {
-                    Question::Recipient(sender.cloned(), recipient.clone())
-                }
-                Some(Event::Message(message)) => Question::Message(message),
-            };
-            let user = self.session.user().map(str::to_owned);
-            let shared = &self.shared;
-            let answer = match question {
-                Question::Login(credentials) => shared.knows(&credentials).await,
-                Question::Sender(sender, size) => shared.may_send(sender.as_ref(), user.as_deref(), size),
-                Question::Recipient(sender, recipient) => {
-                    shared.may_receive(sender.as_ref(), &recipient, self.peer).await
-                }
-                Question::Message(message) => shared.take(*message, self.peer).await,
-            };
-            self.answer(answer, out);
-        }
+        let next = self.work(input, out).await;
+        self.tally();
+        next
     }
 
     fn secured(&mut self) {
@@ -105,15 +95,34 @@ impl Conversation for Receiving {
     }
 }
 
-impl Shared {
-    fn ended(&self, reason: Reason) {
-        if let Reason::Refused(Refusal::BareNewline | Refusal::Injected | Refusal::NotSmtp | Refusal::TooManyErrors) =
-            reason
-        {
-            self.metrics.count(Smtp, Outcome::Malformed);
+impl Receiving {
+    async fn work(&mut self, input: &mut &[u8], out: &mut Vec<u8>) -> Next {
+        loop {
+            let question = match self.session.next(input, out) {
+                None => return Next::Read,
+                Some(Event::StartTls) => return Next::StartTls,
+                Some(Event::Closed(_)) => return Next::Close,
+                Some(Event::Login(credentials)) => Question::Login(credentials.clone()),
+                Some(Event::Sender { sender, size }) => Question::Sender(sender.cloned(), size),
+                Some(Event::Recipient { sender, recipient }) => Question::Recipient(sender.cloned(), recipient.clone()),
+                Some(Event::Message(message)) => Question::Message(message),
+            };
+            let user = self.session.user().map(str::to_owned);
+            let shared = &self.shared;
+            let answer = match question {
+                Question::Login(credentials) => shared.knows(&credentials).await,
+                Question::Sender(sender, size) => shared.may_send(sender.as_ref(), user.as_deref(), size),
+                Question::Recipient(sender, recipient) => {
+                    shared.may_receive(sender.as_ref(), &recipient, self.peer).await
+                }
+                Question::Message(message) => shared.take(*message, self.peer).await,
+            };
+            self.answer(answer, out);
         }
     }
+}
 
+impl Shared {
     /// A device may log in as itself; it need not, for the seal proves more than a password.
     async fn knows(&self, credentials: &mail::Credentials) -> Answer {
         let known = monitors::mail::login(&self.platform, &credentials.user, credentials.password.expose()).await;
@@ -133,7 +142,6 @@ impl Shared {
 
     fn may_send(&self, sender: Option<&Address>, user: Option<&str>, size: Option<u64>) -> Answer {
         if !self.space.allows(size.unwrap_or(0)) {
-            self.metrics.count(Smtp, Outcome::Limit(mail::limits::Named::MinFree));
             return Err(Refusal::NoSpace);
         }
         match (sender, user) {

@@ -119,4 +119,3 @@ impl Transfer {
         passed > GRACE && (self.bytes as f64) < passed.as_secs_f64() * f64::from(min_rate)
     }
 }
-

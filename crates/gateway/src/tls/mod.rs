@@ -13,7 +13,8 @@ use std::{
 
 use aws_lc_rs::digest::{SHA256, digest};
 use rcgen::{
-    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose, date_time_ymd,
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose,
+    date_time_ymd,
 };
 use rustls::{
     ServerConfig,
@@ -160,7 +161,7 @@ fn make_ca(ca_path: &Path, key_path: &Path) -> Result<(String, String), Error> {
 }
 
 /// Names that the leaf must carry: loopback, the address that is listened on, this host, the public URL's host and the domain of mail.
-pub(crate) fn names_for(listen: SocketAddr, public_url: Option<&str>, mail: Vec<String>) -> Vec<String> {
+pub(crate) fn names_for(listen: SocketAddr, public_url: Option<&str>, mail: &[String]) -> Vec<String> {
     let mut names = vec!["localhost".to_owned(), "127.0.0.1".to_owned(), "::1".to_owned()];
     names.extend(reachable_address(listen).map(|ip| ip.to_string()));
     names.extend(files::host_name());

@@ -66,7 +66,9 @@ pub(super) enum Forbidden {
     Url,
     #[error("the name of its listener does not resolve")]
     Name,
-    #[error("calls to {0} are not allowed; it may be called where it calls from, or in a network that the configuration names")]
+    #[error(
+        "calls to {0} are not allowed; it may be called where it calls from, or in a network that the configuration names"
+    )]
     Address(IpAddr),
 }
 
@@ -219,10 +221,15 @@ mod tests {
 
     #[tokio::test]
     async fn numbers_in_disguise_are_judged_as_what_they_are() {
-        for disguised in ["https://2130706433:8443", "https://0x7f.1:8443", "https://localhost:8443", "https://[::ffff:127.0.0.1]"] {
+        for disguised in
+            ["https://2130706433:8443", "https://0x7f.1:8443", "https://localhost:8443", "https://[::ffff:127.0.0.1]"]
+        {
             let url = listener(disguised).unwrap();
             let refused = resolve(&url, Some(ip("127.0.0.1")), &CallPolicy::default()).await;
-            assert!(matches!(refused, Err(Forbidden::Address(address)) if is_special(address)), "{disguised}: {refused:?}");
+            assert!(
+                matches!(refused, Err(Forbidden::Address(address)) if is_special(address)),
+                "{disguised}: {refused:?}"
+            );
         }
     }
 }

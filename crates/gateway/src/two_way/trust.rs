@@ -112,5 +112,4 @@ impl ServerCertVerifier for OnlyThis {
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         vec![SignatureScheme::ED25519]
     }
-
 }

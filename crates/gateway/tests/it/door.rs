@@ -7,7 +7,7 @@ use aws_lc_rs::{
     signature::{Ed25519KeyPair, KeyPair as _},
 };
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use gateway::{Gateway, GatewayConfig, Limits};
+use gateway::{CallPolicy, Gateway, GatewayConfig, Limits, MailConfig};
 use platen_core::{Ctx, testing::TestPlatform};
 use reqwest::{RequestBuilder, Response, StatusCode};
 use rustls::{
@@ -40,10 +40,14 @@ impl Door {
     }
 
     pub async fn with(limits: Limits) -> Self {
+        Self::all(limits, None, CallPolicy::default()).await
+    }
+
+    pub async fn all(limits: Limits, mail: Option<MailConfig>, calls: CallPolicy) -> Self {
         let test = TestPlatform::sqlite().await;
         let root = test.root().await;
         let (data, stop) = (tempfile::tempdir().unwrap(), CancellationToken::new());
-        let gateway = serve(&test, &data, limits, stop.clone()).await;
+        let gateway = serve_all(&test, &data, limits, (mail, calls), stop.clone()).await;
         let client = reqwest::Client::builder()
             .tls_backend_preconfigured(trusting(&gateway))
             .timeout(Duration::from_secs(20))
@@ -103,19 +107,29 @@ impl Door {
 }
 
 pub async fn serve(test: &TestPlatform, data: &TempDir, limits: Limits, stop: CancellationToken) -> Gateway {
+    serve_all(test, data, limits, (None, CallPolicy::default()), stop).await
+}
+
+async fn serve_all(
+    test: &TestPlatform,
+    data: &TempDir,
+    limits: Limits,
+    (mail, calls): (Option<MailConfig>, CallPolicy),
+    stop: CancellationToken,
+) -> Gateway {
     let config = GatewayConfig {
         platform: test.platform.clone(),
         listen: SocketAddr::from(([127, 0, 0, 1], 0)),
         data: data.path().to_owned(),
         public_url: None,
         limits,
-        mail: None,
-        calls: gateway::CallPolicy::default(),
+        mail,
+        calls,
     };
     gateway::serve(config, stop).await.unwrap()
 }
 
-fn trusting(gateway: &Gateway) -> ClientConfig {
+pub fn trusting(gateway: &Gateway) -> ClientConfig {
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_file(&gateway.ca_path).unwrap()).unwrap();
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());

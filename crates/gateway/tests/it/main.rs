@@ -4,6 +4,12 @@
 mod door;
 mod hostile;
 mod listener;
+mod mail_in;
+mod mail_limits;
+mod maildrop;
 mod monitors;
+#[path = "../../../mail/tests/it/mutator.rs"]
+mod mutator;
+mod post;
 mod refusals;
 mod reports;

@@ -34,9 +34,12 @@ impl Letter<'_> {
     pub fn write(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(self.sealed.len() / PER_LINE * 78 + 1_536);
         let stamp = self.stamp;
-        // The stamp is unique in the sender's stream, so it makes the id and the name. No line of base64 or of the
+        // The stamp and the end of the seal make the id: what is sealed anew, perhaps with more inside, is another mail, and
+        // no relay takes it for the first. The stamp alone makes the name. No line of base64 or of the
         // text begins with two hyphens, so the boundary cannot occur inside.
-        let unique = format!("{}.{}.{}", stamp.device(), stamp.epoch, stamp.sequence);
+        let tail = &self.sealed[self.sealed.len().saturating_sub(12)..];
+        let tail = tail.iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
+        let unique = format!("{}.{}.{}.{tail}", stamp.device(), stamp.epoch, stamp.sequence);
         let head = format!(
             "From: <{from}>\r\nTo: <{to}>\r\nSubject: Platen {kind}\r\nDate: {date}\r\nMessage-ID: <{unique}@{host}>\r\n\
              {field}: {stamp}\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=\"=_platen\"\r\n\r\n\

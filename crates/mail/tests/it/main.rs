@@ -6,6 +6,7 @@ mod chunks;
 mod clients;
 mod drive;
 mod mutants;
+mod mutator;
 mod peers;
 mod pop3_server;
 mod shell;

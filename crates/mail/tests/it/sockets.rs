@@ -9,7 +9,8 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use crate::drive::{PASSWORD, USER};
-use crate::mutants::{self, Dice};
+use crate::mutants;
+use crate::mutator::{self, Dice};
 use crate::shell::Shell;
 
 /// Longer than this is a hang.
@@ -31,16 +32,16 @@ async fn say(address: SocketAddr, bytes: &[u8]) -> Vec<u8> {
 
 /// The door stays open under mutants: every hundredth time a lawful session goes through.
 #[tokio::test(flavor = "multi_thread")]
-async fn doors_stay_open_under_mutants() {
+async fn mutants_leave_the_doors_open() {
     let shell = Shell::start(mutants::limits()).await;
-    for number in 0..mutants::count() {
+    for number in 0..mutator::count() {
         let mut dice = Dice::new(number ^ 0x5eed);
-        let input = mutants::mutant(&mut dice, &mutants::SMTP);
+        let input = mutator::mutant(&mut dice, &mutator::SMTP);
         say(shell.addresses.smtp, &input).await;
         mutants::judge_mail(&input, &std::mem::take(&mut *shell.stored.lock().unwrap()), &mutants::limits());
-        say(shell.addresses.pop3, &mutants::mutant(&mut dice, &mutants::POP3)).await;
+        say(shell.addresses.pop3, &mutator::mutant(&mut dice, &mutator::POP3)).await;
         if number % 100 == 0 {
-            let answer = say(shell.addresses.smtp, mutants::SMTP[0].as_bytes()).await;
+            let answer = say(shell.addresses.smtp, mutator::SMTP[0].as_bytes()).await;
             assert!(answer.ends_with(b"stored\r\n221 2.0.0 bye\r\n"), "{}", String::from_utf8_lossy(&answer));
             shell.stored.lock().unwrap().clear();
             let answer = say(shell.addresses.pop3, b"CAPA\r\nQUIT\r\n").await;
@@ -53,7 +54,7 @@ async fn doors_stay_open_under_mutants() {
 #[tokio::test]
 async fn connections_cut_in_data_leave_nothing() {
     let shell = Shell::start(mutants::limits()).await;
-    let whole = mutants::SMTP[0].as_bytes();
+    let whole = mutator::SMTP[0].as_bytes();
     let end = whole.windows(5).position(|window| window == b"\r\n.\r\n").unwrap() + 5;
     let data = whole.windows(6).position(|window| window == b"DATA\r\n").unwrap();
     for cut in data..end {

@@ -33,6 +33,7 @@ pub struct Session {
     errors: u32,
     idle: u32,
     messages: u32,
+    refused: Vec<Refusal>,
 }
 
 /// What the shell has to do or to decide.
@@ -128,6 +129,7 @@ impl Session {
             errors: 0,
             idle: 0,
             messages: 0,
+            refused: Vec::new(),
             config,
         }
     }
@@ -201,6 +203,11 @@ impl Session {
             self.envelope = None;
             self.lines.begin();
         }
+    }
+
+    /// What was refused since this was last asked, for counters; no more than errors are allowed in a session.
+    pub fn refusals(&mut self) -> impl Iterator<Item = Refusal> {
+        self.refused.drain(..)
     }
 
     /// How the bytes travel now.

@@ -224,6 +224,7 @@ impl Session {
     pub(super) fn fail(&mut self, refusal: Refusal, out: &mut Vec<u8>) {
         out.extend_from_slice(refusal.line().as_bytes());
         self.errors += 1;
+        self.refused.push(refusal);
         if refusal.is_last() {
             self.state = State::Ending(Reason::Refused(refusal));
         } else if self.errors >= self.config.limits().errors {
