@@ -1,5 +1,16 @@
 //! What the firmware's own cryptography must give; the private key may live in a chip and never leaves it.
 
+use wire::sealed::{POINT, Suite};
+
+/// What mail is sealed with, on top of [`Crypto`].
+pub trait Sealing: Suite {
+    /// P-256 public key that mail to the device is sealed for.
+    fn seal_key(&self) -> [u8; POINT];
+    /// What the private half of [`Sealing::seal_key`] agrees on with another's public key (the x coordinate); `None` when
+    /// that is no point of the curve.
+    fn agree(&self, peer: &[u8; POINT]) -> Option<[u8; 32]>;
+}
+
 /// Signatures, hashes and randomness of the device.
 pub trait Crypto {
     /// Ed25519 public key of the device.
@@ -12,4 +23,8 @@ pub trait Crypto {
     fn sha256(&self, bytes: &[u8]) -> [u8; 32];
     /// 32 random bits; they spread devices in time and need not be secret.
     fn random(&self) -> u32;
+    /// What mail is sealed with; `None`: this firmware keeps to HTTPS, whatever road it is set to.
+    fn sealing(&self) -> Option<&dyn Sealing> {
+        None
+    }
 }

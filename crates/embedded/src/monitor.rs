@@ -3,33 +3,36 @@
 use std::io;
 
 use wire::command::{Ack, Command, Order, Taken, What as Ordered};
-use wire::hello::{Hello, HelloReply, PollReply};
+use wire::hello::{Hello, HelloReply, PollReply, Road};
 use wire::monitor::{Dictionary, Kind, Trigger};
 use wire::schedule::Schedule;
 use wire::signature::{AGENT_HEADER, SIGNATURE_HEADER, TIME_HEADER, signing_input};
-use wire::{Body, Message, Outcome, Reply, Report, Subject, cbor};
+use wire::{Body, Message, Outcome, Reply, Subject, cbor};
 
 use crate::call::What;
 use crate::outbox::{DICTIONARY, Outbox};
+use crate::post::Post;
 use crate::state::State;
-use crate::{Answer, Backoff, Call, Config, ConfigError, Crypto, Flash, Moment, Trouble, Wish};
+use crate::{Answer, Backoff, Call, Config, ConfigError, Crypto, Flash, Moment, Task, Trouble, Wish};
 
 /// The monitor of one device.
 #[derive(Debug)]
 pub struct Monitor<F, C> {
-    config: Config,
-    flash: F,
-    crypto: C,
-    state: State,
-    outbox: Outbox,
-    backoff: Backoff,
+    pub(crate) config: Config,
+    pub(crate) flash: F,
+    pub(crate) crypto: C,
+    pub(crate) state: State,
+    pub(crate) outbox: Outbox,
+    pub(crate) backoff: Backoff,
+    /// What is known of the roads beside HTTPS; `None`: nothing yet, or a device of before they were.
+    pub(crate) post: Option<Post>,
     /// Server's clock minus monotonic clock, milliseconds; before the first contact the wall clock stands in.
     offset_ms: Option<i64>,
     /// Not before this time of the monotonic clock.
-    not_before_ms: i64,
+    pub(crate) not_before_ms: i64,
     /// When each slot is due next, seconds by the server's clock; 0: not looked at yet.
     due: Vec<(Kind, i64)>,
-    poll: bool,
+    pub(crate) poll: bool,
     /// Dictionaries told since the start.
     taught: Vec<u64>,
 }
@@ -42,7 +45,7 @@ impl<F: Flash, C: Crypto> Monitor<F, C> {
     pub fn open(config: Config, flash: F, crypto: C, now: Moment) -> io::Result<Self> {
         let (mut state, outbox) = (State::load(&flash)?, Outbox::load(&flash)?);
         state.seq = state.seq.max(outbox.newest());
-        let first = Backoff::first(crypto.random());
+        let (first, post) = (Backoff::first(crypto.random()), Post::load(&flash)?);
         Ok(Self {
             config,
             flash,
@@ -50,6 +53,7 @@ impl<F: Flash, C: Crypto> Monitor<F, C> {
             state,
             outbox,
             backoff: Backoff::default(),
+            post,
             offset_ms: None,
             not_before_ms: mono(now) + first,
             due: Vec::new(),
@@ -117,12 +121,26 @@ impl<F: Flash, C: Crypto> Monitor<F, C> {
     ///
     /// # Errors
     /// The setting with which nothing is ever sent, or a flash that cannot be read.
-    pub fn next(&mut self, now: Moment) -> Result<Option<Call>, CallError> {
+    pub fn next(&mut self, now: Moment) -> Result<Option<Task>, CallError> {
         self.config.check()?;
         if mono(now) < self.not_before_ms {
             return Ok(None);
         }
-        let Some(sender) = self.state.sender else { return Ok(Some(self.hello(now))) };
+        let Some(sender) = self.state.sender.filter(|_| !self.strange_road()) else {
+            return Ok(Some(Task::Call(self.hello(now))));
+        };
+        if self.by_mail() {
+            return self.next_mail(now, sender);
+        }
+        Ok(self.next_call(now, sender)?.map(Task::Call))
+    }
+
+    /// A technician set another road than the one that the server was told: that takes a new communication test.
+    fn strange_road(&self) -> bool {
+        self.post.as_ref().map_or(Road::Https, |post| post.road) != self.config.road
+    }
+
+    fn next_call(&mut self, now: Moment, sender: Subject) -> Result<Option<Call>, CallError> {
         let acks = self.outbox.acks();
         if !acks.acks.is_empty() {
             let ids = acks.acks.iter().map(|ack| ack.id).collect();
@@ -161,27 +179,19 @@ impl<F: Flash, C: Crypto> Monitor<F, C> {
             firmware: self.config.firmware.clone(),
             mac: self.config.mac.clone(),
             listener: self.config.listener.clone(),
-            seal: None,
+            seal: self
+                .crypto
+                .sealing()
+                .filter(|_| self.config.road == Road::MailBothWays)
+                .map(|s| s.seal_key().to_vec()),
         };
         let nobody = Subject([0; 16]);
         self.call(now, nobody, "POST", "/d/v1/hello".to_owned(), cbor::encode(&hello), What::Hello)
     }
 
-    fn report(&self, now: Moment, sender: Subject, mut messages: Vec<Message>) -> Call {
+    fn report(&self, now: Moment, sender: Subject, messages: Vec<Message>) -> Call {
         let seqs = messages.iter().map(|message| message.seq).collect();
-        for message in &mut messages {
-            // What was told before the communication test had no name to carry.
-            message.subject = Some(sender);
-        }
-        let report = Report {
-            version: 1,
-            sender,
-            epoch: self.state.epoch,
-            clock_ms: now.wall_ms,
-            mono_ms: now.mono_ms,
-            messages,
-            plan_revision: self.state.schedule.revision,
-        };
+        let report = self.report_of(now, sender, messages);
         self.call(now, sender, "POST", "/d/v1/report".to_owned(), cbor::encode(&report), What::Report(seqs))
     }
 
@@ -246,8 +256,18 @@ impl<F: Flash, C: Crypto> Monitor<F, C> {
         self.state.keys = reply.keys;
         self.state.schedule = reply.schedule;
         self.due.clear();
+        let (road, known_ms) = (self.config.road, reply.server_ms);
+        let post = Post { road, pair: reply.mail, clock_ms: known_ms.saturating_sub(now.wall_ms), known_ms };
+        post.save(&mut self.flash)?;
+        self.post = Some(post);
         self.state.save(&mut self.flash)?;
         self.config.claim = None;
+        if self.by_mail() {
+            // By mail nobody can ask for the words, so that they go before all that uses them.
+            for words in self.config.dictionaries.clone() {
+                self.tell(now, Body::Dictionary(words))?;
+            }
+        }
         // The first status comes before all else: it is what the device is known by.
         let first = Kind::ALL.into_iter().filter(|kind| matches!(kind.of_device(), Trigger::First));
         Ok([Kind::Status].into_iter().chain(first).map(Wish::Read).collect())
@@ -317,7 +337,12 @@ impl<F: Flash, C: Crypto> Monitor<F, C> {
         self.offset_ms = Some(server_ms - mono(now));
     }
 
-    fn on_orders(&mut self, now: Moment, schedule: Option<Schedule>, commands: &[Command]) -> io::Result<Vec<Wish>> {
+    pub(crate) fn on_orders(
+        &mut self,
+        now: Moment,
+        schedule: Option<Schedule>,
+        commands: &[Command],
+    ) -> io::Result<Vec<Wish>> {
         if let Some(schedule) = schedule {
             self.follow(schedule)?;
         }
@@ -360,6 +385,7 @@ impl<F: Flash, C: Crypto> Monitor<F, C> {
                 }
                 Ordered::ReportNow(kinds) => wishes.extend(kinds.into_iter().map(Wish::Read)),
                 Ordered::Schedule(schedule) => self.follow(schedule)?,
+                Ordered::Keys(keys) if keys.is_empty() => {}
                 Ordered::Keys(keys) => {
                     self.state.keys = keys;
                     self.state.save(&mut self.flash)?;
@@ -383,12 +409,13 @@ impl<F: Flash, C: Crypto> Monitor<F, C> {
     }
 
     /// The server's clock as far as it is known.
-    fn server_ms(&self, now: Moment) -> i64 {
-        self.offset_ms.map_or(now.wall_ms, |offset| mono(now) + offset)
+    pub(crate) fn server_ms(&self, now: Moment) -> i64 {
+        let guess = || self.post.as_ref().map_or(now.wall_ms, |post| post.guess_ms(now.wall_ms));
+        self.offset_ms.map_or_else(guess, |offset| mono(now) + offset)
     }
 }
 
-fn mono(now: Moment) -> i64 {
+pub(crate) fn mono(now: Moment) -> i64 {
     i64::try_from(now.mono_ms).unwrap_or(i64::MAX)
 }
 
@@ -398,6 +425,12 @@ pub enum CallError {
     /// A setting.
     #[error(transparent)]
     Config(#[from] ConfigError),
+    /// The server named no mail server, and none is set.
+    #[error("no mail server is known; set one, or repeat the communication test")]
+    NoMailServer,
+    /// The addresses or keys that the server gave cannot be used.
+    #[error("mail cannot be sealed: the server's key or the addresses are not usable; repeat the communication test")]
+    Seal,
     /// The flash.
     #[error("the flash cannot be read: {0}")]
     Flash(#[from] io::Error),

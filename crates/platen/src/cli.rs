@@ -291,9 +291,12 @@ pub struct VmfpArgs {
     /// CA that the gateway's certificate must come from; no other is trusted
     #[arg(long, value_name = "FILE", requires = "report_to")]
     pub ca: Option<PathBuf>,
-    /// Devices that report, each with the claim code of its registration: lines of SERIAL,CLAIM
+    /// Devices that report, each with the claim code of its registration: lines of SERIAL,CLAIM or SERIAL,CLAIM,ROAD
     #[arg(long, value_name = "FILE", requires = "report_to")]
     pub claims: Option<PathBuf>,
+    /// Road of those whose line names none: https, https-both-ways (the server also calls them), mail, mail-both-ways
+    #[arg(long, value_name = "ROAD", default_value = "https", requires = "report_to", value_parser = road)]
+    pub road: wire::hello::Road,
     /// Folder in which they keep what is not sent (default: memory)
     #[arg(long, value_name = "DIR", requires = "report_to")]
     pub keep: Option<PathBuf>,
@@ -517,4 +520,10 @@ pub enum ConfigCommand {
         /// The file; built-in values without it
         file: Option<PathBuf>,
     },
+}
+
+/// A road by its name.
+fn road(text: &str) -> Result<wire::hello::Road, String> {
+    let names = || vmfp::ROADS.map(|(name, _)| name).join(", ");
+    vmfp::road_of(text).ok_or_else(|| format!("`{text}` is no road; there are {}", names()))
 }

@@ -5,14 +5,16 @@ use std::sync::Arc;
 
 use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::signature::{ED25519, Ed25519KeyPair, KeyPair as _, UnparsedPublicKey};
-use embedded::Crypto;
+use embedded::{Crypto, Sealing};
 use parking_lot::Mutex;
+use wire::sealed::{AwsLc, P256Secret, POINT, Suite};
 
 use crate::random::Random;
 
 #[derive(Clone)]
 pub(super) struct Keys {
     pair: Arc<Ed25519KeyPair>,
+    seal: Arc<(P256Secret, [u8; POINT])>,
     random: Arc<Mutex<Random>>,
     /// Highest draw: a fleet's first calls are spread over as many milliseconds, a minute at most.
     spread: u32,
@@ -24,13 +26,59 @@ impl Keys {
         let mut random = Random::stream(seed ^ 0x6D6F_6E69, u64::from(stream));
         let secret: Vec<u8> = (0..4).flat_map(|_| random.next().to_be_bytes()).collect();
         let pair = Arc::new(Ed25519KeyPair::from_seed_unchecked(&secret).ok()?);
+        let other: Vec<u8> = (0..4).flat_map(|_| random.next().to_be_bytes()).collect();
+        let seal = P256Secret::of(&other)?;
+        let seal = Arc::new((P256Secret::of(&other)?, seal.public()?));
         // Two devices need no minute to stay out of each other's way; twelve hundred do.
         let spread = u32::try_from(devices.saturating_mul(50)).map_or(60_001, |spread| spread.clamp(1, 60_001));
-        Some(Self { pair, random: Arc::new(Mutex::new(random)), spread })
+        Some(Self { pair, seal, random: Arc::new(Mutex::new(random)), spread })
+    }
+}
+
+impl Keys {
+    /// The key that signs, for the certificate of the device's own listener.
+    pub(super) fn pkcs8(&self) -> Option<Vec<u8>> {
+        Some(self.pair.to_pkcs8v1().ok()?.as_ref().to_vec())
+    }
+}
+
+impl Suite for Keys {
+    fn random(&self, bytes: &mut [u8]) -> Option<()> {
+        AwsLc.random(bytes)
+    }
+
+    fn agree_once(&self, peer: &[u8; POINT]) -> Option<([u8; POINT], [u8; 32])> {
+        AwsLc.agree_once(peer)
+    }
+
+    fn hmac_sha256(&self, key: &[u8], data: &[u8]) -> [u8; 32] {
+        AwsLc.hmac_sha256(key, data)
+    }
+
+    fn encrypt(&self, key: &[u8; 32], nonce: &[u8; 12], aad: &[u8], plain: Vec<u8>) -> Option<Vec<u8>> {
+        AwsLc.encrypt(key, nonce, aad, plain)
+    }
+
+    fn decrypt(&self, key: &[u8; 32], nonce: &[u8; 12], aad: &[u8], cipher: Vec<u8>) -> Option<Vec<u8>> {
+        AwsLc.decrypt(key, nonce, aad, cipher)
+    }
+}
+
+impl Sealing for Keys {
+    fn seal_key(&self) -> [u8; POINT] {
+        self.seal.1
+    }
+
+    fn agree(&self, peer: &[u8; POINT]) -> Option<[u8; 32]> {
+        self.seal.0.agree(peer)
     }
 }
 
 impl Crypto for Keys {
+    fn sealing(&self) -> Option<&dyn Sealing> {
+        Some(self)
+    }
+
     fn public_key(&self) -> [u8; 32] {
         let mut key = [0; 32];
         key.copy_from_slice(self.pair.public_key().as_ref());

@@ -1,5 +1,6 @@
 //! The way to the server: HTTPS that trusts one CA, follows nobody elsewhere, and reads answers up to a bound.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,13 +25,15 @@ pub(super) struct Line {
 }
 
 impl Line {
-    pub(super) fn new(server: &str, ca_pem: &[u8]) -> Result<Self, String> {
+    /// `from`: the address that calls come from, where it matters.
+    pub(super) fn new(server: &str, ca_pem: &[u8], from: Option<IpAddr>) -> Result<Self, String> {
         let url: Url = server.parse().map_err(|_| "this is no address".to_owned())?;
         let host = url.host_str().filter(|_| url.scheme() == "https").ok_or("an https address is needed")?;
         let http = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
             .timeout(PATIENCE)
+            .local_address(from)
             .pool_max_idle_per_host(8)
             .user_agent(concat!("platen-vmfp/", env!("CARGO_PKG_VERSION")))
             .tls_backend_preconfigured(trust_only(ca_pem)?)
@@ -64,7 +67,8 @@ impl Line {
     }
 }
 
-fn trust_only(ca_pem: &[u8]) -> Result<ClientConfig, String> {
+/// The CA of the gateway as the only one that is trusted.
+pub(super) fn roots(ca_pem: &[u8]) -> Result<RootCertStore, String> {
     let mut roots = RootCertStore::empty();
     for certificate in CertificateDer::pem_slice_iter(ca_pem) {
         let certificate = certificate.map_err(|error| format!("the CA cannot be read: {error}"))?;
@@ -73,6 +77,11 @@ fn trust_only(ca_pem: &[u8]) -> Result<ClientConfig, String> {
     if roots.is_empty() {
         return Err("the CA's file holds no certificate".to_owned());
     }
+    Ok(roots)
+}
+
+pub(super) fn trust_only(ca_pem: &[u8]) -> Result<ClientConfig, String> {
+    let roots = roots(ca_pem)?;
     let builder = ClientConfig::builder_with_provider(Arc::new(default_provider()))
         .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
         .map_err(|error| error.to_string())?;
@@ -85,7 +94,7 @@ mod tests {
 
     #[test]
     fn nothing_but_https_with_a_ca_is_called() {
-        let wrong = |server, pem: &[u8]| Line::new(server, pem).err().unwrap();
+        let wrong = |server, pem: &[u8]| Line::new(server, pem, None).err().unwrap();
         assert!(wrong("http://127.0.0.1:1", b"").contains("https"));
         assert!(wrong("https://127.0.0.1:1", b"").contains("no certificate"));
     }

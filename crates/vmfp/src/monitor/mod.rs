@@ -1,5 +1,6 @@
 //! Devices that report by themselves: a monitor a device, as a maker would link it, in a host that lends it clock, keys,
-//! memory and the line. Tour: `drive` (one task for all) → `reporter` (one device) → `line` (HTTPS); `status`,
+//! memory and the line. Tour: `drive` (one task for all) → `reporter` (one device) → `line` (HTTPS), `post` (mail),
+//! `listener` (where the server calls); `status`,
 //! `counters`, `parts` and `event` say what a device is asked for.
 
 mod counters;
@@ -8,7 +9,9 @@ mod event;
 mod keep;
 mod keys;
 mod line;
+mod listener;
 mod parts;
+mod post;
 mod reporter;
 mod status;
 
@@ -19,7 +22,9 @@ use std::sync::Arc;
 use crate::device::Kind;
 use crate::fleet::{FleetError, Shared};
 use line::Line;
+use post::Post;
 use reporter::Reporter;
+use wire::hello::Road;
 
 /// Who reports by itself, and where to.
 #[derive(Debug, Clone)]
@@ -41,6 +46,8 @@ pub struct Claim {
     pub serial: String,
     /// Claim code that the provider got with the registration.
     pub code: String,
+    /// The road that the device is set to.
+    pub road: Road,
 }
 
 /// Why devices cannot report.
@@ -52,26 +59,54 @@ pub enum ReportsError {
     /// Not an https address, or a certificate that cannot be read.
     #[error("devices cannot report to {0}: {1}")]
     Server(String, String),
+    /// The listener of a device that the server calls.
+    #[error("a device's own listener cannot be opened: {0}")]
+    Listener(io::Error),
     /// The folder for what is not sent.
     #[error("what devices keep cannot be opened: {0}")]
-    Keep(#[from] io::Error),
+    Keep(io::Error),
 }
 
 impl Claim {
-    /// Reads lines of `serial,claim`; empty ones and those that begin with `#` are passed over.
+    /// Reads lines of `serial,claim` or `serial,claim,road`; empty ones and those that begin with `#` are passed over.
     ///
     /// # Errors
     /// The first line that is neither.
-    pub fn read_all(text: &str) -> Result<Vec<Self>, String> {
+    pub fn read_all(text: &str, usual: Road) -> Result<Vec<Self>, String> {
         let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
-        let read = |line: &str| match line.split_once(',').map(|(serial, code)| (serial.trim(), code.trim())) {
-            Some((serial, code)) if !serial.is_empty() && !code.is_empty() => {
-                Ok(Self { serial: serial.to_owned(), code: code.to_owned() })
+        let read = |line: &str| {
+            let words: Vec<_> = line.split(',').map(str::trim).collect();
+            let (serial, code, road) = match words[..] {
+                [serial, code] => (serial, code, Some(usual)),
+                [serial, code, road] => (serial, code, road_of(road)),
+                _ => ("", "", None),
+            };
+            match road {
+                Some(road) if !serial.is_empty() && !code.is_empty() => {
+                    Ok(Self { serial: serial.to_owned(), code: code.to_owned(), road })
+                }
+                _ => Err(format!(
+                    "`{line}` is not SERIAL,CLAIM or SERIAL,CLAIM,ROAD with one of {}",
+                    ROADS.map(|(name, _)| name).join(", ")
+                )),
             }
-            _ => Err(format!("`{line}` is not SERIAL,CLAIM")),
         };
         lines.map(read).collect()
     }
+}
+
+/// The four roads by name.
+pub const ROADS: [(&str, Road); 4] = [
+    ("https", Road::Https),
+    ("https-both-ways", Road::HttpsBothWays),
+    ("mail", Road::Mail),
+    ("mail-both-ways", Road::MailBothWays),
+];
+
+/// The road of a name.
+#[must_use]
+pub fn road_of(name: &str) -> Option<Road> {
+    ROADS.iter().find(|(of, _)| *of == name).map(|(_, road)| *road)
 }
 
 /// Gives devices their monitors; the task reports until it is aborted.
@@ -80,7 +115,10 @@ pub(crate) fn begin(
     reports: &Reports,
 ) -> Result<impl Future<Output = ()> + Send + use<>, FleetError> {
     let wrong = |why| ReportsError::Server(reports.server.clone(), why);
-    let line = Line::new(&reports.server, &reports.ca_pem).map_err(wrong)?;
+    let line = Line::new(&reports.server, &reports.ca_pem, None).map_err(wrong)?;
+    let post = Post::new(line::trust_only(&reports.ca_pem).map_err(wrong)?);
+    let roots = line::roots(&reports.ca_pem).map_err(wrong)?;
+    let mut doorsteps = Vec::new();
     let places: std::collections::HashMap<_, _> = (0..shared.slots.len() as u32)
         .filter_map(|place| match shared.kind(place) {
             Kind::Profile { profile, .. } => Some((shared.identity(place).serial(profile), place)),
@@ -90,9 +128,17 @@ pub(crate) fn begin(
     let mut reporters = Vec::with_capacity(reports.claims.len());
     for claim in &reports.claims {
         let place = places.get(&claim.serial).ok_or_else(|| ReportsError::Nobody(claim.serial.clone()))?;
-        reporters.push(Reporter::new(shared, *place, reports, claim, &line.host).map_err(ReportsError::Keep)?);
+        let mut reporter = Reporter::new(shared, *place, reports, claim, &line.host).map_err(ReportsError::Keep)?;
+        if claim.road == Road::HttpsBothWays {
+            // The server calls back nobody but who called it from there.
+            let address = shared.address_of(*place);
+            let own = Line::new(&reports.server, &reports.ca_pem, Some(address.into())).map_err(wrong)?;
+            let listener = reporter.listen(address, own, roots.clone()).map_err(ReportsError::Listener)?;
+            doorsteps.push((reporters.len(), listener));
+        }
+        reporters.push(reporter);
     }
-    Ok(drive::drive(Arc::clone(shared), line, reporters))
+    Ok(drive::drive(Arc::clone(shared), drive::Ways { line, post }, reporters, doorsteps))
 }
 
 #[cfg(test)]
@@ -140,8 +186,13 @@ mod tests {
 
     #[test]
     fn claims_are_read_line_by_line() {
-        let all = Claim::read_all("# made today\nQMA1, plc_a\n\nQMA2,plc_b\n").unwrap();
-        assert_eq!(all[1], Claim { serial: "QMA2".to_owned(), code: "plc_b".to_owned() });
-        assert!(Claim::read_all("QMA1").is_err() && Claim::read_all("QMA1,").is_err());
+        let text = "# made today\nQMA1, plc_a\n\nQMA2,plc_b,mail-both-ways\n";
+        let all = Claim::read_all(text, Road::Https).unwrap();
+        assert_eq!(all[0].road, Road::Https);
+        let (serial, code) = ("QMA2".to_owned(), "plc_b".to_owned());
+        assert_eq!(all[1], Claim { serial, code, road: Road::MailBothWays });
+        for wrong in ["QMA1", "QMA1,", "QMA1,plc_a,pigeon", "QMA1,plc_a,mail,x"] {
+            assert!(Claim::read_all(wrong, Road::Https).is_err(), "{wrong}");
+        }
     }
 }

@@ -1,16 +1,19 @@
 //! One device that reports by itself: looks at its life, tells its monitor, and serves what the monitor asks for.
 
 use std::io;
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use embedded::{Answer, Call, Config, Moment, Monitor, Trouble, Wish};
+use embedded::{Answer, Call, Called, Config, Mail, Moment, Monitor, Task, Trouble, Wish};
+use rustls::RootCertStore;
 use wire::command::Taken;
-use wire::hello::Road;
 use wire::monitor::Kind;
 use wire::{Body, Outcome, Reply};
 
 use super::keep::Keep;
 use super::keys::Keys;
+use super::line::Line;
+use super::listener::Listener;
 use super::status::{self, Condition};
 use super::{Claim, Reports, counters, event, parts};
 use crate::clock::Instant;
@@ -24,6 +27,7 @@ pub(super) struct Reporter {
     config: Config,
     keep: Keep,
     keys: Keys,
+    line: Option<Line>,
     /// None while the power is off.
     monitor: Option<Monitor<Keep, Keys>>,
     /// The condition that was told last; none after the power came on.
@@ -56,13 +60,29 @@ impl Reporter {
             model: view.profile.model.clone(),
             firmware: view.profile.identity.firmware.clone(),
             claim: Some(claim.code.clone()),
-            road: Road::Https,
+            road: claim.road,
             mac: Some(status::mac(view)),
             listener: None,
+            mail_server: None,
+            mailbox_server: None,
             dictionaries: Vec::new(),
         };
         let config = with(shared, place, of).ok_or_else(|| io::Error::other("a recording reports nothing"))?;
-        Ok(Self { place, config, keep, keys, monitor: None, told: None, introduced: false })
+        Ok(Self { place, config, keep, keys, line: None, monitor: None, told: None, introduced: false })
+    }
+
+    /// Opens the device's own listener, whose address it tells at its communication test; `line` calls from that address.
+    pub(super) fn listen(&mut self, address: Ipv4Addr, line: Line, roots: RootCertStore) -> io::Result<Listener> {
+        let pkcs8 = self.keys.pkcs8().ok_or_else(|| io::Error::other("the device's key cannot be used"))?;
+        let listener = Listener::open(address, &pkcs8, roots)?;
+        self.config.listener = Some(listener.url.clone());
+        self.line = Some(line);
+        Ok(listener)
+    }
+
+    /// The device's own way of calling, if it has one.
+    pub(super) fn line(&self) -> Option<&Line> {
+        self.line.as_ref()
     }
 
     /// Looks at the device and does what is due; the call to make now, and when to look again (monotonic milliseconds).
@@ -72,7 +92,7 @@ impl Reporter {
         shared: &Shared,
         now: Moment,
         pause: Duration,
-    ) -> io::Result<Option<(Option<Call>, u64)>> {
+    ) -> io::Result<Option<(Option<Task>, u64)>> {
         let patience = pause.max(Duration::from_secs(1));
         let due = match self.look(shared, now)? {
             Look::Gone => return Ok(None),
@@ -113,6 +133,41 @@ impl Reporter {
         }
         self.introduced |= call.path == "/d/v1/report" && answer.as_ref().is_ok_and(|answer| answer.status == 200);
         Ok(())
+    }
+
+    /// Takes what became of a mail.
+    pub(super) fn sent(&mut self, now: Moment, mail: &Mail, outcome: Result<(), Trouble>) -> io::Result<()> {
+        let Some(monitor) = &mut self.monitor else { return Ok(()) };
+        monitor.sent(now, mail, outcome)?;
+        self.introduced |= outcome.is_ok();
+        Ok(())
+    }
+
+    /// Takes what was in the mailbox; the places of mails that are dealt with.
+    pub(super) fn fetched(
+        &mut self,
+        shared: &Shared,
+        now: Moment,
+        mails: Result<&[Vec<u8>], Trouble>,
+    ) -> io::Result<Vec<usize>> {
+        let Some(monitor) = &mut self.monitor else { return Ok(Vec::new()) };
+        let fetched = monitor.fetched(now, mails)?;
+        self.serve(shared, now, fetched.wishes)?;
+        Ok(fetched.done)
+    }
+
+    /// Takes a call of the server: status, body, and what is to be confirmed when that has left.
+    pub(super) fn called(&mut self, shared: &Shared, now: Moment, body: &[u8]) -> io::Result<(u16, Called)> {
+        let Some(monitor) = &mut self.monitor else { return Ok((503, Called::default())) };
+        let Ok(mut called) = monitor.called(now, body)? else { return Ok((400, Called::default())) };
+        let wishes = std::mem::take(&mut called.wishes);
+        self.serve(shared, now, wishes)?;
+        Ok((if called.answer.is_empty() { 204 } else { 200 }, called))
+    }
+
+    /// The answer to a call has left whole.
+    pub(super) fn called_back(&mut self, called: &Called) -> io::Result<()> {
+        self.monitor.as_mut().map_or(Ok(()), |monitor| monitor.called_back(called))
     }
 
     fn look(&mut self, shared: &Shared, now: Moment) -> io::Result<Look> {
