@@ -9,6 +9,7 @@ use wire::monitor::{CounterSet, Dictionary, EventBody, Kind, RomBody};
 use wire::report::CountersBody;
 use wire::{Body, Message, Subject};
 
+use super::snapshots::{self, Chain};
 use super::{rules, sql};
 use crate::alerts::intake::Board;
 use crate::codes;
@@ -54,6 +55,7 @@ pub(crate) struct Said {
     /// Whole sets by their message.
     wholes: HashMap<Key, CounterSet>,
     plans: HashMap<Key, Plan>,
+    chains: HashMap<(DeviceId, i64), Option<Chain>>,
     taken: HashSet<String>,
     standing: HashMap<String, i64>,
     events: Vec<Vec<Value>>,
@@ -91,6 +93,7 @@ impl Said {
             bases: HashMap::new(),
             wholes: HashMap::new(),
             plans: HashMap::new(),
+            chains: HashMap::new(),
             taken: HashSet::new(),
             standing: HashMap::new(),
             events: Vec::new(),
@@ -137,8 +140,7 @@ impl Said {
         let epoch = fleet.source(Some(subject)).map_or(self.epoch, |source| source.epoch);
         let values = params![self.tenant, device, number(kind), sender, number(epoch), number(seq)];
         if let Some(row) = tx.query_opt(&sql::HEAD, &values).await? {
-            let blob: Vec<u8> = row.get(0)?;
-            if let Ok(set) = wire::cbor::decode(&unpack(&blob)?) {
+            if let Some(set) = snapshots::whole(tx, self.tenant, device, number(kind), row.get(0)?).await? {
                 self.bases.insert(base, set);
             }
         }
@@ -196,7 +198,7 @@ impl Said {
         Ok(())
     }
 
-    async fn plan(&self, tx: &mut Tx, device: DeviceId, kind: Kind, message: &Message) -> Result<Plan> {
+    async fn plan(&mut self, tx: &mut Tx, device: DeviceId, kind: Kind, message: &Message) -> Result<Plan> {
         let (tenant, number, taken) = (self.tenant, i64::from(kind.number()), message.taken_ms);
         let mut plan = Plan::default();
         match &message.body {
@@ -213,6 +215,10 @@ impl Said {
             body if rules::set(body).is_some() => {
                 let values = params![tenant, device, number, taken];
                 plan.known = tx.query_opt(&sql::SNAPSHOT_KNOWN, &values).await?.is_some();
+                if !plan.known && !self.chains.contains_key(&(device, number)) {
+                    let chain = Chain::load(tx, tenant, device, number).await?;
+                    self.chains.insert((device, number), chain);
+                }
             }
             body => {
                 let values = params![tenant, device, number, taken];
@@ -337,11 +343,12 @@ impl Said {
     ) -> Result<Option<CountersBody>> {
         let Some(whole) = self.wholes.remove(&key(message)) else { return Ok(None) };
         let (tenant, number_of, taken) = (self.tenant, i64::from(kind.number()), message.taken_ms);
-        let blob = pack(&wire::cbor::encode(&whole))?;
+        let kept = snapshots::keep(self.chains.entry((device, number_of)).or_insert(None), &whole, taken)?;
         let count = i64::try_from(whole.values.len()).unwrap_or(i64::MAX);
-        let size = i64::try_from(blob.len()).unwrap_or(i64::MAX);
-        let hash = rules::key(whole.dictionary);
-        self.snapshots.push(params![tenant, device, number_of, taken, when, hash, count, size, blob].into());
+        let size = i64::try_from(kept.body.len()).unwrap_or(i64::MAX);
+        let (hash, form, full_ms) = (snapshots::name(&whole), kept.form, kept.full_ms);
+        let row = params![tenant, device, number_of, taken, when, hash, count, size, kept.body, form, full_ms];
+        self.snapshots.push(row.into());
         if rules::set(&message.body).is_some_and(|set| set.base_seq.is_none()) {
             let sender = message.subject.map_or(self.sender, |subject| fleet.agent_of(subject)).to_string();
             let epoch = fleet.source(message.subject).map_or(self.epoch, |source| source.epoch);
@@ -361,10 +368,16 @@ impl Said {
 
     /// Writes everything.
     pub(crate) async fn flush(self, tx: &mut Tx) -> Result<()> {
+        let chains = self.chains.iter().filter_map(|((device, kind), chain)| {
+            let chain = chain.as_ref()?;
+            chain.row(self.tenant, *device, *kind)
+        });
+        let chains = chains.collect();
         let writes = [
             (&sql::DICTIONARY, self.told),
             (&sql::EVENT, self.events),
             (&sql::SNAPSHOT, self.snapshots),
+            (&sql::CHAIN_SET, chains),
             (&sql::HEAD_SET, self.heads),
             (&sql::ENTRY, self.entries),
             (&sql::ENTRY_TRIM, self.trims),

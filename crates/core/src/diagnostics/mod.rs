@@ -6,6 +6,7 @@ pub(crate) mod intake;
 pub(crate) mod rules;
 mod service;
 mod sets;
+mod snapshots;
 mod sql;
 #[cfg(test)]
 mod tests;

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use store::{Row, Sql, params};
 use wire::Message;
-use wire::monitor::{CounterSet, Dictionary, EventBody, Kind};
+use wire::monitor::{Dictionary, EventBody, Kind};
 
 use super::intake::unpack;
-use super::{Counters, Entry, EventRow, Trouble, TroubleQuery, sql};
+use super::{Counters, Entry, EventRow, Trouble, TroubleQuery, snapshots, sql};
 use crate::codes;
 use crate::ctx::{Ctx, Role};
 use crate::devices::{DeviceId, tenant_of};
@@ -129,8 +129,10 @@ pub async fn counters(ctx: &Ctx, device: DeviceId, kind: Kind) -> Result<Option<
     let Some(row) = tx.query_opt(&sql::SNAPSHOT_LAST, &params![tenant, device, i64::from(kind.number())]).await? else {
         return Ok(None);
     };
-    let (hash, blob): (String, Vec<u8>) = (row.get(1)?, row.get(2)?);
-    let set: CounterSet = wire::cbor::decode(&unpack(&blob)?).map_err(|error| unread(&error))?;
+    let hash: String = row.get(1)?;
+    let Some(set) = snapshots::whole(&mut tx, tenant, device, i64::from(kind.number()), row.get(2)?).await? else {
+        return Ok(None);
+    };
     let mut dictionary = Dictionary::default();
     if let Some(row) = tx.query_opt(&sql::DICTIONARY_BODY, &params![tenant, hash]).await? {
         let blob: Vec<u8> = row.get(1)?;

@@ -8,7 +8,7 @@ use wire::monitor::{CounterSet, Dictionary, Kind};
 
 use super::intake::unpack;
 use super::service::{at_most, kind, unread};
-use super::sql;
+use super::{snapshots, sql};
 use crate::ctx::Ctx;
 use crate::devices::{DeviceId, tenant_of};
 use crate::error::{Error, Result};
@@ -135,9 +135,8 @@ pub(super) async fn whole(
 ) -> Result<Option<(Micros, String, CounterSet)>> {
     let values = params![tenant, device, i64::from(kind.number()), taken_ms];
     let Some(row) = tx.query_opt(&sql::SET, &values).await? else { return Ok(None) };
-    let blob: Vec<u8> = row.get(2)?;
-    let set = wire::cbor::decode(&unpack(&blob)?).map_err(|error| unread(&error))?;
-    Ok(Some((row.get(0)?, row.get(1)?, set)))
+    let set = snapshots::whole(tx, tenant, device, i64::from(kind.number()), taken_ms).await?;
+    set.map(|set| Ok((row.get(0)?, row.get(1)?, set))).transpose()
 }
 
 /// The words of a dictionary; empty when it is not here.

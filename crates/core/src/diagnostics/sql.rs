@@ -13,9 +13,8 @@ store::sql! {
         on conflict (tenant, hash) do nothing";
     pub(super) DICTIONARY_BODY = "select d.model, d.body from counter_dictionaries d where d.tenant = $1 and d.hash = $2";
     /// The base of a change, if it is the set that was told in full last.
-    pub(super) HEAD = "select s.body
+    pub(super) HEAD = "select h.taken_ms
         from counter_heads h
-        join counter_snapshots s on s.tenant = h.tenant and s.device = h.device and s.kind = h.kind and s.taken_ms = h.taken_ms
         where h.tenant = $1
           and h.device = $2
           and h.kind = $3
@@ -31,10 +30,22 @@ store::sql! {
           taken_ms = excluded.taken_ms";
     pub(super) SNAPSHOT_KNOWN = "select 1 from counter_snapshots
         where tenant = $1 and device = $2 and kind = $3 and taken_ms = $4";
-    pub(super) SNAPSHOT = "insert into counter_snapshots (tenant, device, kind, taken_ms, at, dictionary, counters, size_bytes, body)
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+    pub(super) SNAPSHOT = "insert into counter_snapshots (tenant, device, kind, taken_ms, at, dictionary, counters, size_bytes, body,
+          form, full_ms)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
         on conflict (tenant, device, kind, taken_ms) do nothing";
-    pub(super) SNAPSHOT_LAST = "select s.at, s.dictionary, s.body
+    pub(super) SNAPSHOT_BODY = "select s.dictionary, s.form, s.full_ms, s.body
+        from counter_snapshots s
+        where s.tenant = $1 and s.device = $2 and s.kind = $3 and s.taken_ms = $4";
+    pub(super) CHAIN = "select c.full_ms, c.length, s.dictionary, s.form, s.full_ms, s.body
+        from counter_chains c
+        join counter_snapshots s on s.tenant = c.tenant and s.device = c.device and s.kind = c.kind and s.taken_ms = c.full_ms
+        where c.tenant = $1 and c.device = $2 and c.kind = $3";
+    pub(super) CHAIN_SET = "insert into counter_chains (tenant, device, kind, full_ms, length)
+        values ($1, $2, $3, $4, $5)
+        on conflict (tenant, device, kind) do update
+        set full_ms = excluded.full_ms, length = excluded.length";
+    pub(super) SNAPSHOT_LAST = "select s.at, s.dictionary, s.taken_ms
         from counter_snapshots s
         where s.tenant = $1 and s.device = $2 and s.kind = $3
         order by s.at desc, s.taken_ms desc
@@ -53,7 +64,7 @@ store::sql! {
         where s.tenant = $1 and s.device = $2 and s.kind = $3 and s.taken_ms <= $4
         order by s.taken_ms desc
         limit 1";
-    pub(super) SET = "select s.at, s.dictionary, s.body
+    pub(super) SET = "select s.at, s.dictionary
         from counter_snapshots s
         where s.tenant = $1 and s.device = $2 and s.kind = $3 and s.taken_ms = $4";
 

@@ -29,7 +29,12 @@ submit! { Target::at(Class::Meter, "doubt_meters", "border_at").only(
     "not exists (select 1 from doubts d where d.tenant = doubt_meters.tenant and d.id = doubt_meters.doubt)"
 ) }
 
-submit! { Target::at(Class::Meter, "counter_snapshots", "at") }
+// A full set goes once nothing that changes it is left.
+submit! { Target::at(Class::Meter, "counter_snapshots", "at").only(
+    "form <> 1 or not exists (select 1 from counter_snapshots c where c.tenant = counter_snapshots.tenant
+        and c.device = counter_snapshots.device and c.kind = counter_snapshots.kind and c.form = 2
+        and c.full_ms = counter_snapshots.taken_ms)"
+) }
 
 // A closed period goes as a whole: what hangs on it once it is gone itself.
 submit! { Target::at(Class::Close, "closes", "closed_at") }
