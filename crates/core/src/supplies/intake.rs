@@ -9,7 +9,7 @@ use wire::report::StatusBody;
 use wire::{Class, Level, RawLevel, Supply};
 
 use super::receptacles::{Boxes, Direction, Make, Steps};
-use super::rules::{Slot, replaced};
+use super::rules::{PREMATURE, Slot, replaced};
 use super::sql;
 use crate::devices::intake::{Fleet, chunks};
 use crate::devices::known::hash;
@@ -117,11 +117,13 @@ impl Shelf {
                 held.level_at = before.level_at;
             }
             if let Some(evidence) = evidence {
+                let premature = is_premature(&before.supply);
                 let lived = pages.zip(before.fitted_pages).map(|(now, then)| (now - then).max(0));
                 let data = json!({
                     "device": id, "index": index, "color": held.supply.color, "kind": held.supply.kind,
                     "old_serial": before.supply.serial, "new_serial": held.supply.serial, "lived": lived,
                     "before": before.supply.level, "after": held.supply.level, "evidence": evidence.as_str(),
+                    "premature": premature,
                 });
                 fleet.note(at, when, "supply_replaced", &data, None);
                 fleet.events.push(("supply.replaced", "device", id.to_string(), data));
@@ -137,7 +139,11 @@ impl Shelf {
                         held.supply.level.percent(),
                         lived,
                         before.fitted_at,
-                        evidence.as_str()
+                        evidence.as_str(),
+                        &before.supply.kind,
+                        before.supply.color.as_ref(),
+                        before.supply.part_number.as_ref(),
+                        premature
                     ]
                     .into(),
                 );
@@ -235,12 +241,17 @@ impl Shelf {
                 .into(),
             );
         }
+        let mut devices: Vec<DeviceId> = self.dirty.iter().chain(&self.dropped).map(|(id, _)| *id).collect();
+        devices.sort_unstable();
+        devices.dedup();
+        let looks = devices.iter().map(|id| params![self.tenant, *id, self.read_at].into()).collect();
         let dropped = self.dropped.iter().map(|(id, index)| params![self.tenant, *id, index].into()).collect();
-        let writes: [(&store::Sql, Vec<Vec<Value>>); 4] = [
+        let writes: [(&store::Sql, Vec<Vec<Value>>); 5] = [
             (&sql::DROP, dropped),
             (&sql::UPSERT, rows),
             (&sql::LEVEL, self.levels),
             (&sql::REPLACEMENT, self.replacements),
+            (&sql::LOOK, looks),
         ];
         for (statement, rows) in writes {
             if !rows.is_empty() {
@@ -258,6 +269,11 @@ pub(super) fn figures(level: Level) -> (Option<f64>, Option<i64>) {
         Level::Staged { value, steps } => (Some(f64::from(value)), Some(i64::from(steps))),
         Level::SomeRemaining | Level::Unknown | Level::Unrestricted => (None, None),
     }
+}
+
+/// Whether a cartridge was taken out though much was left in it.
+fn is_premature(before: &Supply) -> bool {
+    before.class == Class::Consumed && before.level.percent().is_some_and(|left| left > PREMATURE)
 }
 
 fn slot(supply: &Supply, direction: Option<Direction>) -> Slot<'_> {

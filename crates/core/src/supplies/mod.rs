@@ -3,7 +3,7 @@
 
 pub(crate) mod intake;
 mod receptacles;
-mod rules;
+pub mod rules;
 mod service;
 mod sql;
 #[cfg(test)]
@@ -13,11 +13,33 @@ use serde::Serialize;
 use wire::{Class, Level, RawLevel};
 
 pub use receptacles::{Direction, Steps, filled};
-pub use rules::{Evidence, Forecast, Slot, forecast, replaced};
+pub use rules::{Evidence, Slot, replaced};
 pub(crate) use service::current_in;
 pub use service::{current, history};
 
 use crate::Micros;
+
+/// When a supply will be empty, in days from now.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Forecast {
+    /// Nineteen times of twenty it lasts longer.
+    pub least_days: f64,
+    /// The middle.
+    pub days: f64,
+    /// Nineteen times of twenty it is empty by then.
+    pub most_days: f64,
+    /// When this was reckoned.
+    pub made_at: Micros,
+}
+
+impl Forecast {
+    /// From moments, seen from now; what is over is no days.
+    pub(crate) fn seen(now: Micros, (p5, p50, p95): (i64, i64, i64), made_at: Micros) -> Self {
+        #[expect(clippy::cast_precision_loss, reason = "µs of ten years are exact in 53 bits")]
+        let days = |at: i64| (at.saturating_sub(now.0).max(0)) as f64 / crate::time::DAY as f64;
+        Self { least_days: days(p5), days: days(p50), most_days: days(p95), made_at }
+    }
+}
 
 /// A supply as it stands.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -90,6 +112,8 @@ pub struct Replacement {
     pub fitted_at: Micros,
     /// serial or jump.
     pub evidence: String,
+    /// It was taken out though much was left in it.
+    pub premature: bool,
 }
 
 /// Levels and changes of cartridges of one device.

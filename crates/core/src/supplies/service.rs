@@ -1,22 +1,16 @@
 //! Supplies of a device, now and then.
 
-use std::collections::HashMap;
-
 use store::{Row, Tx, params};
 use wire::{Class, Level, RawLevel, Supply};
 
 use super::receptacles::{self, filled};
-use super::rules::forecast;
-use super::{LevelPoint, Replacement, SupplyHistory, SupplyNow, sql};
+use super::{Forecast, LevelPoint, Replacement, SupplyHistory, SupplyNow, sql};
 use crate::devices::rules::letter;
 use crate::devices::{DeviceId, tenant_of};
 use crate::error::Result;
 use crate::{Ctx, Micros, OrgId};
 
-/// How far back levels speak of tomorrow, days.
-const LOOK_BACK: i64 = 120;
-
-fn level(kind: &str, value: Option<f64>, steps: Option<i64>) -> Level {
+pub(super) fn level(kind: &str, value: Option<f64>, steps: Option<i64>) -> Level {
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
@@ -59,33 +53,20 @@ pub async fn current(ctx: &Ctx, device: DeviceId) -> Result<Vec<SupplyNow>> {
 }
 
 pub(crate) async fn current_in(tx: &mut Tx, tenant: OrgId, device: DeviceId, now: Micros) -> Result<Vec<SupplyNow>> {
-    let mut past: HashMap<String, Vec<(i64, f64)>> = HashMap::new();
-    for row in tx.query(&sql::LEVELS, &params![tenant, device, now.days_ago(LOOK_BACK), i64::MAX]).await? {
-        if row.get::<String>(2)? == "percent" {
-            let (at, value): (i64, Option<f64>) = (row.get(1)?, row.get(3)?);
-            past.entry(row.get(0)?).or_default().extend(value.map(|value| (at, value)));
-        }
-    }
     let mut all = Vec::new();
     for row in tx.query(&sql::CURRENT, &params![tenant, device]).await? {
         let supply = read_supply(&row, 0)?;
         let (fitted_at, read_at): (Micros, Micros) = (row.get(14)?, row.get(16)?);
-        let levels = past.remove(&supply.index).unwrap_or_default();
-        let mut levels: Vec<_> = levels.into_iter().filter(|(at, _)| *at >= fitted_at.0).collect();
-        // That it stood still since the last change is a fact too.
-        levels.extend(
-            supply
-                .level
-                .percent()
-                .filter(|_| levels.last().is_some_and(|last| last.0 < read_at.0))
-                .map(|v| (read_at.0, v)),
-        );
         let direction = receptacles::steps(&row, 17)?.and_then(receptacles::Steps::direction);
         let direction = direction.filter(|_| supply.class == Class::Receptacle);
-        let known = supply.class == Class::Consumed && supply.level.percent().is_some();
+        let made_at: Option<Micros> = row.get(22)?;
+        let forecast = match made_at {
+            Some(made_at) => Some(Forecast::seen(now, (row.get(19)?, row.get(20)?, row.get(21)?), made_at)),
+            None => None,
+        };
         all.push(SupplyNow {
             letter: letter(&supply.kind, supply.color.as_deref(), supply.class),
-            forecast: if known { forecast(&levels) } else { None },
+            forecast,
             index: supply.index,
             description: supply.description,
             kind: supply.kind,
@@ -132,6 +113,7 @@ pub async fn history(ctx: &Ctx, device: DeviceId, from: Micros, to: Micros) -> R
             lived_pages: row.get(6)?,
             fitted_at: row.get(7)?,
             evidence: row.get(8)?,
+            premature: row.get(9)?,
         });
     }
     Ok(found)

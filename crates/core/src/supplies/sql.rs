@@ -37,14 +37,18 @@ store::sql! {
         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
         on conflict (tenant, month, device, idx, at) do nothing";
     pub(super) REPLACEMENT = "insert into supply_replacements (tenant, device, idx, at, old_serial, new_serial, before_value,
-          after_value, lived_pages, fitted_at, evidence)
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+          after_value, lived_pages, fitted_at, evidence, kind, color, part_number, premature)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
         on conflict (tenant, device, idx, at) do nothing";
     pub(super) CURRENT = "select s.idx, s.description, s.kind, s.color, s.class, s.part_number, s.serial_no, s.level_kind, s.level_value,
           s.level_steps, s.raw_unit, s.raw_max, s.raw_level, s.level_at, s.fitted_at, s.fitted_pages, d.status_at, r.rising,
-          r.falling
+          r.falling, f.p5_at, f.p50_at, f.p95_at, f.made_at
         from supplies s
         join devices d on d.tenant = s.tenant and d.id = s.device
+        left join supply_forecasts f on f.tenant = s.tenant
+          and f.device = s.device
+          and f.idx = s.idx
+          and f.fitted_at = s.fitted_at
         left join receptacles r on r.tenant = s.tenant
           and r.vendor = d.vendor
           and r.model = coalesce(d.model, '')
@@ -60,6 +64,11 @@ store::sql! {
         on conflict (tenant, vendor, model, kind) do update
         set rising = receptacles.rising + excluded.rising,
           falling = receptacles.falling + excluded.falling";
+    /// A device is looked at soon: now, unless it is due already.
+    pub(super) LOOK = "insert into supply_looks (tenant, device, due_at)
+        values ($1, $2, $3)
+        on conflict (tenant, device) do update
+        set due_at = case when supply_looks.due_at < excluded.due_at then supply_looks.due_at else excluded.due_at end";
     pub(super) LEVELS = "select idx, at, kind, value, steps, pages_life
         from supply_levels
         where tenant = $1
@@ -67,7 +76,7 @@ store::sql! {
           and at >= $3
           and at < $4
         order by idx, at";
-    pub(super) REPLACEMENTS = "select idx, at, old_serial, new_serial, before_value, after_value, lived_pages, fitted_at, evidence
+    pub(super) REPLACEMENTS = "select idx, at, old_serial, new_serial, before_value, after_value, lived_pages, fitted_at, evidence, premature
         from supply_replacements
         where tenant = $1
           and device = $2
