@@ -4,9 +4,9 @@
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::signature::{ED25519, UnparsedPublicKey};
 use store::{Row, Tx, View, params};
-use wire::cbor;
 use wire::hello::{MailPair, PollReply, Road};
 use wire::sealed::{self, Addresses, Algorithm, AwsLc, Claims, Content, GATEWAY, Header, Limits, Opener, SealError};
+use wire::{Report, cbor};
 
 use super::{CommandId, MonitorId, hello, keys, sql};
 use crate::ctx::Ctx;
@@ -64,6 +64,20 @@ pub struct Opened {
     pub claims: Claims,
     /// The document, CBOR, by [`Claims::content`] a [`wire::Report`] or [`wire::command::Acks`].
     pub content: Vec<u8>,
+}
+
+impl Opened {
+    /// The report, its clock set on by the time that the mail took, so that only the error of the clock is left in it.
+    ///
+    /// # Errors
+    /// `Invalid` when it is no report.
+    pub fn report(&self) -> Result<Report> {
+        let malformed = |error: cbor::Error| Error::invalid("report", format!("this is no report: {error}"));
+        let mut report: Report = cbor::decode(&self.content).map_err(malformed)?;
+        let took = self.ctx.now.as_millis().saturating_sub(self.claims.issued_ms);
+        report.clock_ms = report.clock_ms.saturating_add(took.max(0));
+        Ok(report)
+    }
 }
 
 /// A mail to a device, but for its text.

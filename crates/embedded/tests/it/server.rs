@@ -6,11 +6,16 @@ use std::rc::Rc;
 
 use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::signature::{ED25519, Ed25519KeyPair, KeyPair as _, UnparsedPublicKey};
-use embedded::{Answer, Call, Config, Crypto, MemoryFlash, Moment, Monitor, Wish};
+use embedded::{Answer, Call, Config, Crypto, Fetch, Mail, MemoryFlash, Moment, Monitor, Sealing, Task, Wish};
+use mail::message::{Letter, Stamp, read};
 use wire::command::{Acks, Command, Order, What};
-use wire::hello::{GatewayKey, Hello, HelloReply, PollReply, Road};
+use wire::hello::{GatewayKey, Hello, HelloReply, MailPair, PollReply, Road};
 use wire::monitor::{CounterSet, Dictionary, Kind};
 use wire::schedule::{Schedule, Slot};
+use wire::sealed::{
+    self, Addresses, Algorithm, AwsLc, Claims, Content, GATEWAY, Header, Limits, Opener, P256Secret, POINT, Recipient,
+    Signer, Suite,
+};
 use wire::{Body, Message, MessageResult, Outcome, Reply, Report, Subject, cbor};
 
 pub const START_MS: i64 = 1_790_000_000_000;
@@ -20,11 +25,40 @@ pub const SENDER: Subject = Subject([5; 16]);
 pub struct Keys {
     pair: Rc<Ed25519KeyPair>,
     random: Rc<Cell<u32>>,
+    seal: Rc<P256Secret>,
 }
 
 impl Keys {
     pub fn new() -> Self {
-        Self { pair: Rc::new(Ed25519KeyPair::generate().unwrap()), random: Rc::new(Cell::new(0)) }
+        let seal = Rc::new(P256Secret::of(&[21; 32]).unwrap());
+        Self { pair: Rc::new(Ed25519KeyPair::generate().unwrap()), random: Rc::new(Cell::new(0)), seal }
+    }
+}
+
+impl Suite for Keys {
+    fn random(&self, bytes: &mut [u8]) -> Option<()> {
+        AwsLc.random(bytes)
+    }
+    fn agree_once(&self, peer: &[u8; POINT]) -> Option<([u8; POINT], [u8; 32])> {
+        AwsLc.agree_once(peer)
+    }
+    fn hmac_sha256(&self, key: &[u8], data: &[u8]) -> [u8; 32] {
+        AwsLc.hmac_sha256(key, data)
+    }
+    fn encrypt(&self, key: &[u8; 32], nonce: &[u8; 12], aad: &[u8], plain: Vec<u8>) -> Option<Vec<u8>> {
+        AwsLc.encrypt(key, nonce, aad, plain)
+    }
+    fn decrypt(&self, key: &[u8; 32], nonce: &[u8; 12], aad: &[u8], cipher: Vec<u8>) -> Option<Vec<u8>> {
+        AwsLc.decrypt(key, nonce, aad, cipher)
+    }
+}
+
+impl Sealing for Keys {
+    fn seal_key(&self) -> [u8; POINT] {
+        self.seal.public().unwrap()
+    }
+    fn agree(&self, peer: &[u8; POINT]) -> Option<[u8; 32]> {
+        self.seal.agree(peer)
     }
 }
 
@@ -45,6 +79,9 @@ impl Crypto for Keys {
         self.random.set(self.random.get().wrapping_add(7_919));
         self.random.get()
     }
+    fn sealing(&self) -> Option<&dyn Sealing> {
+        Some(self)
+    }
 }
 
 pub fn config() -> Config {
@@ -59,6 +96,8 @@ pub fn config() -> Config {
         road: Road::Https,
         mac: None,
         listener: None,
+        mail_server: None,
+        mailbox_server: None,
         dictionaries: vec![dictionary()],
     }
 }
@@ -84,8 +123,20 @@ pub enum Line {
     AnswerLost,
 }
 
+/// The registered pair of the device.
+pub const DEVICE_ADDRESS: &str = "d1@mail.example.com";
+pub const SERVER_ADDRESS: &str = "reports@mail.example.com";
+
 pub struct Server {
-    key: Ed25519KeyPair,
+    pub key: Ed25519KeyPair,
+    /// Opens mail.
+    seal: P256Secret,
+    device_key: Vec<u8>,
+    device_seal: Option<[u8; POINT]>,
+    /// Every mail that was sent, and what waits for the device.
+    pub mails: Vec<Mail>,
+    pub maildrop: Vec<Vec<u8>>,
+    pub fetches: u32,
     pub hellos: u32,
     pub stored: BTreeMap<(u64, u64), Message>,
     pub effects: u64,
@@ -104,6 +155,12 @@ impl Server {
             [Kind::Billing, Kind::Environment, Kind::Inquiry].map(|kind| Slot::of(SENDER, kind, 1, 3_600, 3_600));
         Self {
             key: Ed25519KeyPair::generate().unwrap(),
+            seal: P256Secret::of(&[22; 32]).unwrap(),
+            device_key: Vec::new(),
+            device_seal: None,
+            mails: Vec::new(),
+            maildrop: Vec::new(),
+            fetches: 0,
             hellos: 0,
             stored: BTreeMap::new(),
             effects: 0,
@@ -132,7 +189,16 @@ impl Server {
                 assert_eq!(hello.serial, "QMA00123");
                 self.hellos += 1;
                 let verify = self.key.public_key().as_ref().to_vec();
-                let keys = vec![GatewayKey { id: 1, verify, seal: Vec::new() }];
+                let keys = vec![GatewayKey { id: 1, verify, seal: self.seal.public().unwrap().to_vec() }];
+                self.device_key = hello.key;
+                self.device_seal = hello.seal.map(|key| key.try_into().unwrap());
+                let mail = matches!(hello.road, Road::Mail | Road::MailBothWays).then(|| MailPair {
+                    device: DEVICE_ADDRESS.to_owned(),
+                    server: SERVER_ADDRESS.to_owned(),
+                    secret: Some("open sesame".to_owned()),
+                    smtp: Some("smtp://mail.example.com:25".to_owned()),
+                    pop3: Some("pop3s://mail.example.com:995".to_owned()),
+                });
                 let (schedule, epoch_floor) = (self.schedule.clone(), u64::from(self.hellos));
                 (
                     200,
@@ -143,7 +209,7 @@ impl Server {
                         epoch_floor,
                         schedule,
                         keys,
-                        mail: None,
+                        mail,
                     }),
                 )
             }
@@ -182,6 +248,78 @@ impl Server {
         Answer { status, retry_after_s: None, server_ms: Some(server_ms), body }
     }
 
+    /// A mail's document, with every check that the server's door makes.
+    pub fn open(&self, mail: &Mail, now_ms: i64) -> (Content, Vec<u8>) {
+        let received = read(&mail.message).unwrap();
+        assert_eq!((received.from.as_str(), received.to.as_str()), (DEVICE_ADDRESS, SERVER_ADDRESS));
+        assert_eq!((mail.from.as_str(), mail.to.as_str()), (DEVICE_ADDRESS, SERVER_ADDRESS));
+        let header: Header = received.stamp.to_string().parse().unwrap();
+        let verify = |_, kid: &[u8], message: &[u8], signature: &[u8]| {
+            let key = UnparsedPublicKey::new(&ED25519, &self.device_key);
+            kid == SENDER.0 && key.verify(message, signature).is_ok()
+        };
+        let unseal = |_: &[u8], peer: &[u8; POINT]| self.seal.agree(peer);
+        let opener = Opener { unseal: &unseal, verify: &verify, now_ms, limits: Limits::default() };
+        let addresses = Addresses { from: DEVICE_ADDRESS, to: SERVER_ADDRESS };
+        let (claims, document) = sealed::open(&AwsLc, &received.sealed, &addresses, &header, &opener).unwrap();
+        (claims.content, document)
+    }
+
+    /// Takes a mail as the server's door does.
+    pub fn deliver(&mut self, mail: &Mail, now_ms: i64) {
+        assert_eq!(mail.server, "smtp://mail.example.com:25");
+        self.mails.push(mail.clone());
+        let (content, document) = self.open(mail, now_ms);
+        match content {
+            Content::Report => {
+                let report: Report = cbor::decode(&document).unwrap();
+                report.messages.iter().for_each(|message| drop(self.store(report.epoch, message)));
+            }
+            _ => self.acks.extend(cbor::decode::<Acks>(&document).unwrap().acks),
+        }
+    }
+
+    /// Puts the waiting orders into the mailbox, one mail each, good for so long.
+    pub fn post_orders(&mut self, now_ms: i64, life_ms: i64) {
+        for (number, command) in std::mem::take(&mut self.orders).into_iter().enumerate() {
+            let poll = PollReply { server_ms: now_ms, commands: vec![command], schedule: None };
+            let letter = self.letter(SENDER, (SERVER_ADDRESS, DEVICE_ADDRESS), number as u64, now_ms, life_ms, &poll);
+            self.maildrop.push(letter);
+        }
+    }
+
+    /// A mail with orders.
+    pub fn letter(
+        &self,
+        device: Subject,
+        (from, to): (&str, &str),
+        seq: u64,
+        issued_ms: i64,
+        life_ms: i64,
+        poll: &PollReply,
+    ) -> Vec<u8> {
+        let expires_ms = issued_ms + life_ms;
+        let content = Content::Orders;
+        let claims = Claims { sender: GATEWAY, epoch: 0, seq, kind: 97, issued_ms, expires_ms, content };
+        let header = Header::of(device, &claims);
+        let sign = |message: &[u8]| self.key.sign(message).as_ref().try_into().ok();
+        let signer = Signer { algorithm: Algorithm::EdDsa, kid: &1_u32.to_be_bytes(), sign: &sign };
+        let recipient = Recipient { kid: &device.0, key: self.device_seal.as_ref().unwrap() };
+        let addresses = Addresses { from, to };
+        let sealed =
+            sealed::seal(&AwsLc, &claims, &cbor::encode(poll), &addresses, &header, &recipient, &signer).unwrap();
+        let stamp: Stamp = header.to_string().parse().unwrap();
+        let (from, to) = (from.parse().unwrap(), to.parse().unwrap());
+        Letter { from: &from, to: &to, stamp: &stamp, sent: issued_ms / 1_000, sealed: &sealed }.write()
+    }
+
+    fn look_into(&mut self, fetch: &Fetch) -> Vec<Vec<u8>> {
+        assert_eq!((fetch.server.as_str(), fetch.user.as_str()), ("pop3s://mail.example.com:995", DEVICE_ADDRESS));
+        assert_eq!(fetch.secret, "open sesame");
+        self.fetches += 1;
+        self.maildrop.clone()
+    }
+
     fn store(&mut self, epoch: u64, message: &Message) -> MessageResult {
         let taught = self.stored.values().any(|message| matches!(message.body, Body::Dictionary(_)));
         if let (true, Body::Billing(set)) = (self.strict, &message.body)
@@ -205,10 +343,16 @@ pub struct Device {
     pub at_ms: i64,
     started_ms: i64,
     pub wall_error_ms: i64,
+    pub road: Road,
 }
 
 impl Device {
     pub fn new() -> Self {
+        Self::on(Road::Https)
+    }
+
+    /// A device that is set to a road.
+    pub fn on(road: Road) -> Self {
         let mut device = Self {
             monitor: None,
             flash: SharedFlash::default(),
@@ -216,6 +360,7 @@ impl Device {
             at_ms: START_MS,
             started_ms: START_MS,
             wall_error_ms: 0,
+            road,
         };
         device.power_on();
         device
@@ -225,7 +370,8 @@ impl Device {
     pub fn power_on(&mut self) {
         self.monitor = None;
         self.started_ms = self.at_ms;
-        self.monitor = Some(Monitor::open(config(), self.flash.clone(), self.keys.clone(), self.now()).unwrap());
+        let config = Config { road: self.road, ..config() };
+        self.monitor = Some(Monitor::open(config, self.flash.clone(), self.keys.clone(), self.now()).unwrap());
     }
 
     pub fn now(&self) -> Moment {
@@ -239,13 +385,45 @@ impl Device {
 
     /// Lets time pass in steps of a second; `line` decides about each call. Returns the wishes.
     pub fn run(&mut self, server: &mut Server, seconds: i64, mut line: impl FnMut(&Call) -> Line) -> Vec<Wish> {
+        self.run_by_mail(server, seconds, &mut line, |_| Line::Good)
+    }
+
+    /// The same, with `post` deciding about each mail that is sent.
+    pub fn run_by_mail(
+        &mut self,
+        server: &mut Server,
+        seconds: i64,
+        mut line: impl FnMut(&Call) -> Line,
+        mut post: impl FnMut(&Mail) -> Line,
+    ) -> Vec<Wish> {
         let mut wishes = Vec::new();
         for _ in 0..seconds {
             self.at_ms += 1_000;
             let now = self.now();
             let monitor = self.monitor.as_mut().unwrap();
             wishes.extend(monitor.due(now));
-            while let Some(call) = monitor.next(now).unwrap() {
+            while let Some(task) = monitor.next(now).unwrap() {
+                let call = match task {
+                    Task::Call(call) => call,
+                    Task::Mail(mail) => {
+                        let fate = post(&mail);
+                        if fate != Line::Cut {
+                            server.deliver(&mail, self.at_ms);
+                        }
+                        let outcome = if fate == Line::Good { Ok(()) } else { Err(embedded::Trouble) };
+                        monitor.sent(now, &mail, outcome).unwrap();
+                        continue;
+                    }
+                    Task::Fetch(fetch) => {
+                        let mails = server.look_into(&fetch);
+                        let fetched = monitor.fetched(now, Ok(&mails)).unwrap();
+                        wishes.extend(fetched.wishes);
+                        for place in fetched.done.into_iter().rev() {
+                            server.maildrop.remove(place);
+                        }
+                        continue;
+                    }
+                };
                 let answer = match line(&call) {
                     Line::Cut => Err(embedded::Trouble),
                     Line::Good => Ok(server.handle(&call, self.at_ms)),

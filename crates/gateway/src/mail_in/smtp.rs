@@ -11,7 +11,6 @@ use mail::{
 };
 use platen_core::{Kind, monitors, reports};
 use wire::{
-    Report,
     command::Acks,
     hello::Road,
     sealed::{Content, Header},
@@ -218,7 +217,7 @@ impl Shared {
         })?;
         match opened.claims.content {
             Content::Report => {
-                let report: Report = wire::cbor::decode(&opened.content).map_err(|_| bad_seal())?;
+                let report = opened.report().map_err(|_| bad_seal())?;
                 reports::accept_by(&opened.ctx, report, Road::Mail).await.map_err(|error| Refused::of(&error))?;
             }
             Content::Acks => {
