@@ -13,3 +13,4 @@ mod mutator;
 mod post;
 mod refusals;
 mod reports;
+mod two_way;
