@@ -1,6 +1,7 @@
 //! One `platen.toml`, then `PLATEN_…` variables, then flags. Each key is a typed field; its doc comment is the reference.
 
 mod mail;
+mod outgoing;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -9,6 +10,7 @@ use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
 pub use self::mail::Mail;
+pub use self::outgoing::EgressKeys;
 use crate::cli::ServeArgs;
 
 /// What a server needs to know. Every key may be left out.
@@ -21,8 +23,10 @@ pub struct Config {
     pub web: Web,
     /// The door for devices and agents.
     pub gateway: Gateway,
-    /// Doors for mail of devices.
+    /// Doors for mail of devices, and where mail to people is handed in.
     pub mail: Mail,
+    /// Where webhooks and log hosts may be.
+    pub egress: EgressKeys,
     /// Where things are kept.
     pub store: Store,
 }
@@ -98,11 +102,12 @@ impl Config {
                 .unwrap_or_else(|| format!("dir:{}", data.join("blobs").display())),
             admin_listen: args.admin_listen.or(config.web.admin_listen),
             public_url: config.web.public_url,
+            calls: config.gateway.calls()?,
             gateway_public_url: config.gateway.public_url,
             listen,
             gateway_listen: gateway,
+            outgoing: outgoing::resolve(&config.mail, &config.egress)?,
             mail: config.mail.resolve(args)?,
-            calls: config.gateway.calls()?,
             data,
         })
     }
@@ -120,6 +125,7 @@ pub struct Resolved {
     pub public_url: Option<String>,
     pub gateway_public_url: Option<String>,
     pub mail: Option<gateway::MailConfig>,
+    pub outgoing: crate::outgoing::Outgoing,
     pub calls: gateway::CallPolicy,
 }
 

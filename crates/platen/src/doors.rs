@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use web::{WebConfig, WebDoor};
 
 use crate::config::Resolved;
-use crate::housekeeping;
+use crate::{housekeeping, outgoing};
 use crate::ready::ServeReady;
 
 /// How long open requests may take after the word to stop.
@@ -24,6 +24,7 @@ pub struct Doors {
     web: WebDoor,
     housekeeping: JoinHandle<()>,
     drawing: JoinHandle<()>,
+    outgoing: JoinHandle<()>,
     public_url: Option<String>,
 }
 
@@ -60,8 +61,11 @@ impl Doors {
         .await
         .context("the web door does not open; name another address with --listen")?;
         let drawing = tokio::spawn(reports::keep(platform.clone(), stop.clone().cancelled_owned()));
+        let base = config.public_url.clone().unwrap_or_else(|| web.url.clone());
+        let leaving = outgoing::Outgoing { base, ..config.outgoing.clone() };
+        let outgoing = tokio::spawn(outgoing::keep(platform.clone(), leaving, stop.clone()));
         let housekeeping = tokio::spawn(housekeeping::keep(platform, stop));
-        Ok(Self { gateway, web, housekeeping, drawing, public_url: config.public_url.clone() })
+        Ok(Self { gateway, web, housekeeping, drawing, outgoing, public_url: config.public_url.clone() })
     }
 
     /// Where pages and API are.
@@ -106,7 +110,7 @@ impl Doors {
 
     /// Waits until every door has drained, though not for ever.
     pub async fn closed(self) {
-        let all = async { tokio::join!(self.gateway.task, self.web.task, self.housekeeping, self.drawing) };
+        let all = async { tokio::join!(self.gateway.task, self.web.task, self.housekeeping, self.drawing, self.outgoing) };
         if tokio::time::timeout(PATIENCE, all).await.is_err() {
             tracing::warn!("some requests did not end within {} s", PATIENCE.as_secs());
         }

@@ -10,6 +10,7 @@ mod doors;
 mod exit;
 mod housekeeping;
 mod logging;
+mod outgoing;
 mod printer;
 mod ready;
 mod shutdown;

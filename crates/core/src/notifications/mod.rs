@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 pub use bounces::{Returned, is_bounce_address, returned};
 pub use digest::{digest, run as run_digests};
-pub use queue::{Channel, Due, Outcome, claim, settle};
+pub use queue::{Channel, Due, Outcome, claim, expire, settle};
 pub use recipients::{
     NewRecipient, create_recipient, delete_recipient, list_recipients, recipient, resume_recipient, test_recipient,
     update_recipient,

@@ -97,15 +97,19 @@ fn across() -> View {
     View::All("messages of all organisations are sent")
 }
 
-/// Lends the next message that may go now; `None`: nothing is due.
+/// Lends the next message that may go now; `None`: nothing is due. Without `mail` only what goes to log hosts.
 ///
 /// # Errors
 /// When the database refuses.
-pub async fn claim(platform: &Platform, worker: &str) -> Result<Option<Due>> {
+pub async fn claim(platform: &Platform, worker: &str, mail: bool) -> Result<Option<Due>> {
     let ctx = platform.system("messages to be sent");
+    // Looking costs less than locking.
+    if ctx.db().read(&across()).await?.query_opt(&sql::DUE, &params![ctx.now, mail]).await?.is_none() {
+        return Ok(None);
+    }
     for _ in 0..HELD {
         let mut tx = ctx.db().write(&across()).await?;
-        let values = params![ctx.now.0 + LEASE, worker, ctx.now];
+        let values = params![ctx.now.0 + LEASE, worker, ctx.now, mail];
         let row = match tx.query_opt(&sql::CLAIM, &values).await {
             Ok(row) => row,
             // Another has it: the next round finds the next one.
@@ -203,6 +207,18 @@ async fn wants_to_wait(
     let row = tx.query_one(&sql::SENT_OF_LATE, &params![tenant, recipient.id, ctx.now.0 - rules::HOUR]).await?;
     let (sent, first): (i64, Option<i64>) = (row.get(0)?, row.get(1)?);
     Ok((sent >= recipient.cap_per_hour).then(|| (Micros(first.unwrap_or(ctx.now.0) + rules::HOUR), "cap")))
+}
+
+/// Gives up what nobody could send for three days, as when no outgoing mail is configured; how many.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn expire(platform: &Platform) -> Result<u64> {
+    let ctx = platform.system("messages that nobody could send");
+    let mut tx = ctx.db().write(&across()).await?;
+    let expired = tx.execute(&sql::EXPIRE, &params![ctx.now, ctx.now.days_ago(3)]).await?;
+    tx.commit().await?;
+    Ok(expired)
 }
 
 /// Notes what became of a message; false when it was lent to another meanwhile.

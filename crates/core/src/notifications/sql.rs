@@ -115,6 +115,15 @@ store::sql! {
         from notification_files
         where tenant = $1
           and notification = $2";
+    pub(super) DUE = "select n.id
+        from notifications n
+        where n.state = 'queued'
+          and n.next_at <= $1
+          and (n.locked_until is null or n.locked_until < $1)
+          and (n.channel = 'syslog' or $2)
+          and not exists (select 1 from notifications b where b.tenant = n.tenant and b.recipient = n.recipient
+            and b.state = 'queued' and b.lane = n.lane and b.id < n.id)
+        limit 1";
     // Of a recipient's lane only the first that is queued may go, and only while nobody else has it.
     pub(super) CLAIM = "update notifications
         set locked_until = $1,
@@ -124,6 +133,7 @@ store::sql! {
             where n.state = 'queued'
               and n.next_at <= $3
               and (n.locked_until is null or n.locked_until < $3)
+              and (n.channel = 'syslog' or $4)
               and not exists (select 1 from notifications b where b.tenant = n.tenant and b.recipient = n.recipient
                 and b.state = 'queued' and b.lane = n.lane and b.id < n.id)
             order by n.lane, n.next_at, n.id
@@ -132,6 +142,14 @@ store::sql! {
           and next_at <= $3
           and (locked_until is null or locked_until < $3)
         returning tenant, id, recipient, lane, kind, subject_kind, subject_id, title, text, held, tries, created_at";
+    pub(super) EXPIRE = "update notifications
+        set state = 'dead',
+          error = coalesce(error, 'nobody could send it within three days'),
+          ended_at = $1
+        where state = 'queued'
+          and created_at < $2
+          and next_at <= $1
+          and (locked_until is null or locked_until < $1)";
     pub(super) HOLD = "update notifications
         set locked_until = null,
           worker = null,

@@ -75,6 +75,9 @@ fn across() -> View {
 /// When the database refuses.
 pub async fn claim(platform: &Platform, worker: &str) -> Result<Option<Due>> {
     let ctx = platform.system("deliveries to be sent");
+    if ctx.db().read(&across()).await?.query_opt(&sql::DUE, &params![ctx.now]).await?.is_none() {
+        return Ok(None);
+    }
     for _ in 0..16 {
         let mut tx = ctx.db().write(&across()).await?;
         let claimed = match tx.query_opt(&sql::CLAIM, &params![ctx.now.0 + LEASE, worker, ctx.now]).await {

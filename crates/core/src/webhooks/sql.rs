@@ -69,6 +69,17 @@ store::sql! {
         from webhook_deliveries
         where tenant = $1
           and webhook = $2";
+    pub(super) DUE = "select d.id
+            from webhook_deliveries d
+            join webhooks w on w.tenant = d.tenant and w.id = d.webhook
+            where d.state = 'queued'
+              and d.next_at <= $1
+              and (d.locked_until is null or d.locked_until < $1)
+              and w.state = 'active'
+              and (d.tries > 0 or not exists (select 1 from webhook_deliveries b where b.tenant = d.tenant and b.webhook = d.webhook
+                and b.state = 'queued' and (b.tries = 0 or (b.tries = 1 and b.locked_until >= $1))
+                and (b.seq < d.seq or (b.seq = d.seq and b.id < d.id))))
+            limit 1";
     // A first try waits for the first tries before it; a repeat waits for nobody.
     pub(super) CLAIM = "update webhook_deliveries
         set locked_until = $1,

@@ -49,6 +49,8 @@ const ACROSS: &[(&str, &str)] = &[
     ("devices::sql::UNHEARD", "reconciler over all devices"),
     ("notifications::sql::BOUNCED", "whose message came back is known only after this; people are asked for their tenant"),
     ("notifications::sql::CLAIM", "messages of all organisations are sent by one queue"),
+    ("notifications::sql::DUE", "messages of all organisations are sent by one queue"),
+    ("notifications::sql::EXPIRE", "messages of all organisations are sent by one queue"),
     ("notifications::sql::DIGESTS_DUE", "digests of all organisations"),
     ("orgs::sql::ANY", "whether there is a root at all"),
     ("orgs::sql::LAST_CHILD", "paths are given out over all siblings"),
@@ -74,6 +76,7 @@ const ACROSS: &[(&str, &str)] = &[
     ("users::sql::BY_EMAIL", "whose account it is is known only after this"),
     ("users::sql::SESSION", "whose session it is is known only after this"),
     ("webhooks::sql::ACTIVE", "webhooks of all organisations are told what happened"),
+    ("webhooks::sql::DUE", "deliveries of all organisations are sent by one queue"),
     ("webhooks::sql::CLAIM", "deliveries of all organisations are sent by one queue"),
 ];
 

@@ -61,6 +61,7 @@ pub async fn run(args: DemoArgs, printer: Printer) -> Result<Exit> {
         mail: Some(mail_doors()),
         // The demo's devices live on this machine.
         calls: gateway::CallPolicy { allow: vec!["127.0.0.0/8".parse().context("loopback")?] },
+        outgoing: crate::outgoing::Outgoing::default(),
     };
     let platform = site::open(&config.data, &config.database, &config.blobs).await?;
     let stop = shutdown::on_signal();

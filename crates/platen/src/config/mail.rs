@@ -62,6 +62,18 @@ pub struct Mail {
     pub messages: Option<u32>,
     /// Refused commands, recipients and passwords before a session is closed. Default 10.
     pub errors: Option<u32>,
+    /// Where mail to people is handed in: `smtp://mail.example.com:587` (STARTTLS, never without), `smtps://mail.example.com:465`,
+    /// `smtp+clear://localhost:25` only on this machine. Without it no mail is sent.
+    pub submission: Option<String>,
+    /// Name to sign in with there.
+    pub submission_user: Option<String>,
+    /// Password to sign in with there.
+    pub submission_password: Option<String>,
+    /// Sender of mail to people: `Platen <platen@example.com>`.
+    pub from: Option<String>,
+    /// Domain that failure reports come back to: its MX points to `smtp_listen`. Default `domain` where that door is open; else
+    /// they go to `from`, and nobody reads them.
+    pub bounces: Option<String>,
 }
 
 /// Whether mail is taken in the clear.

@@ -200,6 +200,7 @@ impl Site {
             gateway_public_url: None,
             mail: None,
             calls: gateway::CallPolicy::default(),
+            outgoing: crate::outgoing::Outgoing::default(),
         };
         let platform = site::open(&config.data, &config.database, &config.blobs).await?;
         let doors = Doors::open(platform.clone(), &config, true, CancellationToken::new()).await?;
