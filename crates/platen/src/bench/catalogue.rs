@@ -4,7 +4,7 @@ use anyhow::Result;
 
 use super::outcome::Outcome;
 use super::scene::Scene;
-use super::{discover, poll, secure, simulator, traps, walk, web};
+use super::{discover, herd, ingest, poll, secure, simulator, traps, walk, web};
 
 /// One benchmark.
 pub(super) struct Benchmark {
@@ -36,6 +36,22 @@ pub(super) const ALL: &[Benchmark] = &[
         run: traps::run,
     },
     Benchmark { name: "vmfp", about: "answers a CPU-second of a virtual device; snmpsim", run: simulator::run },
+    Benchmark {
+        name: "ingest-events",
+        about: "durable reports of devices a second, 0.5 to 5 KB over TLS; nginx that answers 204",
+        run: ingest::events,
+    },
+    Benchmark {
+        name: "ingest-counters",
+        about: "durable sets of 4,500 counters a second, bytes a sample; COPY binary into PostgreSQL",
+        run: ingest::counters,
+    },
+    Benchmark {
+        name: "herd",
+        about: "seconds until a fleet that returns within a minute is stored, memory of the server, no echo",
+        run: herd::herd,
+    },
+    Benchmark { name: "day", about: "seconds for one day of the seed's schedule, nothing lost", run: herd::day },
     Benchmark { name: "web-lists", about: "milliseconds a page of the device list over the API", run: web::run },
 ];
 

@@ -4,7 +4,10 @@
 
 mod catalogue;
 mod contest;
+mod copy;
 mod discover;
+mod herd;
+mod ingest;
 mod outcome;
 mod peer;
 mod poll;

@@ -24,6 +24,8 @@ pub(super) enum Core {
     Tested,
     /// Of what it talks to.
     Load,
+    /// Any: they share what there is.
+    Any,
 }
 
 /// What a measured process cost and said.
@@ -58,7 +60,7 @@ pub(super) fn role<I: IntoIterator<Item = S>, S: AsRef<OsStr>>(words: I) -> Resu
 /// A command, pinned to its processor where that is possible.
 pub(super) fn command(scene: &Scene, core: Core, words: &[OsString]) -> Result<Command> {
     let mut all = Vec::new();
-    if scene.pinned {
+    if scene.pinned && core != Core::Any {
         all = line(["taskset", "-c", if core == Core::Tested { "0" } else { "1" }]);
     }
     all.extend_from_slice(words);

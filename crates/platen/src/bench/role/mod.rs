@@ -2,6 +2,12 @@
 //! measures. Hidden behind `platen bench-run`; each prints one line of JSON or writes a file.
 
 mod blast;
+mod day_load;
+mod device;
+mod herd_load;
+mod https;
+mod ingest_load;
+mod ingest_site;
 mod load;
 mod measure;
 mod poll;
@@ -26,6 +32,11 @@ use serde::{Deserialize, Serialize};
 use crate::exit::Exit;
 
 pub(super) use self::blast::Blasted;
+pub(super) use self::day_load::Lived;
+pub(super) use self::device::{LARGE, counters};
+pub(super) use self::herd_load::Returned;
+pub(super) use self::ingest_load::Delivered;
+pub(super) use self::ingest_site::{Standing, Taken};
 pub(super) use self::load::Loaded;
 pub(super) use self::measure::{Usage, peak_mb};
 pub(super) use self::poll::{EIGHT, Polled};
@@ -54,6 +65,14 @@ pub enum Role {
     TrapBlast(trap_blast::TrapBlastArgs),
     /// A server and an agent with a trap door
     TrapSite(trap_site::TrapSiteArgs),
+    /// A server with registered devices
+    IngestSite(ingest_site::IngestSiteArgs),
+    /// Devices that deliver as fast as they are answered
+    IngestLoad(ingest_load::IngestLoadArgs),
+    /// Devices that return at once
+    HerdLoad(herd_load::HerdLoadArgs),
+    /// Devices that live through a day
+    DayLoad(day_load::DayLoadArgs),
 }
 
 /// Devices at successive addresses.
@@ -98,6 +117,10 @@ pub async fn run(role: Role) -> Result<Exit> {
         Role::Blast(args) => blast::run(&args),
         Role::TrapBlast(args) => trap_blast::run(&args),
         Role::TrapSite(args) => trap_site::run(args).await,
+        Role::IngestSite(args) => ingest_site::run(args).await,
+        Role::IngestLoad(args) => ingest_load::run(args).await,
+        Role::HerdLoad(args) => herd_load::run(args).await,
+        Role::DayLoad(args) => day_load::run(args).await,
     }
 }
 
