@@ -230,6 +230,7 @@ async fn close_waits_for_a_person_where_nothing_can_be_estimated() {
         let both = vec![total(1_200), meter(ColorMode::Full, 70, "1.3.6.1.4.1.367.2")];
         site.counters(1, both).await;
         set(&site, at("2026-04-10T00:00:00Z"));
+        crate::devices::reconcile(&site.test.platform).await.unwrap();
         run(&site.test.platform).await.unwrap();
         let ctx = site.person().await;
         let close = every_close(&ctx).await.remove(0);

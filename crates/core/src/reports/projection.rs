@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use store::Tx;
 use wire::{Body, Message, Outcome};
 
-use super::rules::corrected;
+use super::rules::{corrected, is_ahead};
 use super::service::seed;
 use crate::alerts::intake::{self as alerts, Board};
 use crate::devices::intake::Fleet;
@@ -74,7 +74,7 @@ impl Intake {
         name_newcomers(ctx, tx, &mut fleet, fresh, &met).await?;
         let again = load_heard_again(&mut fleet, tx, fresh).await?;
         let sets = Changing::of(&fleet, fresh, &met, again);
-        let oldest = fresh.iter().map(|message| moment(&fleet, message, offset_ms)).min().unwrap_or(now.0);
+        let oldest = moments(&fleet, fresh, offset_ms).into_iter().min().unwrap_or(now.0);
         let shelf = Shelf::load(tx, tenant, &sets.supplies, now).await?;
         let board = Board::load(tx, &ctx.platform, tenant, &sets.alerts, oldest).await?;
         let book = Book::load(tx, tenant, &sets.meters, now, seed(ctx)).await?;
@@ -85,9 +85,9 @@ impl Intake {
     /// Takes the messages in their order. What is refused after all is returned by number.
     pub(super) fn take(&mut self, fresh: &[&Message]) -> Result<HashMap<Key, (Outcome, String)>> {
         let mut refused = HashMap::new();
-        for message in fresh {
+        let moments = moments(&self.fleet, fresh, self.offset_ms);
+        for (message, when) in fresh.iter().zip(moments) {
             self.fleet.listen_to(message.subject);
-            let when = moment(&self.fleet, message, self.offset_ms);
             match &message.body {
                 Body::Status(body) => match self.told.remove(&key(message)) {
                     Some((told, Met::Device(at))) => self.status((at, message.subject), body, Some(&told), when)?,
@@ -233,6 +233,24 @@ impl Intake {
         }
         Ok(())
     }
+}
+
+/// When each message was, by our clock. One that seems to be of the future was taken before its sender's clock was set
+/// back: it was before what the same subject told next, and not after now.
+fn moments(fleet: &Fleet, fresh: &[&Message], offset_ms: i64) -> Vec<i64> {
+    let mut next: HashMap<Option<wire::Subject>, i64> = HashMap::new();
+    let mut all: Vec<i64> = Vec::with_capacity(fresh.len());
+    for message in fresh.iter().rev() {
+        let now = fleet.source(message.subject).map_or(fleet.now.0, |source| source.at.0);
+        let mut at = moment(fleet, message, offset_ms);
+        if is_ahead(at, now) {
+            at = next.get(&message.subject).map_or(now, |next| now.min(next - 1_000));
+        }
+        next.insert(message.subject, at);
+        all.push(at);
+    }
+    all.reverse();
+    all
 }
 
 /// When it was, by our clock.

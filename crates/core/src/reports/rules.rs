@@ -87,6 +87,11 @@ pub(crate) fn corrected(taken_ms: i64, offset_ms: i64, now: i64) -> i64 {
     at.clamp(now - OLDEST, now + AGREES * 1_000)
 }
 
+/// Whether a corrected time lies further ahead than clocks may differ.
+pub(crate) fn is_ahead(at: i64, now: i64) -> bool {
+    at >= now + AGREES * 1_000
+}
+
 /// Larger than any report becomes.
 const MOST_BYTES: usize = 32 * 1024 * 1024;
 
