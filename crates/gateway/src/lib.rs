@@ -4,6 +4,7 @@
 mod admission;
 mod agent_rpc;
 mod body;
+pub mod bounces;
 mod door;
 mod envelope;
 mod error;

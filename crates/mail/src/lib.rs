@@ -2,6 +2,7 @@
 //! Sessions read a slice, write to a `Vec`, and ask their shell by events; they know no clock, no TLS, no database.
 
 pub mod address;
+pub mod bounce;
 mod credentials;
 mod dot;
 pub mod limits;

@@ -21,6 +21,7 @@ use super::{
     metrics::{Outcome, Protocol::Smtp},
     talk::{Conversation, Dismissal, Next},
 };
+use crate::bounces;
 
 /// One connection.
 pub(super) struct Receiving {
@@ -151,6 +152,10 @@ impl Shared {
 
     /// Unknown recipients and wrong pairs read alike: nobody learns here which devices exist.
     async fn may_receive(&self, sender: Option<&Address>, recipient: &Address, peer: IpAddr) -> Answer {
+        if self.return_address(recipient).is_some() {
+            // Of our own mail to people: whoever answers it, the answer comes to rest here.
+            return Ok(());
+        }
         let known = match sender {
             Some(sender) => monitors::mail::by_mailbox(&self.platform, sender.as_str()).await,
             None => Ok(None),
@@ -170,8 +175,19 @@ impl Shared {
         Err(Refusal::UnknownRecipient)
     }
 
+    /// The local part, where it is a return address in our own domain.
+    fn return_address<'a>(&self, recipient: &'a Address) -> Option<&'a str> {
+        let domain = &self.platform.mail()?.domain;
+        bounces::local(recipient).filter(|_| recipient.domain().eq_ignore_ascii_case(domain))
+    }
+
     /// Opens a message and stores what is inside; `Ok` only when it is durable, or needs not be.
     async fn take(&self, message: Message, peer: IpAddr) -> Answer {
+        if let Some(local) = message.recipients.iter().find_map(|to| self.return_address(to)) {
+            let taken = bounces::take(&self.platform, local, &message.data).await;
+            self.metrics.count(Smtp, Outcome::Automatic);
+            return taken.map(drop).map_err(|error| refusal_of(&error));
+        }
         if message.origin != Origin::Sender {
             // Taken, so that it comes to rest: a refusal would make the next bounce.
             self.metrics.count(Smtp, Outcome::Automatic);
@@ -218,7 +234,11 @@ impl Shared {
         match opened.claims.content {
             Content::Report => {
                 let report = opened.report().map_err(|_| bad_seal())?;
-                reports::accept_by(&opened.ctx, report, Road::Mail).await.map_err(|error| Refused::of(&error))?;
+                let taken = reports::accept_by(&opened.ctx, report, Road::Mail).await;
+                let reply = taken.map_err(|error| Refused::of(&error))?;
+                if reply.results.iter().any(|result| result.outcome == wire::Outcome::Later) {
+                    return Err(Refused { outcome: Outcome::NotStored, refusal: Refusal::NotStored, why: None });
+                }
             }
             Content::Acks => {
                 let acks: Acks = wire::cbor::decode(&opened.content).map_err(|_| bad_seal())?;

@@ -11,6 +11,7 @@ mod monitors;
 #[path = "../../../mail/tests/it/mutator.rs"]
 mod mutator;
 mod post;
+mod programs;
 mod refusals;
 mod reports;
 mod two_way;
