@@ -9,6 +9,7 @@ mod api;
 mod app;
 mod assets;
 mod audit;
+mod billing;
 mod caller;
 mod devices;
 mod door;

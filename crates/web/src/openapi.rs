@@ -12,7 +12,7 @@ use utoipa::{
     },
 };
 
-use crate::{account, agents, alerts, audit, devices, doubts, events, meters, monitors, orgs, users};
+use crate::{account, agents, alerts, audit, billing, devices, doubts, events, meters, monitors, orgs, users};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -26,6 +26,12 @@ use crate::{account, agents, alerts, audit, devices, doubts, events, meters, mon
         devices::list_devices, devices::get_device_facets, devices::get_device, devices::update_device, devices::retire_device,
         devices::get_device_meters, devices::get_device_supplies, devices::get_device_history,
         meters::list_meters,
+        billing::list_contracts, billing::create_contract, billing::get_contract, billing::update_contract, billing::end_contract,
+        billing::set_contract_lines, billing::list_contract_devices, billing::assign_contract_device,
+        billing::unassign_contract_device, billing::list_meter_maps, billing::create_meter_map, billing::delete_meter_map,
+        billing::list_closes, billing::get_close, billing::list_close_lines, billing::list_close_gaps, billing::list_unbilled_meters,
+        billing::waive_close_gap, billing::enter_close_reading, billing::look_at_close, billing::close_period,
+        billing::list_close_documents, billing::get_close_document, billing::correct_close,
         doubts::list_doubts, doubts::get_doubt, doubts::settle_doubt, doubts::reopen_doubt,
         alerts::list_alerts, alerts::acknowledge_alert,
         agents::list_agents, agents::get_agent, agents::update_agent, agents::revoke_agent, agents::invite_agent,

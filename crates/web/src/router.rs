@@ -17,7 +17,7 @@ use tower_http::{catch_panic::CatchPanicLayer, compression::CompressionLayer};
 use crate::{
     account, agents, alerts, api,
     app::{App, cookie},
-    assets, audit, devices, doubts, events, health, meters, monitors, orgs, security,
+    assets, audit, billing, devices, doubts, events, health, meters, monitors, orgs, security,
     session::{self, LIVE, NOTE, add_cookie, set_cookie},
     shell, trouble, users,
 };
@@ -60,6 +60,24 @@ fn pages() -> Pages {
         .page("/alerts/{id}/snooze", post(alerts::snooze), &["acknowledge_alert"])
         .page("/meters", get(meters::billing), &["list_meters"])
         .page("/meters.csv", get(meters::csv), &["list_meters"])
+        .page("/contracts", get(billing::list).post(billing::create_page), &["list_contracts", "create_contract"])
+        .page(
+            "/contracts/{id}",
+            get(billing::sheet).post(billing::change),
+            &["get_contract", "update_contract", "list_contract_devices", "list_meter_maps", "list_closes"],
+        )
+        .page("/contracts/{id}/lines", post(billing::lines_page), &["set_contract_lines"])
+        .page("/contracts/{id}/devices", post(billing::assign_device), &["assign_contract_device", "unassign_contract_device"])
+        .page("/contracts/{id}/maps", post(billing::map_page), &["create_meter_map", "delete_meter_map"])
+        .page("/contracts/{id}/end", post(billing::end_page), &["end_contract"])
+        .page("/closes", get(billing::closes), &["list_closes"])
+        .page(
+            "/closes/{id}",
+            get(billing::close_sheet).post(billing::act),
+            &["get_close", "list_close_lines", "list_close_gaps", "list_unbilled_meters", "list_close_documents", "waive_close_gap",
+              "enter_close_reading", "look_at_close", "close_period", "correct_close"],
+        )
+        .page("/closes/{id}/documents/{no}", get(billing::download_document), &["get_close_document"])
         .page("/doubts", get(doubts::list), &["list_doubts"])
         .page("/doubts.csv", get(doubts::csv), &["list_doubts"])
         .page("/doubts/{id}", get(doubts::sheet), &["get_doubt"])
@@ -124,6 +142,25 @@ fn api_routes() -> Router<App> {
         .route("/api/v1/devices/{id}/supplies", get(devices::get_device_supplies))
         .route("/api/v1/devices/{id}/history", get(devices::get_device_history))
         .route("/api/v1/meters", get(meters::list_meters))
+        .route("/api/v1/contracts", get(billing::list_contracts).post(billing::create_contract))
+        .route("/api/v1/contracts/{id}", get(billing::get_contract).patch(billing::update_contract).delete(billing::end_contract))
+        .route("/api/v1/contracts/{id}/lines", put(billing::set_contract_lines))
+        .route("/api/v1/contracts/{id}/devices", get(billing::list_contract_devices).post(billing::assign_contract_device))
+        .route("/api/v1/contracts/{id}/devices/{device}", delete(billing::unassign_contract_device))
+        .route("/api/v1/meter-maps", get(billing::list_meter_maps).post(billing::create_meter_map))
+        .route("/api/v1/meter-maps/{id}", delete(billing::delete_meter_map))
+        .route("/api/v1/closes", get(billing::list_closes))
+        .route("/api/v1/closes/{id}", get(billing::get_close))
+        .route("/api/v1/closes/{id}/lines", get(billing::list_close_lines))
+        .route("/api/v1/closes/{id}/gaps", get(billing::list_close_gaps))
+        .route("/api/v1/closes/{id}/unbilled", get(billing::list_unbilled_meters))
+        .route("/api/v1/closes/{id}/waivers", post(billing::waive_close_gap))
+        .route("/api/v1/closes/{id}/readings", post(billing::enter_close_reading))
+        .route("/api/v1/closes/{id}/look", post(billing::look_at_close))
+        .route("/api/v1/closes/{id}/close", post(billing::close_period))
+        .route("/api/v1/closes/{id}/documents", get(billing::list_close_documents))
+        .route("/api/v1/closes/{id}/documents/{no}", get(billing::get_close_document))
+        .route("/api/v1/closes/{id}/corrections", post(billing::correct_close))
         .route("/api/v1/doubts", get(doubts::list_doubts))
         .route("/api/v1/doubts/{id}", get(doubts::get_doubt))
         .route("/api/v1/doubts/{id}/settle", post(doubts::settle_doubt))
