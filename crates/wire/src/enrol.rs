@@ -14,6 +14,7 @@ pub struct EnrolRequest {
     /// Ed25519 public key, 32 bytes, that the agent will sign each request with.
     #[n(2)]
     #[cbor(with = "minicbor::bytes")]
+    #[serde(with = "crate::base64url")]
     pub public_key: Vec<u8>,
     /// Host name of the agent's machine, shown to people.
     #[n(3)]

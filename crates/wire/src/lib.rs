@@ -9,6 +9,7 @@ pub mod enrol;
 pub mod hello;
 pub mod hours;
 pub mod monitor;
+mod numbered;
 pub mod places;
 pub mod plan;
 pub mod reading;

@@ -78,15 +78,15 @@ impl Dice {
 }
 
 /// One mutant: one to four changes to a lawful session.
-pub fn mutant(dice: &mut Dice, sessions: &[&str]) -> Vec<u8> {
-    let mut bytes = sessions[dice.below(sessions.len())].as_bytes().to_vec();
+pub fn mutant<S: AsRef<[u8]>>(dice: &mut Dice, sessions: &[S]) -> Vec<u8> {
+    let mut bytes = sessions[dice.below(sessions.len())].as_ref().to_vec();
     for _ in 0..=dice.below(4) {
         change(dice, sessions, &mut bytes);
     }
     bytes
 }
 
-fn change(dice: &mut Dice, sessions: &[&str], bytes: &mut Vec<u8>) {
+fn change<S: AsRef<[u8]>>(dice: &mut Dice, sessions: &[S], bytes: &mut Vec<u8>) {
     let at = dice.below(bytes.len() + 1);
     let end = (at + 1 + dice.below(12)).min(bytes.len());
     match dice.below(11) {
@@ -111,7 +111,7 @@ fn change(dice: &mut Dice, sessions: &[&str], bytes: &mut Vec<u8>) {
             *bytes = lines.concat();
         }
         7 => {
-            let other = sessions[dice.below(sessions.len())].as_bytes();
+            let other = sessions[dice.below(sessions.len())].as_ref();
             bytes.truncate(at);
             bytes.extend_from_slice(&other[dice.below(other.len())..]);
         }

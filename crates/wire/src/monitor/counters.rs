@@ -15,6 +15,7 @@ pub struct CounterSet {
     pub base_seq: Option<u64>,
     /// Id in the dictionary and value.
     #[n(2)]
+    #[serde(with = "crate::numbered")]
     pub values: BTreeMap<u32, i64>,
     /// First 8 bytes of the SHA-256 of the dictionary's CBOR, big-endian.
     #[n(3)]
@@ -31,6 +32,7 @@ pub struct Dictionary {
     /// Id and meaning. Names of billing counters are the five words of the meter vocabulary, `function/color/size/sides/unit`,
     /// all others the device's own (`parts.fuser`, `mode.copy.2in1`).
     #[n(2)]
+    #[serde(with = "crate::numbered")]
     pub names: BTreeMap<u32, String>,
 }
 

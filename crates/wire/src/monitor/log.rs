@@ -22,3 +22,15 @@ pub struct LogBody {
     #[n(3)]
     pub to_ms: i64,
 }
+
+/// How much of a log is on the server: the answer to each of its parts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, Encode, Decode)]
+#[cbor(map)]
+pub struct UploadState {
+    /// Bytes from its beginning; the next part begins there.
+    #[n(1)]
+    pub offset: u64,
+    /// All of it is here, and its bytes are those of its name.
+    #[n(2)]
+    pub whole: bool,
+}

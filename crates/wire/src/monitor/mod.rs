@@ -10,7 +10,7 @@ mod parts;
 pub use counters::{CounterSet, Dictionary};
 pub use event::EventBody;
 pub use kind::{Kind, Trigger};
-pub use log::LogBody;
+pub use log::{LogBody, UploadState};
 pub use parts::{
     BrowserBody, EnvironmentBody, EnvironmentSample, RomBody, RomVersion, ServiceBody, ServiceValue, SmartAttribute,
     SmartBody,

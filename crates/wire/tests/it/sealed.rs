@@ -42,6 +42,31 @@ fn sealed(claims: &Claims, addresses: &Addresses<'_>, secret: &[u8; 32], kid: u3
     seal(&AwsLc, claims, CONTENT, addresses, &Header::of(DEVICE, claims), &recipient, &signer).unwrap()
 }
 
+/// An envelope, for the contract.
+pub(crate) fn sample() -> Vec<u8> {
+    sealed(&claims(), &PAIR, &SECRET, 2)
+}
+
+/// Whether an envelope opens; if it does, it must be to what was sealed.
+pub(crate) fn opens_as_sealed(envelope: &[u8]) -> bool {
+    let (claims, header) = (claims(), Header::of(DEVICE, &claims()));
+    let told = opened(envelope, &PAIR, &header, NOW);
+    assert!(told.is_err() || told == Ok((claims, CONTENT.to_vec())), "{envelope:02x?} opens to something else");
+    told.is_ok()
+}
+
+/// What a gateway reads of a content that a known device has sealed.
+pub(crate) fn by_way_of_an_envelope(content: &[u8]) -> Vec<u8> {
+    let (claims, header) = (claims(), Header::of(DEVICE, &claims()));
+    let pair = Ed25519KeyPair::from_seed_unchecked(&SEED).unwrap();
+    let sign = |message: &[u8]| pair.sign(message).as_ref().try_into().ok();
+    let signer = Signer { algorithm: Algorithm::EdDsa, kid: &DEVICE.0, sign: &sign };
+    let key = P256Secret::of(&SECRET).unwrap().public().unwrap();
+    let recipient = Recipient { kid: &2_u32.to_be_bytes(), key: &key };
+    let envelope = seal(&AwsLc, &claims, content, &PAIR, &header, &recipient, &signer).unwrap();
+    opened(&envelope, &PAIR, &header, NOW).unwrap().1
+}
+
 /// A gateway with two keys, 2 the newer one, which knows one device.
 fn opened(
     envelope: &[u8],
