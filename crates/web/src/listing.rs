@@ -175,6 +175,32 @@ fn pick(item: &impl Serialize, columns: &[&str]) -> Result<Map<String, Value>, P
     Ok(columns.iter().map(|c| ((*c).to_owned(), all.remove(*c).unwrap_or(Value::Null))).collect())
 }
 
+/// A whole list as a CSV file: this page and all that follow it.
+pub(crate) fn csv_pages<T, V, F, N>(name: &str, first: Page<T>, next: F) -> Response
+where
+    T: Send + 'static,
+    V: Row + From<T>,
+    F: Fn(String) -> N + Send + Sync + 'static,
+    N: Future<Output = Option<Page<T>>> + Send,
+{
+    let pages = futures_util::stream::unfold(Some((first, true, next)), |state| async move {
+        let (page, head, next): (Page<T>, bool, F) = state?;
+        let Page { items, next: after, .. } = page;
+        let text = text_of::<T, V>(items, head);
+        let more = match after {
+            Some(after) => next(after).await,
+            None => None,
+        };
+        Some((text, more.map(|page| (page, false, next))))
+    });
+    crate::devices::download(name, axum::body::Body::from_stream(pages))
+}
+
+fn text_of<T, V: Row + From<T>>(items: Vec<T>, head: bool) -> std::io::Result<Vec<u8>> {
+    let rows: Vec<V> = items.into_iter().map(V::from).collect();
+    csv_of(&rows, head).map_err(|problem| std::io::Error::other(problem.detail))
+}
+
 /// CSV text of rows with all their columns.
 pub(crate) fn csv_of<T: Row>(rows: &[T], head: bool) -> Result<Vec<u8>, Problem> {
     let picked = rows.iter().map(|row| pick(row, T::COLUMNS)).collect::<Result<Vec<_>, _>>()?;

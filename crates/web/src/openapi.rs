@@ -12,7 +12,10 @@ use utoipa::{
     },
 };
 
-use crate::{account, agents, alerts, audit, billing, devices, doubts, events, meters, monitors, orgs, users};
+use crate::{
+    account, agents, alerts, audit, billing, devices, doubts, events, messages, meters, monitors, orgs, tasks, told,
+    troubles, users,
+};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -25,6 +28,11 @@ use crate::{account, agents, alerts, audit, billing, devices, doubts, events, me
         account::get_session, account::change_password,
         devices::list_devices, devices::get_device_facets, devices::get_device, devices::update_device, devices::retire_device,
         devices::get_device_meters, devices::get_device_supplies, devices::get_device_history,
+        troubles::list_device_events, troubles::list_events_of_device, troubles::list_troubles, troubles::list_codes,
+        told::list_counter_sets, told::compare_counter_sets, told::list_diagnostics,
+        messages::list_reports, messages::get_report,
+        tasks::list_tasks, tasks::preview_task, tasks::create_task, tasks::get_task, tasks::list_task_shares, tasks::cancel_task,
+        tasks::retry_task,
         meters::list_meters,
         billing::list_contracts, billing::create_contract, billing::get_contract, billing::update_contract, billing::end_contract,
         billing::set_contract_lines, billing::list_contract_devices, billing::assign_contract_device,

@@ -17,9 +17,9 @@ use tower_http::{catch_panic::CatchPanicLayer, compression::CompressionLayer};
 use crate::{
     account, agents, alerts, api,
     app::{App, cookie},
-    assets, audit, billing, devices, doubts, events, health, meters, monitors, orgs, security,
+    assets, audit, billing, devices, doubts, events, health, messages, meters, monitors, orgs, security,
     session::{self, LIVE, NOTE, add_cookie, set_cookie},
-    shell, trouble, users,
+    shell, tasks, told, trouble, troubles, users,
 };
 
 /// Largest form or JSON body, bytes.
@@ -49,6 +49,7 @@ fn pages() -> Pages {
         .page("/devices", get(devices::list), &["list_devices", "get_device_facets"])
         .page("/devices.csv", get(devices::csv), &["list_devices"])
         .page("/devices/{id}", get(devices::sheet).post(devices::edit), &["get_device", "get_device_meters", "get_device_supplies", "get_device_history", "update_device"])
+        .page("/devices/{id}/told", get(told::sheet), &["list_events_of_device", "list_counter_sets", "compare_counter_sets", "list_diagnostics"])
         .page("/devices/{id}/retire", post(devices::retire), &["retire_device"])
         .page("/filters", post(devices::save_filter_page), &["create_filter", "list_filters"])
         .page("/filters/{id}/delete", post(devices::delete_filter_page), &["delete_filter"])
@@ -58,6 +59,18 @@ fn pages() -> Pages {
         .page("/alerts.csv", get(alerts::csv), &["list_alerts"])
         .page("/alerts/{id}/acknowledge", post(alerts::acknowledge), &["acknowledge_alert"])
         .page("/alerts/{id}/snooze", post(alerts::snooze), &["acknowledge_alert"])
+        .page("/troubles", get(troubles::list), &["list_device_events", "list_troubles"])
+        .page("/troubles.csv", get(troubles::csv), &["list_device_events"])
+        .page("/troubles/codes", get(troubles::codes_page), &["list_codes"])
+        .page("/messages", get(messages::list), &["list_reports"])
+        .page("/messages.csv", get(messages::csv), &["list_reports"])
+        .page("/messages/{name}", get(messages::sheet), &["get_report"])
+        .page("/messages/{name}/cbor", get(messages::download), &["get_report"])
+        .page("/tasks", get(tasks::list).post(tasks::create), &["list_tasks", "create_task"])
+        .page("/tasks/new", get(tasks::form), &["preview_task"])
+        .page("/tasks/{id}", get(tasks::sheet), &["get_task", "list_task_shares"])
+        .page("/tasks/{id}/cancel", post(tasks::cancel), &["cancel_task"])
+        .page("/tasks/{id}/retry", post(tasks::retry), &["retry_task"])
         .page("/meters", get(meters::billing), &["list_meters"])
         .page("/meters.csv", get(meters::csv), &["list_meters"])
         .page("/contracts", get(billing::list).post(billing::create_page), &["list_contracts", "create_contract"])
@@ -141,6 +154,21 @@ fn api_routes() -> Router<App> {
         .route("/api/v1/devices/{id}/meters", get(devices::get_device_meters))
         .route("/api/v1/devices/{id}/supplies", get(devices::get_device_supplies))
         .route("/api/v1/devices/{id}/history", get(devices::get_device_history))
+        .route("/api/v1/devices/{id}/events", get(troubles::list_events_of_device))
+        .route("/api/v1/devices/{id}/counters", get(told::list_counter_sets))
+        .route("/api/v1/devices/{id}/counters/{kind}", get(told::compare_counter_sets))
+        .route("/api/v1/devices/{id}/diagnostics", get(told::list_diagnostics))
+        .route("/api/v1/device-events", get(troubles::list_device_events))
+        .route("/api/v1/troubles", get(troubles::list_troubles))
+        .route("/api/v1/codes", get(troubles::list_codes))
+        .route("/api/v1/reports", get(messages::list_reports))
+        .route("/api/v1/reports/{name}", get(messages::get_report))
+        .route("/api/v1/tasks", get(tasks::list_tasks).post(tasks::create_task))
+        .route("/api/v1/tasks/preview", post(tasks::preview_task))
+        .route("/api/v1/tasks/{id}", get(tasks::get_task))
+        .route("/api/v1/tasks/{id}/shares", get(tasks::list_task_shares))
+        .route("/api/v1/tasks/{id}/cancel", post(tasks::cancel_task))
+        .route("/api/v1/tasks/{id}/retry", post(tasks::retry_task))
         .route("/api/v1/meters", get(meters::list_meters))
         .route("/api/v1/contracts", get(billing::list_contracts).post(billing::create_contract))
         .route("/api/v1/contracts/{id}", get(billing::get_contract).patch(billing::update_contract).delete(billing::end_contract))

@@ -39,6 +39,9 @@ fn state(sheet: &DeviceSheet) -> String {
             format!("Off line by its own word for {}", ago(sheet.state_at))
         }
         Word::Stopped => format!("Stopped for {}: {why}", ago(sheet.state_at)),
+        Word::NotSeen if sheet.agent_name.is_none() => {
+            format!("Not heard for {}; it reports by itself and has not called", ago(sheet.row.seen_at))
+        }
         Word::NotSeen => format!("Not heard for {}; its agent is up", ago(sheet.row.seen_at)),
         Word::Unknown if sheet.row.comm == super::Comm::UnknownPath => {
             format!("Not known for {}: its agent is off line, so nothing can be said of it", ago(sheet.row.seen_at))

@@ -158,7 +158,7 @@ pub async fn rekey(platform: &Platform) -> Result<u64> {
     let rows = tx.query(&sql::UNTAUGHT, &params![newest, ctx.now, BATCH]).await?;
     for row in &rows {
         let (org, monitor): (OrgId, MonitorId) = (row.get(0)?, row.get(1)?);
-        orders::queue(&mut tx, &ctx, (org, monitor), What::Keys(ring.public()), MAX_LIFE_MS).await?;
+        orders::queue(&mut tx, &ctx, (org, monitor), What::Keys(ring.public()), MAX_LIFE_MS, "").await?;
     }
     tx.commit().await?;
     Ok(rows.len() as u64)

@@ -77,20 +77,31 @@ pub async fn set_period(ctx: &Ctx, id: MonitorId, kind: Kind, period_s: Option<u
     }
     let mut tx = ctx.db().write(&ctx.scope.view()).await?;
     let org = registry::tenant(ctx, &mut tx, id).await?;
-    tx.execute(&sql::PERIOD, &params![org, id, i64::from(kind.number()), period_s.map(i64::from)]).await?;
-    tx.execute(&sql::BUMP_REVISION, &params![org, id]).await?;
+    set_period_in(&mut tx, ctx, (org, id), kind, period_s).await?;
     // Answers to mail do not exist, so that a device that fetches orders learns it by one.
     let road: Option<String> = tx.query_one(&sql::ROAD, &params![org, id]).await?.get(0)?;
     if road.as_deref().and_then(rules::road_of) == Some(Road::MailBothWays) {
-        tx.execute(&sql::OLDER_SCHEDULES, &params![org, id, ctx.now]).await?;
         let schedule = schedule(&mut tx, org, id).await?;
-        orders::queue(&mut tx, ctx, (org, id), What::Schedule(schedule), MAX_LIFE_MS).await?;
+        orders::queue(&mut tx, ctx, (org, id), What::Schedule(schedule), MAX_LIFE_MS, &ctx.actor.id()).await?;
     }
-    let change = Change::new(org, "set the schedule", "monitor", id);
-    audit::record(&mut tx, ctx, change.after(json!({ "kind": kind, "period_s": period_s }))).await?;
     tx.commit().await?;
     ctx.platform.monitor_keys().lock().remove(&id.into());
     Ok(())
+}
+
+/// Sets it in the transaction of the caller; orders to follow an older schedule are void.
+pub(crate) async fn set_period_in(
+    tx: &mut Tx,
+    ctx: &Ctx,
+    (org, id): (OrgId, MonitorId),
+    kind: Kind,
+    period_s: Option<u32>,
+) -> Result<()> {
+    tx.execute(&sql::PERIOD, &params![org, id, i64::from(kind.number()), period_s.map(i64::from)]).await?;
+    tx.execute(&sql::BUMP_REVISION, &params![org, id]).await?;
+    tx.execute(&sql::OLDER_SCHEDULES, &params![org, id, ctx.now]).await?;
+    let change = Change::new(org, "set the schedule", "monitor", id);
+    audit::record(tx, ctx, change.after(json!({ "kind": kind, "period_s": period_s }))).await
 }
 
 /// The settings inquiry: the schedule of the device that asks, if it follows another revision.
@@ -105,7 +116,7 @@ pub async fn inquire(ctx: &Ctx, follows: u64) -> Result<Option<Schedule>> {
 }
 
 /// The schedule that a monitor should follow.
-pub(super) async fn schedule(tx: &mut Tx, org: OrgId, id: MonitorId) -> Result<Schedule> {
+pub(crate) async fn schedule(tx: &mut Tx, org: OrgId, id: MonitorId) -> Result<Schedule> {
     let revision: i64 = tx.query_one(&sql::REVISION, &params![org, id]).await?.get(0)?;
     let mut set = Vec::new();
     for row in tx.query(&sql::KINDS, &params![org, id]).await? {

@@ -22,13 +22,14 @@ use crate::ids::OrgId;
 use crate::secrets::Secret;
 use crate::time::Micros;
 
-pub(crate) use group::{GivenBy, give, is_heard, schedule_of, set_period_in, take_back};
+pub(crate) use group::{GivenBy, give, is_heard, take_back};
 pub use calls::{Callable, called_from, callable, failed, orders_for, went};
 pub(crate) use hello::{CachedKey, Standing, standing};
 pub use hello::{hello, key_of, key_of_sender};
 pub(crate) use keys::Ring;
 pub use keys::{rekey, roll};
 pub use kinds::{KindState, inquire, kinds, set_period};
+pub(crate) use kinds::{schedule as schedule_of, set_period_in};
 pub use orders::{
     CommandId, CommandRow, CommandState, acknowledge, cancel, commands, expire, order, pending,
 };

@@ -6,6 +6,7 @@ use store::{Tx, View, params};
 use wire::Subject;
 use wire::command::{Acks, Command, MAX_LIFE_MS, Order, Taken, What};
 
+use super::group::{GivenBy, give};
 use super::{MonitorId, keys, registry, sql};
 use crate::audit::{self, Change};
 use crate::ctx::{Ctx, Role};
@@ -89,10 +90,8 @@ pub async fn order(ctx: &Ctx, monitor: MonitorId, what: What, life_ms: i64) -> R
     }
     let mut tx = ctx.db().write(&ctx.scope.view()).await?;
     let org = registry::tenant(ctx, &mut tx, monitor).await?;
-    let word = word(&what);
-    let id = queue(&mut tx, ctx, (org, monitor), what, life_ms).await?;
-    let data = json!({ "command": id, "what": word });
-    audit::record(&mut tx, ctx, Change::new(org, "ordered", "monitor", monitor).after(data)).await?;
+    let by = GivenBy { id: &ctx.actor.id(), name: ctx.actor.name(), task: None };
+    let id = give(&mut tx, ctx, (org, monitor), what, life_ms, &by).await?;
     tx.commit().await?;
     // So that the next report is answered with it.
     ctx.platform.monitor_keys().lock().remove(&monitor.into());
@@ -100,7 +99,7 @@ pub async fn order(ctx: &Ctx, monitor: MonitorId, what: What, life_ms: i64) -> R
 }
 
 /// The name of an order, as stored.
-fn word(what: &What) -> &'static str {
+pub(super) fn word(what: &What) -> &'static str {
     match what {
         What::ReportNow(_) => "report_now",
         What::Schedule(_) => "schedule",
@@ -116,6 +115,7 @@ pub(super) async fn queue(
     (org, monitor): (OrgId, MonitorId),
     what: What,
     life_ms: i64,
+    by: &str,
 ) -> Result<CommandId> {
     let word = word(&what);
     let id = CommandId::new(ctx.ids());
@@ -124,7 +124,7 @@ pub(super) async fn queue(
     let name = Subject(id.0.into_bytes());
     let order = Order { id: name, target: monitor.into(), issued_ms, expires_ms, subject: None, what };
     let (bytes, expires) = (wire::cbor::encode(&order), Micros(expires_ms * 1_000));
-    tx.execute(&sql::ORDER, &params![org, id, monitor, word, bytes, ctx.now, ctx.actor.id(), expires]).await?;
+    tx.execute(&sql::ORDER, &params![org, id, monitor, word, bytes, ctx.now, by, expires]).await?;
     let data = json!({ "command": id, "what": word });
     events::emit(tx, ctx, org, "command.queued", ("monitor", monitor.to_string()), data).await?;
     Ok(id)

@@ -33,6 +33,17 @@ pub const FIELDS: &[Field] = &[
     Field::new("state", "m.state", FieldKind::Word(&["registered", "active", "suspended"])),
     Field::new("road", "m.road", FieldKind::Word(&["https", "https-both-ways", "mail", "mail-both-ways"])),
     Field::new("org", "m.tenant", FieldKind::Org),
+    Field::new("device", "m.device", FieldKind::Text),
+    Field::new(
+        "name",
+        "(select d.label from devices d where d.tenant = m.tenant and d.id = m.device)",
+        FieldKind::Text,
+    ),
+    Field::new(
+        "place",
+        "(select d.place from devices d where d.tenant = m.tenant and d.id = m.device)",
+        FieldKind::Text,
+    ),
     Field::new("said_at", "m.said_at", FieldKind::Time),
 ];
 

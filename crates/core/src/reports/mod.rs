@@ -7,6 +7,7 @@ mod group;
 mod heads;
 mod ingest;
 mod projection;
+mod raw;
 pub(crate) mod rules;
 mod service;
 mod sql;
@@ -18,5 +19,6 @@ mod verify;
 
 pub use drain::{Backlog, backlog, keep, project};
 pub(crate) use ingest::Ingest;
+pub use raw::{FIELDS, RawMessage, RawReport, raw, raw_report};
 pub use service::{accept, accept_by};
 pub use verify::{Counted, verify};

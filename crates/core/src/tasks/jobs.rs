@@ -104,6 +104,11 @@ async fn assign(ctx: &Ctx, task: &Running, most: i64) -> Result<u64> {
         tx.execute(&sql::ASSIGN, &params![task.org, task.id, monitor, command, ctx.now]).await?;
     }
     tx.commit().await?;
+    // So that the next report of each is answered with its order.
+    let mut keys = ctx.platform.monitor_keys().lock();
+    for row in &rows {
+        keys.remove(&row.get::<MonitorId>(0)?.into());
+    }
     Ok(rows.len() as u64)
 }
 

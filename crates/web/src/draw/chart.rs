@@ -109,7 +109,7 @@ fn one(svg: &mut String, bar: &Bar, x: f64, width: f64, top: f64, newest: bool) 
 }
 
 /// A round step and how many of them (3 or 4) reach the highest value.
-fn scale(highest: u64) -> (u64, u64) {
+pub(super) fn scale(highest: u64) -> (u64, u64) {
     let mut size = 1;
     loop {
         for factor in [1, 2, 4, 5] {

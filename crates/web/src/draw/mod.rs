@@ -2,10 +2,16 @@
 
 mod border;
 mod chart;
+mod columns;
+mod curves;
 mod inks;
+mod slots;
 mod spark;
 
 pub(crate) use border::{Dot, border};
 pub(crate) use chart::{Bar, chart};
+pub(crate) use columns::{Column, columns};
+pub(crate) use curves::{Curve, curves};
 pub(crate) use inks::{Ink, bar, level_words, mini, progress};
+pub(crate) use slots::{SlotLine, slots};
 pub(crate) use spark::spark;

@@ -4,4 +4,4 @@ mod api;
 mod pages;
 
 pub(crate) use api::*;
-pub(crate) use pages::{act, cancel, list, order, register, set_schedule, sheet};
+pub(crate) use pages::{act, cancel, kind_words, list, order, register, set_schedule, sheet};

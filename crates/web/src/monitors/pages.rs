@@ -15,6 +15,7 @@ use wire::{hello::Road, monitor::Kind};
 use super::api::CommandPost;
 use crate::{
     app::App,
+    draw::{self, SlotLine},
     fields::{Fields, Posted},
     problem,
     shell::{Section, Shell, Shown, go, show, show_as},
@@ -166,6 +167,8 @@ struct KindLine {
     messages: String,
     size: String,
     set: bool,
+    budget: String,
+    full: bool,
 }
 
 struct OrderLine {
@@ -189,6 +192,7 @@ struct MonitorPage {
     sentence: String,
     device: Option<String>,
     kinds: Vec<KindLine>,
+    slots: String,
     revision: i64,
     orders: Vec<OrderLine>,
     may_change: bool,
@@ -222,6 +226,7 @@ async fn sheet_of(app: &App, viewer: &Viewer, id: MonitorId, error: Option<Strin
         sentence: sentence(&monitor, &ago),
         device: monitor.device.map(|device| device.to_string()),
         kinds: kinds.iter().map(|state| kind_line(state, &zone, &ago)).collect(),
+        slots: slots(&kinds, now, &zone),
         revision: monitor.schedule_revision,
         orders: orders.into_iter().map(|row| order_line(row, &zone)).collect(),
         may_change: viewer.ctx.role >= Role::Manager,
@@ -231,6 +236,23 @@ async fn sheet_of(app: &App, viewer: &Viewer, id: MonitorId, error: Option<Strin
         name,
         shell,
     })
+}
+
+/// The schedule as a picture: a line for each kind that has a slot.
+fn slots(kinds: &[KindState], now: platen_core::Micros, zone: &Zone) -> String {
+    let lines: Vec<SlotLine> = kinds
+        .iter()
+        .filter_map(|state| {
+            Some(SlotLine {
+                name: kind_words(state.kind).to_owned(),
+                heard_s: state.said_at.map(|at| at.0 / 1_000_000),
+                next_s: state.next_at?.0 / 1_000_000,
+                period_s: i64::from(state.period_s?),
+            })
+        })
+        .collect();
+    let moment = |at_s: i64| zone.moment(platen_core::Micros(at_s.saturating_mul(1_000_000)));
+    draw::slots(&lines, now.0 / 1_000_000, "What was heard in the last day and is told in the next three", &moment)
 }
 
 fn sentence(monitor: &Monitor, ago: &impl Fn(platen_core::Micros) -> String) -> String {
@@ -257,10 +279,13 @@ fn kind_line(state: &KindState, zone: &Zone, ago: &impl Fn(platen_core::Micros) 
         messages: grouped(u64::try_from(state.messages).unwrap_or(0)),
         size: if state.size_bytes > 0 { bytes(state.size_bytes) } else { String::new() },
         set: state.set,
+        budget: bytes(i64::from(state.kind.budget_bytes())),
+        full: state.size_bytes > i64::from(state.kind.budget_bytes()) * 4 / 5,
     }
 }
 
-fn kind_words(kind: Kind) -> &'static str {
+/// A kind as people read it.
+pub(crate) fn kind_words(kind: Kind) -> &'static str {
     match kind {
         Kind::Error => "Errors",
         Kind::Jam => "Jams",

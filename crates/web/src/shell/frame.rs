@@ -17,6 +17,8 @@ const SWITCH_MOST: usize = 40;
 pub(crate) enum Section {
     Fleet,
     Alerts,
+    Troubles,
+    Tasks,
     Doubts,
     Meters,
     Agents,
@@ -161,12 +163,16 @@ impl Shell {
 
     /// Links of the header.
     pub(crate) fn places(&self) -> Vec<Place> {
-        use Section::{Account, Agents, Alerts, Audit, Doubts, Fleet, Help, Meters, Organisations, Users};
-        let setup = matches!(self.section, Organisations | Users | Audit | Account | Help);
+        use Section::{
+            Account, Agents, Alerts, Audit, Doubts, Fleet, Help, Meters, Organisations, Registrations, Tasks, Troubles,
+            Users,
+        };
+        let setup = matches!(self.section, Organisations | Users | Audit | Account | Help | Registrations | Tasks);
         let place = |href, name, current| Place { href, name, current };
         vec![
             place("/devices", "Fleet", self.section == Fleet),
             place("/alerts", "Alerts", self.section == Alerts),
+            place("/troubles", "Troubles", self.section == Troubles),
             place("/meters", "Meters", self.section == Meters),
             place("/doubts", "Doubts", self.section == Doubts),
             place("/agents", "Agents", self.section == Agents),
@@ -176,17 +182,18 @@ impl Shell {
 
     /// Links at the left of the set-up pages.
     pub(crate) fn setup_places(&self) -> Vec<Place> {
-        use Section::{Account, Agents, Audit, Help, Organisations, Registrations, Users};
+        use Section::{Account, Agents, Audit, Help, Organisations, Registrations, Tasks, Users};
         let mut places = vec![
             ("/organisations", "Organisations", Organisations),
             ("/agents", "Agents", Agents),
             ("/registrations", "Registered devices", Registrations),
+            ("/tasks", "Tasks", Tasks),
             ("/account", "Account and tokens", Account),
             ("/help", "Help", Help),
         ];
         if self.admin {
-            places.insert(3, ("/users", "Users", Users));
-            places.insert(4, ("/audit", "Audit", Audit));
+            places.insert(4, ("/users", "Users", Users));
+            places.insert(5, ("/audit", "Audit", Audit));
         }
         places.into_iter().map(|(href, name, section)| Place { href, name, current: section == self.section }).collect()
     }

@@ -5,4 +5,5 @@ mod doubts;
 mod pages;
 mod rubbish;
 mod site;
+mod told;
 mod traps;

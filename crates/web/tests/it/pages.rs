@@ -14,6 +14,12 @@ async fn one_signs_in_and_text_of_devices_stays_text() {
     for path in [
         "/devices",
         "/alerts",
+        "/troubles",
+        "/troubles?by=code",
+        "/troubles/codes",
+        "/tasks",
+        "/tasks/new",
+        "/registrations",
         "/meters",
         "/doubts",
         "/agents",

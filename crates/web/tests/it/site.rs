@@ -154,7 +154,7 @@ fn subject(n: u32) -> Subject {
     Subject((u128::from(n) + 1).to_be_bytes())
 }
 
-fn status(n: u32) -> StatusBody {
+pub(crate) fn status(n: u32) -> StatusBody {
     let jammed = n == 0;
     let alert = Alert {
         severity: AlertSeverity::Critical,
