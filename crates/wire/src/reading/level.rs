@@ -11,6 +11,7 @@ pub enum Level {
     Percent {
         /// 0.0..=100.0
         #[n(0)]
+        #[cbor(decode_with = "finite")]
         value: f64,
     },
     /// -3: there is some, but how much is not known.
@@ -32,6 +33,14 @@ pub enum Level {
         #[n(1)]
         steps: u32,
     },
+}
+
+/// CBOR can write what is no number; JSON, databases and people cannot read it.
+fn finite<C>(d: &mut minicbor::Decoder<'_>, _: &mut C) -> Result<f64, minicbor::decode::Error> {
+    let at = d.position();
+    let value = d.f64()?;
+    let is_number = value.is_finite();
+    is_number.then_some(value).ok_or_else(|| minicbor::decode::Error::message("a percentage is a finite number").at(at))
 }
 
 impl Level {

@@ -91,3 +91,10 @@ fn a_subject_is_22_characters_of_text() {
     assert_eq!(Subject::from_text(&subject.to_text()), Some(subject));
     assert_eq!(Subject::from_text("short"), None);
 }
+
+#[test]
+fn a_percentage_that_is_no_number_is_refused() {
+    for value in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+        assert!(cbor::decode::<Level>(&cbor::encode(&Level::Percent { value })).is_err(), "{value}");
+    }
+}
