@@ -434,6 +434,19 @@ pub enum AdminCommand {
         #[arg(long, required = true)]
         password_stdin: bool,
     },
+    /// Give the gateway its next key for orders and sealed mail; devices learn it by order, the old one ends in 14 days
+    #[command(after_help = "Example:  platen admin roll-keys --data d --email me@example.com")]
+    RollKeys {
+        /// Server's data folder
+        #[arg(long, value_name = "DIR", env = "PLATEN_DATA")]
+        data: PathBuf,
+        /// sqlite:PATH or postgres://… (default: as `serve`)
+        #[arg(long, value_name = "URL", env = "PLATEN_DATABASE", hide_env_values = true)]
+        database: Option<String>,
+        /// Administrator in whose name it is done
+        #[arg(long)]
+        email: String,
+    },
     /// Make an API token and print it, once
     #[command(after_help = "Example:  platen admin token --data d --email me@example.com --scope read")]
     Token {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use platen_core::{Platform, agents, billing, devices, monitors, retention, tasks};
+use platen_core::{Platform, agents, billing, devices, monitors, retention, supplies, tasks};
 use tokio_util::sync::CancellationToken;
 
 const EACH_MINUTE: Duration = Duration::from_secs(60);
@@ -12,6 +12,7 @@ const RETENTION: u32 = 60;
 /// Works until `stop`; a failure is told and tried again the next minute.
 pub async fn keep(platform: Platform, stop: CancellationToken) {
     let mut minutes = 0u32;
+    tell("supplies that nobody has looked at", supplies::begin(&platform).await);
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
@@ -22,8 +23,11 @@ pub async fn keep(platform: Platform, stop: CancellationToken) {
         tell("silence", devices::reconcile(&platform).await);
         tell("silence of monitors", devices::reconcile_monitors(&platform).await);
         tell("orders", monitors::expire(&platform).await);
+        tell("keys that devices learn", monitors::rekey(&platform).await);
+        tell("uploads", platen_core::diagnostics::expire_uploads(&platform).await);
         tell("periods that are due", billing::run(&platform).await);
-    tell("tasks", tasks::run(&platform).await);
+        tell("tasks", tasks::run(&platform).await);
+        tell("supplies", supplies::run(&platform).await);
         if minutes % RETENTION == 1 {
             tell("retention", retention::run(&platform).await);
         }

@@ -13,6 +13,8 @@ mod registry;
 mod rules;
 mod sql;
 #[cfg(test)]
+mod mail_tests;
+#[cfg(test)]
 mod tests;
 
 use serde::Serialize;

@@ -75,6 +75,10 @@ pub(super) async fn take(ctx: &Ctx, id: MonitorId, report: Report, road: Road) -
     let (follows, revision, orders) = (report.plan_revision, standing.revision, standing.orders);
     let results = submit(ctx, weigh(ctx, standing, report, road)).await?;
     let mut reply = super::service::answer(ctx, results);
+    if matches!(road, Road::Mail | Road::MailBothWays) {
+        // Nobody reads the answer to a mail: orders stay where they wait.
+        return Ok(reply);
+    }
     if i64::try_from(follows).unwrap_or(i64::MAX) != revision {
         reply.schedule = monitors::inquire(ctx, follows).await?;
     }

@@ -20,12 +20,17 @@ struct Created<'a> {
 }
 
 #[derive(Serialize)]
+struct Rolled {
+    key: u32,
+}
+
+#[derive(Serialize)]
 struct Token {
     id: String,
     token: String,
 }
 
-/// Does one of the two.
+/// Does one of them.
 pub async fn run(command: AdminCommand, printer: Printer) -> Result<Exit> {
     match command {
         AdminCommand::CreateUser { data, database, email, name, role, password_stdin: _ } => {
@@ -45,6 +50,18 @@ pub async fn run(command: AdminCommand, printer: Printer) -> Result<Exit> {
                 printer.document(&created)?;
             } else {
                 printer.text(&format!("{email} may sign in as {}", created.role));
+            }
+        }
+        AdminCommand::RollKeys { data, database, email } => {
+            let platform = site::open_default(&data, database.as_deref()).await?;
+            let ctx = users::ctx_local(&platform, &email).await?;
+            let key = platen_core::monitors::roll(&ctx).await.context("the gateway's key stays")?;
+            if printer.is_json() {
+                printer.document(&Rolled { key })?;
+            } else {
+                printer.text(&format!(
+                    "key {key} signs and opens from now on; the one before opens mail for 14 days more"
+                ));
             }
         }
         AdminCommand::Token { data, database, email, scopes, name } => {

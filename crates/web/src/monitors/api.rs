@@ -36,6 +36,11 @@ pub(crate) struct MonitorView {
     /// `https`, `https-both-ways`, `mail` or `mail-both-ways`; `null` before its communication test.
     #[schema(value_type = Option<String>)]
     road: Option<wire::hello::Road>,
+    /// The road by which it last said something; of mail and HTTPS alike the plain name.
+    #[schema(value_type = Option<String>)]
+    said_road: Option<wire::hello::Road>,
+    /// Where the server calls it, on the road `https-both-ways`.
+    listener: Option<String>,
     firmware: Option<String>,
     schedule_revision: i64,
     /// How far its clock is ahead of ours.
@@ -62,6 +67,8 @@ impl Row for MonitorView {
         "model",
         "state",
         "road",
+        "said_road",
+        "listener",
         "firmware",
         "schedule_revision",
         "clock_offset_ms",
@@ -83,6 +90,8 @@ impl From<Monitor> for MonitorView {
             model: monitor.model,
             state: monitor.state.as_str(),
             road: monitor.road,
+            said_road: monitor.said_road,
+            listener: monitor.listener,
             firmware: monitor.firmware,
             schedule_revision: monitor.schedule_revision,
             clock_offset_ms: monitor.clock_offset_ms,
