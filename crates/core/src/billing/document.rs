@@ -18,15 +18,18 @@ use crate::audit::{self, Change};
 use crate::ctx::{Ctx, Role};
 use crate::devices::DeviceId;
 use crate::devices::fold::clean;
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::events;
 use crate::ids::Hex;
+use crate::notifications::{self, Attachment, NewNotification, To};
 use crate::time::Micros;
 
 /// Lines read at once.
 const STEP: i64 = 2_000;
 /// Largest document, bytes.
 const MOST: u64 = 4 << 30;
+/// Largest document that is mailed, bytes.
+const MOST_MAILED: i64 = 8 << 20;
 
 const HEAD: [&str; 42] = [
     "kind",
@@ -383,8 +386,10 @@ pub(super) async fn conclude(ctx: &Ctx, close: &CloseRow) -> Result<()> {
         let values = params![org, id_of_close, total.line.no, total.credit_micro, total.amount_micro];
         tx.execute(&sql::SET_TOTAL, &values).await?;
     }
-    issue(ctx, &mut tx, close, 1, "csv", &made, None, None).await?;
+    let document = issue(ctx, &mut tx, close, 1, "csv", &made, None, None).await?;
     let amount: i64 = totals.iter().map(|total| total.amount_micro).sum();
+    let said = format!("It comes to {} {}.", money(amount), close.currency);
+    hand_over(ctx, &mut tx, close, (document, &made), &said).await?;
     let data = json!({
         "contract": close.contract, "number": close.number, "period": close.period, "missing": close.gaps,
         "hash": made.input, "amount_micro": amount, "currency": close.currency,
@@ -403,7 +408,7 @@ async fn issue(
     made: &Stored,
     corrects: Option<DocumentId>,
     note: Option<&str>,
-) -> Result<()> {
+) -> Result<DocumentId> {
     let document = id(close.id, no);
     let values = params![
         close.org,
@@ -424,6 +429,61 @@ async fn issue(
         "document": document, "close": close.id, "format": format, "sha256": made.hash, "corrects": corrects,
     });
     events::emit(tx, ctx, close.org, "close.document.issued", ("document", document.to_string()), data).await?;
+    Ok(document)
+}
+
+/// Mails a document to whom the contract names, in the transaction that issues it; one that is too large for a mail is
+/// named by its address and hash.
+async fn hand_over(
+    ctx: &Ctx,
+    tx: &mut Tx,
+    close: &CloseRow,
+    (document, made): (DocumentId, &Stored),
+    said: &str,
+) -> Result<()> {
+    let contract = contracts::find(tx, close.org, close.contract).await?;
+    if contract.mail_to.is_empty() {
+        return Ok(());
+    }
+    let hash: Sha256 = made.hash.parse().map_err(|_| Error::internal("a document is stored under what is no hash"))?;
+    let small = made.size <= MOST_MAILED;
+    let bytes = if small { ctx.platform.blobs().get(hash).await? } else { Vec::new() };
+    let text = format!(
+        "Period {} of contract {} ({}). {said}\n\n{}\nSHA-256 {}\n\n{{base}}/closes/{}\n",
+        close.period,
+        close.number,
+        close.contract_name,
+        if small {
+            "The document goes along."
+        } else {
+            "The document is too large for a mail; it lies at the address below."
+        },
+        made.hash,
+        close.id
+    );
+    for address in contract.mail_to.split(", ") {
+        let name = format!("{}-{}.csv", close.number, close.period);
+        let file = Attachment { name, media_type: "text/csv; charset=utf-8".to_owned(), bytes: bytes.clone() };
+        let new = NewNotification {
+            tenant: close.org,
+            to: To::Mail(address.to_owned()),
+            kind: "close",
+            subject: ("close", close.id.to_string()),
+            critical: false,
+            title: format!("{} {}: meters closed", close.number, close.period),
+            text: text.clone(),
+            attachment: small.then_some(file),
+            key: format!("document:{document}:{address}"),
+        };
+        match notifications::post(tx, ctx, new).await {
+            // An address that is none must not hold up a close; the document lies where it lies.
+            Err(error) if error.kind == Kind::Invalid => {
+                tracing::warn!(close.id = %close.id, %error, "a document could not be handed over to be mailed");
+            }
+            other => drop(other?),
+        }
+    }
+    tx.execute(&sql::MAILED, &params![close.org, document, ctx.now]).await?;
     Ok(())
 }
 
@@ -529,7 +589,8 @@ pub async fn correct(ctx: &Ctx, id_of_close: CloseId, note: &str) -> Result<Docu
     }
     let no = before.no + 1;
     let mut tx = ctx.db().write(&ctx.scope.view()).await?;
-    issue(ctx, &mut tx, &close, no, "correction-csv", &made, Some(before.id), Some(&note)).await?;
+    let document = issue(ctx, &mut tx, &close, no, "correction-csv", &made, Some(before.id), Some(&note)).await?;
+    hand_over(ctx, &mut tx, &close, (document, &made), &format!("A correction: {note}.")).await?;
     let told = json!({ "document": id(id_of_close, no), "note": note, "lines": count });
     audit::record(&mut tx, ctx, Change::new(close.org, "corrected", "close", id_of_close).after(told)).await?;
     tx.commit().await?;

@@ -18,7 +18,7 @@ use crate::page::{Key, Page, PageQuery, Sort};
 use crate::time::Micros;
 
 /// Devices of one transaction.
-const STRETCH: i64 = 500;
+const STRETCH: i64 = if cfg!(test) { 2 } else { 500 };
 const ORDER: Sort = Sort { name: "close.gaps", keys: &[Key::up("g.device"), Key::up("g.no"), Key::up("g.kind")] };
 
 /// Why a counter is listed.
@@ -210,7 +210,7 @@ pub async fn read_by_hand(ctx: &Ctx, id: CloseId, read: &ManualRead) -> Result<(
     let before = uuid::Uuid::from_u128(read.device.0.as_u128().saturating_sub(1)).to_string();
     let reckoner = Reckoner::load(&mut tx, &close, ctx.now).await?;
     let found = reckoner.stretch(&mut tx, &before, 1).await?;
-    write(&mut tx, &close, &before, &found).await?;
+    note(&mut tx, &close, &before, &found).await?;
     tx.execute(&sql::LOOKED, &params![close.org, id, ctx.now]).await?;
     Ok(tx.commit().await?)
 }
@@ -241,14 +241,15 @@ pub(super) async fn look(ctx: &Ctx, close: &CloseRow) -> Result<()> {
             tx.execute(&sql::LOOKED, &params![close.org, close.id, ctx.now]).await?;
             return Ok(tx.commit().await?);
         };
-        write(&mut tx, close, &after, &found).await?;
+        note(&mut tx, close, &after, &found).await?;
         tx.commit().await?;
         after = last.to_string();
     }
 }
 
-async fn write(tx: &mut Tx, close: &CloseRow, after: &str, found: &[Reckoned]) -> Result<()> {
-    let Some(last) = found.last().map(|line| line.device) else { return Ok(()) };
+/// Notes what is missing among the lines of a stretch; how much.
+pub(super) async fn note(tx: &mut Tx, close: &CloseRow, after: &str, found: &[Reckoned]) -> Result<usize> {
+    let Some(last) = found.last().map(|line| line.device) else { return Ok(0) };
     let mut troubled = HashMap::new();
     if found.iter().any(|line| line.stale) {
         for row in tx.query(&sql::TROUBLED, &params![close.org, close.id, after, last]).await? {
@@ -256,37 +257,43 @@ async fn write(tx: &mut Tx, close: &CloseRow, after: &str, found: &[Reckoned]) -
         }
     }
     let mut rows = Vec::new();
-    for line in found {
-        for (kind, why, estimate) in kinds(line, troubled.get(&line.device)) {
-            let closing = line.facts.closing.as_ref();
-            let (read_at, value) = (closing.map(|read| read.at), closing.map(|read| read.value));
-            rows.push(Vec::from(params![
-                close.org,
-                close.id,
-                line.device,
-                line.no,
-                kind.as_str(),
-                line.meter,
-                read_at,
-                value,
-                estimate,
-                why,
-                close.to_at
-            ]));
+    for lines in found.chunk_by(|a, b| a.device == b.device) {
+        // A device without a colour counter has no colour pages; one without any counter of the contract is not billed.
+        let counted = lines.iter().any(|line| line.meter.is_some());
+        let shown = if counted { lines } else { &lines[..1] };
+        for line in shown.iter().filter(|line| line.meter.is_some() || !counted) {
+            for (kind, why, estimate) in kinds(line, troubled.get(&line.device)) {
+                let closing = line.facts.closing.as_ref();
+                let (read_at, value) = (closing.map(|read| read.at), closing.map(|read| read.value));
+                rows.push(Vec::from(params![
+                    close.org,
+                    close.id,
+                    line.device,
+                    line.no,
+                    kind.as_str(),
+                    line.meter,
+                    read_at,
+                    value,
+                    estimate,
+                    why,
+                    close.to_at
+                ]));
+            }
         }
     }
+    let missing = rows.len();
     tx.execute(&sql::DROP_GAPS, &params![close.org, close.id, after, last]).await?;
     if !rows.is_empty() {
         tx.many(&sql::WRITE_GAP, rows).await?;
     }
-    Ok(())
+    Ok(missing)
 }
 
 /// Why a line is listed; mostly it is not.
 fn kinds(line: &Reckoned, device: Option<&(String, String)>) -> Vec<(GapKind, String, Option<i64>)> {
     let mut all = Vec::new();
     if line.meter.is_none() {
-        all.push((GapKind::Unmapped, "the device has no such counter".to_owned(), None));
+        all.push((GapKind::Unmapped, "the device has no counter that the contract bills".to_owned(), None));
         return all;
     }
     if line.erp_code.is_none() {

@@ -4,7 +4,7 @@ use anyhow::Result;
 
 use super::outcome::Outcome;
 use super::scene::Scene;
-use super::{discover, herd, ingest, poll, secure, simulator, traps, walk, web};
+use super::{close, discover, herd, ingest, poll, post, secure, simulator, traps, walk, web};
 
 /// One benchmark.
 pub(super) struct Benchmark {
@@ -52,6 +52,17 @@ pub(super) const ALL: &[Benchmark] = &[
         run: herd::herd,
     },
     Benchmark { name: "day", about: "seconds for one day of the seed's schedule, nothing lost", run: herd::day },
+    Benchmark {
+        name: "smtp",
+        about: "sealed messages of 5 KB taken durably a second; postfix, smtp-sink",
+        run: post::smtp,
+    },
+    Benchmark { name: "pop3", about: "mailboxes emptied a second; dovecot", run: post::pop3 },
+    Benchmark {
+        name: "close",
+        about: "seconds to close a month of a million devices, with lines, sums and documents",
+        run: close::run,
+    },
     Benchmark { name: "web-lists", about: "milliseconds a page of the device list over the API", run: web::run },
 ];
 

@@ -3,6 +3,7 @@
 //! processes, `role` holds the programs that run in processes of their own.
 
 mod catalogue;
+mod close;
 mod contest;
 mod copy;
 mod discover;
@@ -11,6 +12,7 @@ mod ingest;
 mod outcome;
 mod peer;
 mod poll;
+mod post;
 mod process;
 pub mod role;
 mod scene;

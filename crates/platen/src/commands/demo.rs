@@ -22,7 +22,7 @@ use crate::exit::Exit;
 use crate::printer::Printer;
 use crate::ready::{self, DemoAdmin};
 use crate::{
-    commands::{admin, reporters},
+    commands::{admin, contracts, reporters},
     shutdown, site,
 };
 
@@ -90,6 +90,11 @@ pub async fn run(args: DemoArgs, printer: Printer) -> Result<Exit> {
         let org = customer_org(&ctx, customer).await?;
         let ctx = users::ctx_local(&platform, EMAIL).await?;
         reporters::start(&ctx, org, &doors, &fleet, &folder.path.join("reporting"), reporting).await?;
+    }
+    for (at, (customer, ..)) in (1..).zip(customers(args.devices)) {
+        let ctx = users::ctx_local(&platform, EMAIL).await?;
+        let org = customer_org(&ctx, customer).await?;
+        contracts::make(&ctx, org, &format!("NW-{at:04}"), &format!("{customer}, all devices")).await?;
     }
     tell(&args, &doors, &platform, &account, printer).await?;
     tokio::select! {

@@ -4,6 +4,7 @@ pub mod admin;
 pub mod agent;
 pub mod completion;
 pub mod configuration;
+pub mod contracts;
 pub mod demo;
 pub mod discover;
 pub mod doctor;

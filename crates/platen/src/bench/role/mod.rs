@@ -2,6 +2,7 @@
 //! measures. Hidden behind `platen bench-run`; each prints one line of JSON or writes a file.
 
 mod blast;
+mod close_site;
 mod day_load;
 mod device;
 mod herd_load;
@@ -9,9 +10,12 @@ mod https;
 mod ingest_load;
 mod ingest_site;
 mod load;
+mod mail_site;
 mod measure;
 mod poll;
+mod pop3_load;
 mod secure;
+mod smtp_load;
 #[cfg(target_os = "linux")]
 mod stamps;
 #[cfg(not(target_os = "linux"))]
@@ -32,15 +36,19 @@ use serde::{Deserialize, Serialize};
 use crate::exit::Exit;
 
 pub(super) use self::blast::Blasted;
+pub(super) use self::close_site::{Closed, Filled};
 pub(super) use self::day_load::Lived;
 pub(super) use self::device::{LARGE, counters};
 pub(super) use self::herd_load::Returned;
 pub(super) use self::ingest_load::Delivered;
 pub(super) use self::ingest_site::{Standing, Taken};
 pub(super) use self::load::Loaded;
+pub(super) use self::mail_site::{MailStanding, Ordered};
 pub(super) use self::measure::{Usage, peak_mb};
 pub(super) use self::poll::{EIGHT, Polled};
+pub(super) use self::pop3_load::Emptied;
 pub(super) use self::secure::{AUTH_PASS, PRIV_PASS, USER};
+pub(super) use self::smtp_load::Posted;
 pub(super) use self::sweep::Swept;
 pub(super) use self::trap_blast::TrapsSent;
 pub(super) use self::trap_site::{Heard, Opened};
@@ -65,6 +73,16 @@ pub enum Role {
     TrapBlast(trap_blast::TrapBlastArgs),
     /// A server and an agent with a trap door
     TrapSite(trap_site::TrapSiteArgs),
+    /// A server with devices on the mail roads
+    MailSite(mail_site::MailSiteArgs),
+    /// Devices that send mail as fast as it is taken
+    SmtpLoad(smtp_load::SmtpLoadArgs),
+    /// Devices that empty their mailboxes
+    Pop3Load(pop3_load::Pop3LoadArgs),
+    /// Customers with contracts and readings
+    CloseFill(close_site::CloseFillArgs),
+    /// The close of a month
+    CloseRun(close_site::CloseRunArgs),
     /// A server with registered devices
     IngestSite(ingest_site::IngestSiteArgs),
     /// Devices that deliver as fast as they are answered
@@ -117,6 +135,11 @@ pub async fn run(role: Role) -> Result<Exit> {
         Role::Blast(args) => blast::run(&args),
         Role::TrapBlast(args) => trap_blast::run(&args),
         Role::TrapSite(args) => trap_site::run(args).await,
+        Role::MailSite(args) => mail_site::run(args).await,
+        Role::SmtpLoad(args) => smtp_load::run(args).await,
+        Role::Pop3Load(args) => pop3_load::run(args).await,
+        Role::CloseFill(args) => close_site::fill(args).await,
+        Role::CloseRun(args) => close_site::close(args).await,
         Role::IngestSite(args) => ingest_site::run(args).await,
         Role::IngestLoad(args) => ingest_load::run(args).await,
         Role::HerdLoad(args) => herd_load::run(args).await,
