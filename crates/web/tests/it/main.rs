@@ -1,6 +1,7 @@
 //! The web door as programs and people meet it: a real listener, a real database, reports by the real path.
 
 mod api;
+mod billing;
 mod doubts;
 mod pages;
 mod rubbish;
