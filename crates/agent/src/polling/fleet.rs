@@ -195,6 +195,11 @@ impl Fleet {
         self.inner.lock().devices.get_mut(&subject)?.before.replace(Before::of(vitals)).map(Before::vitals)
     }
 
+    /// The life counter as the last cheap look read it.
+    pub(crate) fn life_count(&self, subject: Subject) -> Option<u64> {
+        self.inner.lock().devices.get(&subject)?.before?.vitals().life_count
+    }
+
     /// Remembers the hash of a cheap look that has been followed up, and whether that reading told all.
     pub(crate) fn followed_up(&self, subject: Subject, hash: u64, quirks: &[String]) {
         if let Some(device) = self.inner.lock().devices.get_mut(&subject) {

@@ -30,7 +30,7 @@ fn fold_serial(serial: &str) -> Option<String> {
     (!hollow).then_some(folded)
 }
 
-fn fold_mac(mac: &str) -> Option<String> {
+pub(super) fn fold_mac(mac: &str) -> Option<String> {
     let folded: String = mac.chars().filter(char::is_ascii_hexdigit).map(|c| c.to_ascii_lowercase()).collect();
     (folded.len() == 12 && folded.chars().any(|c| c != '0' && c != 'f')).then_some(folded)
 }

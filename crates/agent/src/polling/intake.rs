@@ -6,13 +6,14 @@ use std::{net::SocketAddr, sync::Arc};
 use aws_lc_rs::digest::{SHA256, digest};
 use device::StatusRead;
 use wire::{
-    Body, Identity, Meter, Reading, Subject, cbor,
+    Body, ColorMode, Function, Identity, Meter, PaperSize, Reading, Subject, cbor,
     report::{CountersBody, StatusBody, is_whole},
 };
 
 use super::{
     fleet::{Fleet, Tracked},
     identity::{is_same, key_of, name_for, stronger_key},
+    telling::{self, News},
 };
 use crate::{
     error::Result,
@@ -25,7 +26,7 @@ use crate::{
 };
 
 /// Meters that did not change are told again after this time, so that the server can tell "unchanged" from "unread".
-const REPEAT_METERS_MS: i64 = 24 * 3_600_000;
+const REPEAT_METERS_MS: i64 = 12 * 3_600_000;
 
 /// Takes readings in; shared.
 #[derive(Debug)]
@@ -134,7 +135,15 @@ impl Intake {
         let mut drafts = Vec::new();
         self.add_status(&mut row, status_of(&read.reading), taken_ms, &mut drafts);
         add_meters(&mut row, &read.reading.meters, taken_ms, &mut drafts);
-        self.keep(row, drafts).await
+        let reading = &read.reading;
+        let news = News {
+            alerts: &reading.alerts,
+            partial: !is_whole(&reading.quirks),
+            total: total_of(&reading.meters),
+            firmware: Some(&reading.identity.firmware),
+            card: old.map(|old| telling::other_card(old.mac.as_deref(), reading.identity.mac.as_deref())),
+        };
+        self.keep(row, drafts, Some((&reading.identity, news)), taken_ms).await
     }
 
     /// A reading of the condition alone.
@@ -147,7 +156,8 @@ impl Intake {
     ) -> Result<bool> {
         let Some(mut row) = self.still(device) else { return Ok(false) };
         let subject = row.subject;
-        let quirks = read.body.quirks.clone();
+        let (quirks, alerts) = (read.body.quirks.clone(), read.body.alerts.clone());
+        let identity = read.body.identity.clone();
         // What a device left unanswered is asked again, after a restart of the agent, too.
         row.vitals_hash = if is_whole(&quirks) { vitals_hash } else { 0 };
         row.known = Arc::new(read.known);
@@ -155,7 +165,12 @@ impl Intake {
         self.add_status(&mut row, read.body, taken_ms, &mut drafts);
         let is_new = !drafts.is_empty();
         if is_new {
-            self.keep(row, drafts).await?;
+            let total = self.fleet.life_count(subject);
+            // Only a full reading says that all is as it was.
+            let card = telling::other_card(device.row.mac.as_deref(), identity.mac.as_deref()).map(Some);
+            let firmware = Some(identity.firmware.as_slice());
+            let news = News { alerts: &alerts, partial: !is_whole(&quirks), total, firmware, card };
+            self.keep(row, drafts, Some((&identity, news)), taken_ms).await?;
         }
         self.fleet.followed_up(subject, vitals_hash, &quirks);
         Ok(is_new)
@@ -169,7 +184,7 @@ impl Intake {
         if drafts.is_empty() {
             return Ok(false);
         }
-        self.keep(row, drafts).await?;
+        self.keep(row, drafts, None, taken_ms).await?;
         Ok(true)
     }
 
@@ -191,14 +206,27 @@ impl Intake {
     }
 
     /// One transaction: the device as it is known now, and what is told of it.
-    async fn keep(&self, row: DeviceRow, drafts: Vec<Draft>) -> Result<()> {
+    async fn keep(
+        &self,
+        row: DeviceRow,
+        mut drafts: Vec<Draft>,
+        news: Option<(&Identity, News<'_>)>,
+        taken_ms: i64,
+    ) -> Result<()> {
         let mut tx = self.outbox.state.write().await?;
         if let Some(address) = row.address
             && self.fleet.name_at(address).is_some_and(|standing| standing != row.subject)
             && let Some(before) = self.fleet.at(address)
         {
             // Another device stood here: it is somewhere else now, or gone. The next discovery will tell.
+            let gone = before.row.subject;
             DeviceRow { address: None, ..before.row }.keep(&mut tx).await?;
+            if let Some((identity, _)) = &news {
+                telling::displaced(&mut tx, gone, identity, taken_ms, &mut drafts).await?;
+            }
+        }
+        if let Some((_, news)) = &news {
+            telling::tell(&mut tx, row.subject, news, taken_ms, &mut drafts).await?;
         }
         row.keep(&mut tx).await?;
         let put = self.outbox.put(&mut tx, drafts).await?;
@@ -222,6 +250,13 @@ fn add_meters(row: &mut DeviceRow, meters: &[Meter], taken_ms: i64, drafts: &mut
     row.meters_hash = hash;
     row.meters_ms = taken_ms;
     drafts.push(Draft { taken_ms, subject: Some(row.subject), body: Body::Counters(body) });
+}
+
+/// The total of a device, impressions of all kinds.
+fn total_of(meters: &[Meter]) -> Option<u64> {
+    let is_total =
+        |meter: &&Meter| (meter.function, meter.color, meter.size) == (Function::Total, ColorMode::All, PaperSize::All);
+    meters.iter().find(is_total).map(|meter| meter.value)
 }
 
 /// The status part of a full reading.

@@ -8,3 +8,4 @@ mod record;
 pub(crate) mod scheduler;
 pub(crate) mod seen;
 pub(crate) mod slots;
+mod telling;

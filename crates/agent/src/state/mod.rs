@@ -7,6 +7,7 @@ pub(crate) mod outbox;
 pub(crate) mod pressure;
 #[cfg(test)]
 mod tests;
+pub(crate) mod told;
 
 use std::{os::unix::fs::OpenOptionsExt, path::Path};
 
@@ -19,6 +20,7 @@ use crate::error::{Error, Result};
 const OWN: View = View::All("the agent's own file");
 
 const SCHEMA: &str = include_str!("schema.sql");
+const TOLD: &str = include_str!("told.sql");
 const GET_FACT: &str = "select value from facts where name = $1";
 const SET_FACT: &str =
     "insert into facts (name, value) values ($1, $2) on conflict (name) do update set value = excluded.value";
@@ -43,7 +45,7 @@ impl State {
         let file = std::fs::OpenOptions::new().append(true).create(true).mode(0o600).open(path);
         file.map_err(|source| Error::File { path: path.to_owned(), source })?;
         let db = Db::open_small(path)?;
-        db.migrate(&[Migration::portable("agent_0001", SCHEMA)]).await?;
+        db.migrate(&[Migration::portable("agent_0001", SCHEMA), Migration::portable("agent_0002", TOLD)]).await?;
         Ok(Self { db })
     }
 

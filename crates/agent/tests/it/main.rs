@@ -7,5 +7,6 @@ mod enrolment;
 mod finding;
 mod gateway;
 mod kill;
+mod kinds;
 mod pace;
 mod traps;
