@@ -12,6 +12,7 @@ mod kill;
 mod process;
 mod record;
 mod reporting;
+mod roads;
 mod site;
 mod tenancy;
 mod thread;

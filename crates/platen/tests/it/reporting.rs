@@ -8,18 +8,20 @@ use serde_json::{Value, json};
 use crate::api::Api;
 use crate::process::{Platen, free_udp_port, platen, platen_with_input};
 
-const PATIENCE: Duration = Duration::from_secs(90);
+pub const PATIENCE: Duration = Duration::from_secs(90);
 
 /// A server at fixed ports, so that it is found again where it was.
-struct Doors {
+pub struct Doors {
     data: String,
     listen: String,
     gateway: String,
-    server: Option<Platen>,
+    more: Vec<String>,
+    pub server: Option<Platen>,
 }
 
 impl Doors {
-    fn open(folder: &Path) -> (Self, Api) {
+    /// With further arguments for `serve`.
+    pub fn open(folder: &Path, more: &[&str]) -> (Self, Api) {
         let data = folder.join("server").to_str().unwrap().to_owned();
         let account = ["--data", &data, "--email", "me@example.com"];
         let create = [&["admin", "create-user"], &account[..], &["--role", "admin", "--password-stdin"]].concat();
@@ -28,14 +30,17 @@ impl Doors {
         let token = platen(&[&["admin", "token"], &account[..], &["--scope", "admin", "--json"]].concat());
         let token: Value = serde_json::from_slice(&token.stdout).unwrap();
         let (listen, gateway) = (free_address(), free_address());
-        let mut doors = Self { data, listen, gateway, server: None };
+        let more = more.iter().map(|argument| (*argument).to_owned()).collect();
+        let mut doors = Self { data, listen, gateway, more, server: None };
         doors.start(folder);
         let api = Api::new(&doors.server.as_ref().unwrap().url("web"), token["token"].as_str().unwrap());
         (doors, api)
     }
 
     fn start(&mut self, folder: &Path) {
-        let arguments = ["serve", "--data", &self.data, "--listen", &self.listen, "--gateway-listen", &self.gateway];
+        let own = ["serve", "--data", &self.data, "--listen", &self.listen, "--gateway-listen", &self.gateway];
+        let more: Vec<&str> = self.more.iter().map(String::as_str).collect();
+        let arguments = [&own[..], &more].concat();
         self.server = Some(Platen::start(folder, "server", &arguments));
     }
 }
@@ -60,7 +65,7 @@ async fn until(what: &str, mut pleases: impl FnMut() -> bool) {
 }
 
 /// How many messages of a kind the server has taken.
-fn told(kinds: &Value, kind: &str) -> i64 {
+pub fn told(kinds: &Value, kind: &str) -> i64 {
     let of_kind = kinds["items"].as_array().unwrap().iter().find(|row| row["kind"] == kind);
     of_kind.and_then(|row| row["messages"].as_i64()).unwrap_or(0)
 }
@@ -72,7 +77,7 @@ fn total(kinds: &Value) -> i64 {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_device_reports_by_itself_and_power_cuts_lose_nothing() {
     let folder = tempfile::tempdir().unwrap();
-    let (mut doors, api) = Doors::open(folder.path());
+    let (mut doors, api) = Doors::open(folder.path(), &[]);
     let (port, keep) = (free_udp_port().to_string(), folder.path().join("keep"));
     let fleet = ["vmfp", "--fleet", "2", "--base", "127.57.0.1", "--snmp-port", &port, "--speed", "600"];
     let looked_at = Platen::start(folder.path(), "looked-at", &fleet);

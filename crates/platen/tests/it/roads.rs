@@ -1,0 +1,63 @@
+//! One device on each of the four roads, with real doors and real sockets: what it tells arrives, and orders reach whoever
+//! can be reached.
+
+use serde_json::json;
+
+use crate::process::{Platen, free_udp_port};
+use crate::reporting::{Doors, PATIENCE, told};
+
+/// The roads, and what the server calls the road by which it hears such a device.
+const ROADS: [(&str, &str); 4] =
+    [("https", "https"), ("https-both-ways", "https"), ("mail", "mail"), ("mail-both-ways", "mail")];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn devices_on_all_four_roads_are_heard_and_obey() {
+    let folder = tempfile::tempdir().unwrap();
+    let mail = ["--mail-domain", "mail.example.org", "--smtp-listen", "127.0.0.1:0", "--pop3s-listen", "127.0.0.1:0"];
+    let (doors, api) = Doors::open(folder.path(), &mail);
+    let port = free_udp_port().to_string();
+    let fleet = ["vmfp", "--fleet", "4", "--base", "127.59.0.1", "--snmp-port", &port, "--speed", "60"];
+    let looked_at = Platen::start(folder.path(), "looked-at", &fleet);
+    let devices = looked_at.ready["devices"].as_array().unwrap().clone();
+    drop(looked_at);
+    let (mut claims, mut ids) = (String::new(), Vec::new());
+    for (device, (road, _)) in devices.iter().zip(ROADS) {
+        let new = json!({ "vendor": device["vendor"], "serial": device["serial"] });
+        let (status, made) = api.post("/api/v1/monitors", &new).await;
+        assert_eq!(status, 201, "{made}");
+        let id = made["monitor"]["id"].as_str().unwrap().to_owned();
+        let inquiry = format!("/api/v1/monitors/{id}/kinds/15");
+        assert_eq!(api.put(&inquiry, &json!({ "period_s": 60 })).await.0, 204);
+        claims += &format!("{},{},{road}\n", device["serial"].as_str().unwrap(), made["claim"].as_str().unwrap());
+        ids.push(id);
+    }
+    let file = folder.path().join("claims.csv");
+    std::fs::write(&file, claims).unwrap();
+    let server = doors.server.as_ref().unwrap();
+    let (gateway, ca) = (server.url("gateway"), server.url("ca"));
+    let to = ["--report-to", &gateway, "--ca", &ca, "--claims", file.to_str().unwrap()];
+    let _vmfp = Platen::start(folder.path(), "vmfp", &[&fleet[..], &to].concat());
+
+    for (id, (road, heard)) in ids.iter().zip(ROADS) {
+        let path = format!("/api/v1/monitors/{id}");
+        let monitor = api.until(&path, PATIENCE, |monitor| monitor["device"].is_string()).await;
+        assert_eq!((&monitor["road"], &monitor["said_road"]), (&json!(road), &json!(heard)), "{monitor}");
+        assert_eq!(monitor["listener"].is_string(), road == "https-both-ways", "{monitor}");
+        api.until(&format!("{path}/kinds"), PATIENCE, |kinds| told(kinds, "billing") > 0).await;
+    }
+    for id in &ids {
+        let orders = format!("/api/v1/monitors/{id}/commands");
+        let (status, order) = api.post(&orders, &json!({ "what": "report_now", "kinds": ["rom"] })).await;
+        assert_eq!(status, 202, "{order}");
+    }
+    for (id, (road, _)) in ids.iter().zip(ROADS) {
+        let path = format!("/api/v1/monitors/{id}");
+        if road == "mail" {
+            continue;
+        }
+        api.until(&format!("{path}/commands"), PATIENCE, |list| list["items"][0]["state"] == "done").await;
+        api.until(&format!("{path}/kinds"), PATIENCE, |kinds| told(kinds, "rom") > 0).await;
+    }
+    let unreachable = api.get(&format!("/api/v1/monitors/{}/commands", ids[2])).await;
+    assert_eq!(unreachable["items"][0]["state"], "queued", "who only sends mail hears no orders");
+}
