@@ -73,6 +73,7 @@ fn soonest(supplies: &[SupplyNow]) -> Option<String> {
         color: supply.color.clone(),
         class: supply.class,
         level: supply.level,
+        filled: supply.filled,
     };
     let name = supply_name(&brief);
     Some(match forecast.days {

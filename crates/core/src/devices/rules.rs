@@ -191,7 +191,7 @@ mod tests {
     fn toner(color: &str, level: Level) -> SupplyBrief {
         let letter = letter("toner", Some(color), Class::Consumed);
         let (kind, color) = ("toner".into(), Some(color.into()));
-        SupplyBrief { index: "1.1".into(), letter, kind, color, class: Class::Consumed, level }
+        SupplyBrief { index: "1.1".into(), letter, kind, color, class: Class::Consumed, level, filled: None }
     }
 
     fn stand(state: State, reasons: &[&str], supplies: &[SupplyBrief], comm: Comm) -> (Word, Option<String>) {

@@ -138,4 +138,7 @@ pub struct SupplyBrief {
     pub class: wire::Class,
     /// What the device states; never a number that it did not give.
     pub level: wire::Level,
+    /// How full a waste box is, per cent, once its model has shown which way its level runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub filled: Option<f64>,
 }

@@ -15,7 +15,7 @@ submit! { Target::at(Class::Event, "events", "at").monthly() }
 // What still has an effect to come stays.
 submit! { Target::at(Class::Inbox, "inbox", "recv_at").only(
     "not exists (select 1 from inbox_open o where o.tenant = inbox.tenant and o.id = inbox.id)"
-) }
+).batched("id") }
 submit! { Target::at(Class::Inbox, "inbox_quarantine", "at") }
 
 // What people did with a device stays with it; what it said of itself fades.
@@ -24,6 +24,15 @@ submit! { Target::at(Class::Status, "supply_levels", "at").monthly() }
 
 submit! { Target::at(Class::Meter, "readings", "taken_at").monthly() }
 submit! { Target::at(Class::Meter, "supply_replacements", "at") }
+submit! { Target::at(Class::Meter, "supply_promises", "made_at") }
+submit! { Target::at(Class::Meter, "part_replacements", "at") }
+// Things go before their shipment does.
+submit! { Target::at(Class::Service, "shipment_items", "made_at").only(
+    "exists (select 1 from shipments s where s.tenant = shipment_items.tenant and s.id = shipment_items.shipment and s.ended_at is not null)"
+) }
+submit! { Target::at(Class::Service, "shipments", "ended_at").only(
+    "not exists (select 1 from shipment_items i where i.tenant = shipments.tenant and i.shipment = shipments.id)"
+) }
 submit! { Target::at(Class::Meter, "doubts", "settled_at") }
 submit! { Target::at(Class::Meter, "doubt_meters", "border_at").only(
     "not exists (select 1 from doubts d where d.tenant = doubt_meters.tenant and d.id = doubt_meters.doubt)"
@@ -34,7 +43,7 @@ submit! { Target::at(Class::Meter, "counter_snapshots", "at").only(
     "form <> 1 or not exists (select 1 from counter_snapshots c where c.tenant = counter_snapshots.tenant
         and c.device = counter_snapshots.device and c.kind = counter_snapshots.kind and c.form = 2
         and c.full_ms = counter_snapshots.taken_ms)"
-) }
+).batched("device, kind, taken_ms") }
 
 // A closed period goes as a whole: what hangs on it once it is gone itself.
 submit! { Target::at(Class::Close, "closes", "closed_at") }

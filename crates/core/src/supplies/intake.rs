@@ -8,7 +8,7 @@ use store::{Tx, Value, params};
 use wire::report::StatusBody;
 use wire::{Class, Level, RawLevel, Supply};
 
-use super::receptacles::{Boxes, Direction, Make, Steps};
+use super::receptacles::{Boxes, Direction, Make, Steps, filled};
 use super::rules::{PREMATURE, Slot, replaced};
 use super::sql;
 use crate::devices::intake::{Fleet, chunks};
@@ -33,6 +33,8 @@ pub(crate) struct Shelf {
     slots: HashMap<DeviceId, BTreeMap<String, Held>>,
     dirty: HashSet<(DeviceId, String)>,
     dropped: HashSet<(DeviceId, String)>,
+    /// Devices that are looked at soon.
+    looks: HashSet<DeviceId>,
     levels: Vec<Vec<Value>>,
     replacements: Vec<Vec<Value>>,
     boxes: Boxes,
@@ -52,6 +54,7 @@ impl Shelf {
             slots: HashMap::new(),
             dirty: HashSet::new(),
             dropped: HashSet::new(),
+            looks: HashSet::new(),
             levels: Vec::new(),
             replacements: Vec::new(),
             boxes: if devices.is_empty() { Boxes::default() } else { Boxes::load(tx, tenant).await? },
@@ -75,6 +78,10 @@ impl Shelf {
     /// Takes over the supplies of a status message.
     pub(crate) fn take(&mut self, fleet: &mut Fleet, at: usize, body: &StatusBody, when: i64) {
         let hash = fingerprint(body);
+        if fleet.get(at).alerts_hash != crate::alerts::intake::fingerprint(body) {
+            // What the device says of its supplies decides whether we say it.
+            self.looks.insert(fleet.get(at).id);
+        }
         if fleet.get(at).supplies_hash == hash {
             return;
         }
@@ -97,6 +104,18 @@ impl Shelf {
         }
         for supply in told {
             self.take_one(fleet, at, id, supply, pages, when);
+        }
+        self.fill(fleet, at);
+    }
+
+    /// How full waste boxes are, for lists, by what their model has shown until now.
+    fn fill(&self, fleet: &mut Fleet, at: usize) {
+        let device = fleet.get_mut(at);
+        let (vendor, model) = (device.vendor.clone(), device.model.clone().unwrap_or_default());
+        for supply in device.supplies.iter_mut().filter(|supply| supply.class == Class::Receptacle) {
+            let make = Make { vendor: vendor.clone(), model: model.clone(), kind: supply.kind.clone() };
+            let direction = self.boxes.direction(&make);
+            supply.filled = supply.level.percent().zip(direction).map(|(level, direction)| filled(level, direction));
         }
     }
 
@@ -143,7 +162,7 @@ impl Shelf {
                         &before.supply.kind,
                         before.supply.color.as_ref(),
                         before.supply.part_number.as_ref(),
-                        premature
+                        i64::from(premature)
                     ]
                     .into(),
                 );
@@ -241,7 +260,8 @@ impl Shelf {
                 .into(),
             );
         }
-        let mut devices: Vec<DeviceId> = self.dirty.iter().chain(&self.dropped).map(|(id, _)| *id).collect();
+        let changed = self.dirty.iter().chain(&self.dropped).map(|(id, _)| *id).chain(self.looks);
+        let mut devices: Vec<DeviceId> = changed.collect();
         devices.sort_unstable();
         devices.dedup();
         let looks = devices.iter().map(|id| params![self.tenant, *id, self.read_at].into()).collect();
@@ -305,6 +325,7 @@ fn brief(supplies: &[Supply]) -> Vec<SupplyBrief> {
             color: clean(supply.color.as_deref()),
             class: supply.class,
             level: supply.level,
+            filled: None,
         })
         .filter(|supply| in_lists(supply.letter))
         .filter(|supply| supply.letter == 'W' || supply.class == Class::Consumed || supply.class == Class::Other)

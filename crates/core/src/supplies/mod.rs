@@ -1,21 +1,34 @@
-//! Supplies: what a device uses up and fills. Levels are kept as the device states them, changes of cartridges are
-//! recognised, and days left are told only where the past allows.
+//! Supplies: what a device uses up and fills, and parts that wear. `intake` takes levels from reports; `jobs` foretells
+//! (`past`, `forecast`), calls people (`thresholds`), proposes `shipments` and keeps the life of `parts`; `rules` are pure.
 
+#[cfg(test)]
+mod ahead_tests;
+mod fleet;
+mod forecast;
 pub(crate) mod intake;
+mod jobs;
+pub mod parts;
+mod past;
 mod receptacles;
 pub mod rules;
 mod service;
+pub mod shipments;
 mod sql;
 #[cfg(test)]
 mod tests;
+mod thresholds;
 
 use serde::Serialize;
-use wire::{Class, Level, RawLevel};
+use wire::{Class, Level, RawLevel, Supply};
 
+pub use fleet::{FIELDS, Outline, SupplyQuery, SupplyRow, SupplySheet, Yield, list, supply};
+pub use forecast::{Band, Calibration, calibration};
+pub use jobs::{Looked, begin, run};
 pub use receptacles::{Direction, Steps, filled};
 pub use rules::{Evidence, Slot, replaced};
 pub(crate) use service::current_in;
 pub use service::{current, history};
+pub use thresholds::{LimitRule, limits, set_limits};
 
 use crate::Micros;
 
@@ -123,4 +136,19 @@ pub struct SupplyHistory {
     pub levels: Vec<LevelPoint>,
     /// Changes of cartridges, newest first.
     pub replacements: Vec<Replacement>,
+}
+
+/// `yellow toner`, `waste toner`, or the device's own words where ours say nothing.
+pub(crate) fn name_of(supply: &Supply) -> String {
+    let kind = match supply.kind.as_str() {
+        "toner-cartridge" => "toner".to_owned(),
+        "ink-cartridge" => "ink".to_owned(),
+        "other" | "unknown" | "" => supply.description.clone().unwrap_or_else(|| "supply".to_owned()),
+        "opc" => "drum".to_owned(),
+        kind => kind.replace('-', " "),
+    };
+    match &supply.color {
+        Some(color) if supply.class != Class::Receptacle => format!("{color} {kind}"),
+        _ => kind,
+    }
 }

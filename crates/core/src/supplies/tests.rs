@@ -54,15 +54,29 @@ async fn days_left_are_told_only_where_the_past_allows() {
         for day in 1..=10 {
             site.wait(86_400);
             device = say(&mut site, Level::Percent { value: 100.0 - 5.0 * f64::from(day) }, None).await;
+            let before = current(&site.person().await, device).await.unwrap();
+            assert_eq!(before[0].forecast.is_some(), day > 1, "nothing is told before it was reckoned, day {day}");
+            assert_eq!(run(&site.test.platform).await.unwrap().forecasts, 1);
             let now = current(&site.person().await, device).await.unwrap();
-            assert_eq!(now[0].forecast.is_some(), day >= 3, "day {day}");
+            assert!(now[0].forecast.is_some(), "day {day}");
             assert_eq!((now[1].forecast, now[1].level), (None, Level::Unknown));
         }
         let yellow = &current(&site.person().await, device).await.unwrap()[0];
         let forecast = yellow.forecast.unwrap();
-        assert!((forecast.days - 10.0).abs() < 0.1, "{forecast:?}");
+        assert!((forecast.days - 10.0).abs() < 1.5, "{forecast:?}");
+        assert!(forecast.least_days < 8.5 && forecast.most_days > 11.5, "{forecast:?}");
         let row = &crate::devices::list(&site.person().await, &DeviceQuery::default()).await.unwrap().items[0];
         assert_eq!(row.supplies.iter().map(|supply| supply.letter).collect::<String>(), "YK");
+        assert_eq!(run(&site.test.platform).await.unwrap(), Looked::default(), "nothing is due");
+        site.wait(86_400);
+        assert_eq!(run(&site.test.platform).await.unwrap().devices, 1, "days pass without a report too");
+        let list = list(&site.person().await, &SupplyQuery::default()).await.unwrap();
+        assert_eq!(list.items.iter().map(|row| row.name.as_str()).collect::<Vec<_>>(), ["yellow toner"]);
+        let rest = SupplyQuery { without_forecast: true, ..SupplyQuery::default() };
+        assert_eq!(super::list(&site.person().await, &rest).await.unwrap().items[0].name, "black toner");
+        let sheet = supply(&site.person().await, device, "1.1").await.unwrap();
+        assert_eq!((sheet.levels.len(), sheet.left.len()), (11, 11));
+        assert!(sheet.outlook.unwrap().p50_at > sheet.outlook.unwrap().from);
     }
 }
 

@@ -15,8 +15,10 @@ pub(crate) struct Ink {
     pub(crate) hue: char,
     /// Name for those who hear the page.
     pub(crate) name: String,
-    /// How much is left.
+    /// How much is left, or in a waste box whose direction is known, how full it is.
     pub(crate) level: Level,
+    /// The same in words.
+    pub(crate) words: String,
 }
 
 impl Ink {
@@ -31,7 +33,11 @@ impl Ink {
             _ => 'w',
         };
         let name = supply.color.as_deref().unwrap_or(&supply.kind);
-        Self { letter, hue, name: crate::words::capital(&name.replace('-', " ")), level: supply.level }
+        let (level, words) = match supply.filled {
+            Some(value) => (Level::Percent { value }, format!("{value:.0} % full")),
+            None => (supply.level, level_words(supply.level)),
+        };
+        Self { letter, hue, name: crate::words::capital(&name.replace('-', " ")), level, words }
     }
 
     /// The column of the list that a colour keeps, so that K stands below K.
@@ -57,9 +63,12 @@ pub(crate) fn mini(inks: &[Ink]) -> String {
     if shown.is_empty() {
         return String::new();
     }
-    let label: Vec<String> = shown.iter().map(|(_, i)| format!("{} {}", i.name, level_words(i.level))).collect();
+    // A waste box has no room beside four colours; its words are heard, and seen when one rests on the bars.
+    let others = inks.iter().filter(|ink| ink.letter == 'W' && !shown.iter().any(|(_, other)| other.letter == 'W'));
+    let all = shown.iter().map(|(_, ink)| *ink).chain(others);
+    let label: Vec<String> = all.map(|ink| format!("{} {}", ink.name, ink.words)).collect();
     let mut svg =
-        format!(r#"<svg class="inks" viewBox="0 0 200 14" role="img" aria-label="{}">"#, escape(&label.join(", ")));
+        format!(r#"<svg class="inks" viewBox="0 0 200 14" role="img" aria-label="{0}"><title>{0}</title>"#, escape(&label.join(", ")));
     for (column, ink) in shown {
         small_bar(&mut svg, column * 51, ink);
     }
@@ -176,7 +185,7 @@ mod tests {
 
     fn ink(color: &str, level: Level) -> Ink {
         let letter = if color == "black" { 'K' } else { 'P' };
-        Ink { letter, hue: 'k', name: color.to_owned(), level }
+        Ink { letter, hue: 'k', name: color.to_owned(), level, words: level_words(level) }
     }
 
     #[test]
