@@ -32,7 +32,11 @@ pub fn migrations() -> Vec<Migration> {
         migration!("0050_mail_roads"),
         migration!("0051_calls"),
         migration!("0052_ingest"),
-        migration!("0053_chains"),
+        migration!("0053_kept"),
+        Migration {
+            sqlite: Some("-- One table: rows go in batches."),
+            ..migration!("0054_days")
+        },
         migration!("0055_billing"),
         migration!("0057_supplies"),
         migration!("0060_notifications"),

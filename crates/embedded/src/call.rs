@@ -3,13 +3,13 @@
 /// What is to be sent to `server` + `path`. The firmware adds nothing but the connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Call {
-    /// `GET` or `POST`.
+    /// `GET`, `POST` or `PUT`.
     pub method: &'static str,
     /// Path with query.
     pub path: String,
     /// Names and values of the headers that carry identity, time, signature and media type.
     pub headers: Vec<(&'static str, String)>,
-    /// CBOR; empty for `GET`.
+    /// CBOR; empty for `GET`, bytes of a log for `PUT`.
     pub body: Vec<u8>,
     pub(crate) what: What,
 }
@@ -23,6 +23,8 @@ pub(crate) enum What {
     Poll,
     /// With the orders that it answers.
     Ack(Vec<wire::Subject>),
+    /// A part of a log.
+    Upload,
 }
 
 /// What the server said.

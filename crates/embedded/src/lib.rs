@@ -13,6 +13,7 @@ mod monitor;
 mod outbox;
 mod post;
 mod state;
+mod upload;
 mod task;
 
 pub use backoff::Backoff;

@@ -17,7 +17,7 @@ pub struct Moment {
 pub enum Wish {
     /// Tell this kind now with [`crate::Monitor::tell`]; counters as a full set, for the server may not have the last one.
     Read(Kind),
-    /// Upload the debug log, then say with [`crate::Monitor::done`] what became of this order.
+    /// Give the debug log to [`crate::Monitor::upload`], or say with [`crate::Monitor::done`] why there is none.
     SendLog(Subject),
     /// Nothing to do; for logs: an order was answered so.
     Answered(Subject, Taken),

@@ -13,6 +13,7 @@ use crate::call::What;
 use crate::outbox::{DICTIONARY, Outbox};
 use crate::post::Post;
 use crate::state::State;
+use crate::upload::Upload;
 use crate::{Answer, Backoff, Call, Config, ConfigError, Crypto, Flash, Moment, Task, Trouble, Wish};
 
 /// The monitor of one device.
@@ -35,6 +36,7 @@ pub struct Monitor<F, C> {
     pub(crate) poll: bool,
     /// Dictionaries told since the start.
     taught: Vec<u64>,
+    pub(crate) upload: Option<Upload>,
 }
 
 impl<F: Flash, C: Crypto> Monitor<F, C> {
@@ -59,6 +61,7 @@ impl<F: Flash, C: Crypto> Monitor<F, C> {
             due: Vec::new(),
             poll: false,
             taught: Vec::new(),
+            upload: None,
         })
     }
 
@@ -105,8 +108,11 @@ impl<F: Flash, C: Crypto> Monitor<F, C> {
 
     /// The monotonic time at which to look again, milliseconds; sooner does no harm.
     pub fn wake_ms(&self, now: Moment) -> u64 {
-        let waits =
-            !self.outbox.is_empty() || self.poll || self.state.sender.is_none() || !self.outbox.acks().acks.is_empty();
+        let waits = !self.outbox.is_empty()
+            || self.poll
+            || self.upload.is_some()
+            || self.state.sender.is_none()
+            || !self.outbox.acks().acks.is_empty();
         let offset = self.server_ms(now) - mono(now);
         let slots = self.due.iter().map(|(_, at)| at.saturating_mul(1_000).saturating_sub(offset)).min();
         let next = match (waits, slots) {
@@ -157,6 +163,9 @@ impl<F: Flash, C: Crypto> Monitor<F, C> {
         if !messages.is_empty() {
             return Ok(Some(self.report(now, sender, messages)));
         }
+        if let Some(part) = self.next_upload(now, sender) {
+            return Ok(Some(part));
+        }
         if self.poll {
             let path = format!("/d/v1/poll?revision={}", self.state.schedule.revision);
             return Ok(Some(self.call(now, sender, "GET", path, Vec::new(), What::Poll)));
@@ -195,7 +204,7 @@ impl<F: Flash, C: Crypto> Monitor<F, C> {
         self.call(now, sender, "POST", "/d/v1/report".to_owned(), cbor::encode(&report), What::Report(seqs))
     }
 
-    fn call(
+    pub(crate) fn call(
         &self,
         now: Moment,
         sender: Subject,
@@ -227,6 +236,11 @@ impl<F: Flash, C: Crypto> Monitor<F, C> {
         }
         let answer = match answer {
             Ok(answer) if matches!(answer.status, 200 | 204 | 304) => answer,
+            // The server tells where the log goes on.
+            Ok(answer) if answer.status == 409 && call.what == What::Upload => answer,
+            Ok(Answer { status: status @ (400 | 413 | 415), .. }) if call.what == What::Upload => {
+                return self.upload_refused(*status).map(|()| Vec::new());
+            }
             other => {
                 let wait = self.backoff.failed(self.outbox.urgent(), self.crypto.random());
                 let told = other.ok().and_then(|answer| answer.retry_after_s).map_or(0, |s| i64::from(s) * 1_000);
@@ -245,6 +259,7 @@ impl<F: Flash, C: Crypto> Monitor<F, C> {
                 self.on_orders(now, reply.schedule, &reply.commands)
             }
             What::Ack(ids) => self.outbox.answered(&mut self.flash, ids).map(|()| Vec::new()),
+            What::Upload => self.on_upload(now, answer).map(|()| Vec::new()),
         }
     }
 

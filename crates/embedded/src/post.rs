@@ -155,7 +155,7 @@ impl<F: Flash, C: Crypto> Monitor<F, C> {
                 seqs.iter().try_for_each(|seq| self.outbox.remove(&mut self.flash, *seq))
             }
             What::Ack(ids) => self.outbox.answered(&mut self.flash, ids),
-            What::Hello | What::Poll => Ok(()),
+            What::Hello | What::Poll | What::Upload => Ok(()),
         }
     }
 

@@ -7,7 +7,7 @@ use axum::{
     body::Body,
     extract::State,
     http::{HeaderValue, Response, StatusCode, header},
-    routing::{get, post},
+    routing::{get, post, put},
 };
 use platen_core::Platform;
 use tokio::time::Instant;
@@ -79,6 +79,7 @@ impl Door {
             .route("/d/v1/hello", post(push_http::hello::hello))
             .route("/d/v1/poll", get(push_http::poll::poll))
             .route("/d/v1/ack", post(push_http::ack::ack))
+            .route("/d/v1/blob/{name}", put(push_http::blob::put).head(push_http::blob::look))
             .route("/d/v1/ca", get(ca))
             .fallback(async || StatusCode::NOT_FOUND)
             .with_state(self)

@@ -17,9 +17,10 @@ pub(crate) enum Call {
     Hello,
     Poll,
     Ack,
+    Blob,
 }
 
-const CALLS: [&str; 6] = ["enrol", "report", "plan", "hello", "poll", "ack"];
+const CALLS: [&str; 7] = ["enrol", "report", "plan", "hello", "poll", "ack", "blob"];
 /// Every status that the door gives; the last counts all others.
 const STATUSES: [u16; 10] = [200, 304, 400, 403, 408, 413, 415, 429, 503, 500];
 

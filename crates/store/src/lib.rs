@@ -5,6 +5,7 @@
 pub mod blobs;
 mod commit;
 mod convert;
+mod days;
 mod db;
 mod error;
 pub mod events;

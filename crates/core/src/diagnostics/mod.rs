@@ -10,6 +10,7 @@ mod snapshots;
 mod sql;
 #[cfg(test)]
 mod tests;
+mod uploads;
 
 use std::collections::BTreeMap;
 
@@ -19,6 +20,8 @@ use wire::monitor::{EventBody, Kind};
 pub use fleet::{FIELDS, Step, ToldQuery, ToldRow, told, told_steps};
 pub use service::{counters, events, history, latest, troubles};
 pub use sets::{Comparison, CounterLine, SetRow, compare, sets};
+
+pub use uploads::{MOST_BYTES, Uploaded, expire_uploads, log, upload, upload_state};
 
 pub(crate) use sql::{DICTIONARIES, DICTIONARY, DICTIONARY_COUNT};
 

@@ -133,6 +133,7 @@ pub async fn backlog(platform: &Platform) -> Result<Backlog> {
 
 /// One turn: the oldest reports that are open, a transaction an organisation. Returns how many left the list.
 async fn round(platform: &Platform) -> Result<u64> {
+    let _alone = platform.ingest().drawing.lock().await;
     let mut tx = platform.db().read(&View::All(REASON)).await?;
     let rows = tx.query(&sql::OPEN_NEXT, &params![platform.now(), MOST]).await?;
     drop(tx);

@@ -34,6 +34,8 @@ pub(crate) struct Ingest {
     pub(super) dictionaries: Dictionaries,
     /// Somebody draws the effects from the log; otherwise each report does that before it is answered.
     pub(super) kept: AtomicBool,
+    /// Who draws in this process.
+    pub(super) drawing: tokio::sync::Mutex<()>,
     /// There is something to be drawn.
     pub(super) news: Notify,
     /// Reports that were taken so far.

@@ -2,6 +2,8 @@
 //! `ingest` answers once the log has them, many in a transaction; `drain` draws their effect from the log straight after.
 //! (sender, epoch, seq) takes effect once, however often and over whichever door it comes.
 
+#[cfg(test)]
+mod device_tests;
 mod drain;
 mod group;
 mod heads;

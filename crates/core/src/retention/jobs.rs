@@ -15,6 +15,9 @@ use crate::ids::OrgId;
 use crate::platform::Platform;
 use crate::time::Micros;
 
+/// Rows of a batch.
+const BATCH: u64 = 500;
+
 /// What a run did.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct RunReport {
@@ -38,7 +41,7 @@ pub async fn run(platform: &Platform) -> Result<RunReport> {
         days.insert((row.get::<OrgId>(0)?, row.get::<String>(1)?), row.get::<i64>(2)?);
     }
     drop(tx);
-    let mut report = RunReport::default();
+    let mut report = RunReport { deleted: super::days::keep(&ctx, &days).await?, held: 0 };
     for target in inventory::iter::<Target> {
         if !target.tenant {
             sweep(&ctx, target, None, rules::range(target.class).0, &mut report).await?;
@@ -136,20 +139,32 @@ async fn sweep(ctx: &Ctx, target: &Target, tenant: Option<OrgId>, days: i64, rep
     drop(tx);
     let mut gone = 0;
     for month in months {
-        gone += delete(ctx, &view, &sweep, month).await?;
+        loop {
+            let (went, full) = delete(ctx, &view, &sweep, month).await?;
+            gone += went;
+            if !full {
+                break;
+            }
+            // Whoever waits to write goes first.
+            tokio::task::yield_now().await;
+        }
     }
     report.deleted += gone;
     finish(ctx, &view, &sweep, gone).await
 }
 
-/// One month (or all) of a table, with its proof.
-async fn delete(ctx: &Ctx, view: &View, sweep: &Sweep<'_>, month: Option<i64>) -> Result<u64> {
+/// One month (or all, or a batch) of a table, with its proof. Says how many rows went, and whether there may be more.
+async fn delete(ctx: &Ctx, view: &View, sweep: &Sweep<'_>, month: Option<i64>) -> Result<(u64, bool)> {
     let target = sweep.target;
     let mut values = sweep.values.clone();
     let mut condition = sweep.due.clone();
     if let Some(month) = month {
         values.push(month.into());
         condition.push_str(&format!(" and month = ${}", values.len()));
+    }
+    if let Some(key) = target.batch {
+        condition =
+            format!("tenant = $1 and ({key}) in (select {key} from {} where {condition} limit {BATCH})", target.table);
     }
     let at = target.at.unwrap_or("month");
     let mut tx = ctx.db().write(view).await?;
@@ -165,7 +180,7 @@ async fn delete(ctx: &Ctx, view: &View, sweep: &Sweep<'_>, month: Option<i64>) -
         tx.execute(&sql::PROVE, &values).await?;
     }
     tx.commit().await?;
-    Ok(gone)
+    Ok((gone, target.batch.is_some() && gone >= BATCH))
 }
 
 /// Ends the hold that was agreed to, and tells.

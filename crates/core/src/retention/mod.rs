@@ -7,6 +7,7 @@ use crate::error::{Error, Result};
 use crate::ids::OrgId;
 use crate::time::Micros;
 
+mod days;
 mod jobs;
 mod rules;
 mod service;
@@ -97,6 +98,8 @@ pub struct Target {
     pub(crate) tenant: bool,
     /// Rows that may go at all, as an SQL condition on the table.
     pub(crate) only: Option<&'static str>,
+    /// Columns of the key, where the table is so large that rows go in batches.
+    pub(crate) batch: Option<&'static str>,
 }
 
 inventory::collect!(Target);
@@ -105,13 +108,13 @@ impl Target {
     /// Rows whose time `at` is too old.
     #[must_use]
     pub const fn at(class: Class, table: &'static str, at: &'static str) -> Self {
-        Self { class, table, at: Some(at), monthly: false, tenant: true, only: None }
+        Self { class, table, at: Some(at), monthly: false, tenant: true, only: None, batch: None }
     }
 
     /// Whole months, by the column `month` (yyyymm), once all of a month is too old.
     #[must_use]
     pub const fn months(class: Class, table: &'static str) -> Self {
-        Self { class, table, at: None, monthly: true, tenant: true, only: None }
+        Self { class, table, at: None, monthly: true, tenant: true, only: None, batch: None }
     }
 
     /// The table has the column `month` (yyyymm) of the same time: deleted month by month.
@@ -124,6 +127,12 @@ impl Target {
     #[must_use]
     pub const fn shared(self) -> Self {
         Self { tenant: false, ..self }
+    }
+
+    /// Rows go in batches, so that nobody who writes waits long; these are the columns of the key beside the tenant.
+    #[must_use]
+    pub const fn batched(self, key: &'static str) -> Self {
+        Self { batch: Some(key), ..self }
     }
 
     /// Only rows of this condition may go, as `cleared_at is not null`.

@@ -1,6 +1,8 @@
 //! Statements of rules, holds and proofs. Those on the targets are built, since tables register themselves.
 
 store::sql! {
+    pub(super) OPEN_OF_DAY = "select count(*) from inbox_open o where o.recv_day <= $1";
+    pub(super) OF_DAY = "select i.tenant, count(*), min(i.recv_at), max(i.recv_at) from inbox i where i.recv_day = $1 group by i.tenant";
     pub(super) RULES = "select r.class, r.days, r.version from retention_rules r where r.tenant = $1";
     pub(super) SET_RULE = "insert into retention_rules (tenant, class, days, version, changed_at)
         values ($1, $2, $3, 1, $4)

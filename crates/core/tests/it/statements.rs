@@ -91,7 +91,7 @@ fn tenant_tables() -> Vec<String> {
     let mut tables = Vec::new();
     for migration in platen_core::migrations() {
         for part in migration.sql.split("create table ").skip(1) {
-            let (name, rest) = part.split_once('(').unwrap();
+            let Some((name, rest)) = part.split_once('(') else { continue };
             let body = rest.split(");").next().unwrap();
             if body.contains("tenant text") {
                 tables.push(name.trim().to_owned());

@@ -1,7 +1,9 @@
 //! The gateway over real TLS, with core on SQLite behind it.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod blob;
 mod door;
+mod hard;
 mod hostile;
 mod listener;
 mod mail_in;

@@ -42,7 +42,7 @@ fn nobody() -> Sender {
     Sender { id: Subject([0; 16]), key: Ed25519KeyPair::generate().unwrap(), epoch: 1 }
 }
 
-async fn active(door: &Door, serial: &str) -> (Sender, HelloReply) {
+pub async fn active(door: &Door, serial: &str) -> (Sender, HelloReply) {
     let mut device = nobody();
     let answer = test(door, &device, serial, Some(claim(door, serial).await)).await;
     assert_eq!(answer.status(), StatusCode::OK);

@@ -28,7 +28,8 @@ impl Keys {
         let pair = Arc::new(Ed25519KeyPair::from_seed_unchecked(&secret).ok()?);
         let other: Vec<u8> = (0..4).flat_map(|_| random.next().to_be_bytes()).collect();
         let seal = P256Secret::of(&other)?;
-        let seal = Arc::new((P256Secret::of(&other)?, seal.public()?));
+        let public = seal.public()?;
+        let seal = Arc::new((seal, public));
         // Two devices need no minute to stay out of each other's way; twelve hundred do.
         let spread = u32::try_from(devices.saturating_mul(50)).map_or(60_001, |spread| spread.clamp(1, 60_001));
         Some(Self { pair, seal, random: Arc::new(Mutex::new(random)), spread })

@@ -43,7 +43,11 @@ impl Line {
     }
 
     pub(super) async fn send(&self, call: &Call) -> Result<Answer, Trouble> {
-        let method = if call.method == "GET" { Method::GET } else { Method::POST };
+        let method = match call.method {
+            "GET" => Method::GET,
+            "PUT" => Method::PUT,
+            _ => Method::POST,
+        };
         let mut request = self.http.request(method, format!("{}{}", self.base, call.path));
         request = request.header(header::ACCEPT, wire::cbor::CBOR);
         for (name, value) in &call.headers {

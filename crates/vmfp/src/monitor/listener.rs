@@ -166,3 +166,132 @@ async fn respond(stream: &mut (impl AsyncWrite + Unpin), status: u16, body: &[u8
     stream.flush().await?;
     stream.shutdown().await
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use rcgen::{BasicConstraints, CertifiedIssuer, ExtendedKeyUsagePurpose, IsCa, KeyPair};
+    use rustls::ClientConfig;
+    use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+    use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+    use rustls::{DigitallySignedStruct, SignatureScheme};
+    use tokio_rustls::TlsConnector;
+
+    use super::*;
+
+    type Issuer = CertifiedIssuer<'static, KeyPair>;
+
+    fn authority() -> Issuer {
+        let mut params = CertificateParams::default();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
+    }
+
+    /// The server looks at the device's key instead of its name; here any will do.
+    #[derive(Debug)]
+    struct Anybody;
+
+    impl ServerCertVerifier for Anybody {
+        fn verify_server_cert(
+            &self,
+            _: &CertificateDer<'_>,
+            _: &[CertificateDer<'_>],
+            _: &ServerName<'_>,
+            _: &[u8],
+            _: UnixTime,
+        ) -> Result<ServerCertVerified, rustls::Error> {
+            Ok(ServerCertVerified::assertion())
+        }
+        fn verify_tls12_signature(
+            &self,
+            _: &[u8],
+            _: &CertificateDer<'_>,
+            _: &DigitallySignedStruct,
+        ) -> Result<HandshakeSignatureValid, rustls::Error> {
+            Err(rustls::Error::General("TLS 1.3 alone".to_owned()))
+        }
+        fn verify_tls13_signature(
+            &self,
+            message: &[u8],
+            certificate: &CertificateDer<'_>,
+            signature: &DigitallySignedStruct,
+        ) -> Result<HandshakeSignatureValid, rustls::Error> {
+            let known = default_provider().signature_verification_algorithms;
+            rustls::crypto::verify_tls13_signature(message, certificate, signature, &known)
+        }
+        fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+            vec![SignatureScheme::ED25519]
+        }
+    }
+
+    fn caller(issuer: Option<&Issuer>, purpose: ExtendedKeyUsagePurpose) -> ClientConfig {
+        let builder = ClientConfig::builder_with_provider(Arc::new(default_provider()))
+            .with_protocol_versions(&[&rustls::version::TLS13])
+            .unwrap()
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(Anybody));
+        let Some(issuer) = issuer else { return builder.with_no_client_auth() };
+        let key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::default();
+        params.extended_key_usages = vec![purpose];
+        let certificate = params.signed_by(&key, issuer).unwrap();
+        let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
+        builder.with_client_auth_cert(vec![certificate.der().clone()], key).unwrap()
+    }
+
+    /// What is answered to a request, or nothing when the caller is not let in.
+    async fn ask(url: &str, caller: ClientConfig, request: &str) -> String {
+        let stream = TcpStream::connect(url.trim_start_matches("https://")).await.unwrap();
+        let mut answer = Vec::new();
+        let name = ServerName::try_from("127.0.0.1").unwrap();
+        if let Ok(mut stream) = TlsConnector::from(Arc::new(caller)).connect(name, stream).await {
+            let _ = stream.write_all(request.as_bytes()).await;
+            let _ = stream.read_to_end(&mut answer).await;
+        }
+        String::from_utf8(answer).unwrap()
+    }
+
+    #[tokio::test]
+    async fn only_callers_of_the_gateways_authority_are_let_in_and_rubbish_is_refused() {
+        let (ours, theirs) = (authority(), authority());
+        let mut roots = RootCertStore::empty();
+        roots.add(ours.der().clone()).unwrap();
+        let pkcs8 = KeyPair::generate_for(&PKCS_ED25519).unwrap().serialize_der();
+        let listener = Listener::open(Ipv4Addr::LOCALHOST, &pkcs8, roots).unwrap();
+        let url = listener.url.clone();
+        let (door, mut visits) = mpsc::channel::<Visit>(4);
+        tokio::spawn(listener.serve(7, door));
+        tokio::spawn(async move {
+            while let Some(visit) = visits.recv().await {
+                let (whole, _) = oneshot::channel();
+                let status = if visit.number == 7 && visit.body == b"orders" { 200 } else { 400 };
+                drop(visit.answer.send((status, visit.body, whole)));
+            }
+        });
+        let right = || caller(Some(&ours), ExtendedKeyUsagePurpose::ClientAuth);
+        let good = "POST /d/v1/orders HTTP/1.1\r\nhost: x\r\nContent-Length: 6\r\n\r\norders";
+        assert!(ask(&url, right(), good).await.ends_with("content-length: 6\r\n\r\norders"));
+        for stranger in [
+            caller(None, ExtendedKeyUsagePurpose::ClientAuth),
+            caller(Some(&theirs), ExtendedKeyUsagePurpose::ClientAuth),
+            caller(Some(&ours), ExtendedKeyUsagePurpose::ServerAuth),
+        ] {
+            assert_eq!(ask(&url, stranger, good).await, "");
+        }
+        let long = format!("POST /d/v1/orders HTTP/1.1\r\nx: {}\r\n\r\n", "y".repeat(20_000));
+        for (request, status) in [
+            ("GET /d/v1/orders HTTP/1.1\r\n\r\n", 404),
+            ("POST /elsewhere HTTP/1.1\r\ncontent-length: 0\r\n\r\n", 404),
+            ("POST /d/v1/orders HTTP/1.1\r\n\r\n", 411),
+            ("POST /d/v1/orders HTTP/1.1\r\ncontent-length: 1\r\ncontent-length: 1\r\n\r\nx", 411),
+            ("POST /d/v1/orders HTTP/1.1\r\ncontent-length: -1\r\n\r\n", 411),
+            ("POST /d/v1/orders HTTP/1.1\r\ncontent-length: 99999999\r\n\r\n", 413),
+            ("POST /d/v1/orders HTTP/1.1\r\ncontent-length: 1\r\n\r\nxy", 400),
+            (&long, 400),
+        ] {
+            let answer = ask(&url, right(), request).await;
+            assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{request:.60}: {answer}");
+        }
+    }
+}

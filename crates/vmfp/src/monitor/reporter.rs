@@ -7,6 +7,7 @@ use std::time::Duration;
 use embedded::{Answer, Call, Called, Config, Mail, Moment, Monitor, Task, Trouble, Wish};
 use rustls::RootCertStore;
 use wire::command::Taken;
+use wire::hello::Road;
 use wire::monitor::Kind;
 use wire::{Body, Outcome, Reply};
 
@@ -219,8 +220,18 @@ impl Reporter {
                     self.tell(now, body)?;
                 }
                 Wish::SendLog(order) => {
-                    if let Some(monitor) = &mut self.monitor {
-                        monitor.done(order, Taken::Failed, Some("this device keeps no log".to_owned()))?;
+                    let log = with(shared, self.place, |view| status::log(view, now.wall_ms));
+                    let by_mail = matches!(self.config.road, Road::Mail | Road::MailBothWays);
+                    match (&mut self.monitor, log) {
+                        (Some(monitor), Some(log)) if !by_mail => {
+                            let boot_ms = now.wall_ms - i64::try_from(now.mono_ms).unwrap_or(0);
+                            monitor.upload(order, log.into_bytes(), boot_ms, now.wall_ms);
+                        }
+                        (Some(monitor), _) => {
+                            let why = "a device that reports by mail has no way to upload";
+                            monitor.done(order, Taken::Failed, Some(why.to_owned()))?;
+                        }
+                        _ => {}
                     }
                 }
                 Wish::Answered(order, taken) => {

@@ -46,6 +46,26 @@ pub(super) fn status(view: &View<'_>, address: String, port: u16) -> Body {
     }))
 }
 
+/// What its log says: who it is, what stands, and what is left of each supply, a line each.
+pub(super) fn log(view: &View<'_>, now_ms: i64) -> String {
+    let who = identity(view);
+    let mut lines = vec![format!(
+        "{now_ms} boot model={} serial={} firmware={}",
+        who.model.unwrap_or_default(),
+        who.serial.unwrap_or_default(),
+        view.profile.identity.firmware
+    )];
+    lines.push(format!("{now_ms} state {:?}", state(view)));
+    for row in Condition::of(view).standing {
+        lines.push(format!("{now_ms} stands {row:?}"));
+    }
+    for supply in supplies(view) {
+        lines.push(format!("{now_ms} supply {} {:?}", supply.index, supply.level));
+    }
+    lines.push(String::new());
+    lines.join("\n")
+}
+
 fn identity(view: &View<'_>) -> Identity {
     let (profile, who) = (view.profile, view.who);
     let version = profile.identity.firmware.clone();
