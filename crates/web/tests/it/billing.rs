@@ -61,7 +61,7 @@ async fn close_by_the_api_from_contract_to_document() {
     let lines = site.json(&format!("{path}/lines")).await;
     assert_eq!(lines["items"].as_array().unwrap().len(), 2, "as it would be: {lines}");
     let done = read(site.send("POST", &format!("{path}/close"), &json!({})).send().await.unwrap()).await;
-    assert_eq!((&done["state"], &done["closed_by"]), (&json!("closed"), &json!("Ada Admin")));
+    assert_eq!((&done["state"], &done["closed_by"]), (&json!("closed"), &json!("test")));
     let used: i64 = lines["items"].as_array().unwrap().iter().map(|line| line["billed"].as_i64().unwrap()).sum();
     assert_eq!(done["totals"][0]["units"], json!(used));
     let documents = site.json(&format!("{path}/documents")).await;
