@@ -69,6 +69,18 @@ pub enum Error {
         /// What was wrong.
         reason: String,
     },
+    /// Too short to keep anything.
+    #[error("the passphrase is too short: at least {least} characters, a few unrelated words are best")]
+    Passphrase {
+        /// Characters.
+        least: usize,
+    },
+    /// A folder that an agent cannot be restored into.
+    #[error("{} holds an agent already: give an empty folder", path.display())]
+    Occupied {
+        /// Which folder.
+        path: PathBuf,
+    },
     /// The agent's own database failed.
     #[error("the agent's database failed: {0}")]
     Store(#[from] store::Error),

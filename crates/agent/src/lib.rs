@@ -2,6 +2,7 @@
 //! Start at [`run`]: it enrols once, then keeps a fleet read and its reports delivered until it is told to stop.
 //! Path of a finding: `discovery` or `polling` → `state` (committed) → `uplink` (delivered, then forgotten).
 
+pub mod carry;
 mod clock;
 mod discovery;
 mod enrol;

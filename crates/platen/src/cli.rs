@@ -359,6 +359,9 @@ pub struct ServeArgs {
     platen agent --data /var/lib/platen-agent          (every later start)"
 )]
 pub struct AgentArgs {
+    /// Instead of running it
+    #[command(subcommand)]
+    pub action: Option<AgentAction>,
     /// The server, only needed with --enrol
     #[arg(long, value_name = "URL", env = "PLATEN_SERVER")]
     pub server: Option<String>,
@@ -373,7 +376,7 @@ pub struct AgentArgs {
     )]
     pub enrol: Option<String>,
     /// Folder of the agent's key and outbox
-    #[arg(long, value_name = "DIR", default_value = "platen-agent", env = "PLATEN_AGENT_DATA")]
+    #[arg(long, value_name = "DIR", default_value = "platen-agent", env = "PLATEN_AGENT_DATA", global = true)]
     pub data: PathBuf,
     /// Name shown to people (default: this machine's host name)
     #[arg(long)]
@@ -384,6 +387,27 @@ pub struct AgentArgs {
     /// Written when the agent is enrolled and at work
     #[arg(long, value_name = "PATH")]
     pub ready_file: Option<PathBuf>,
+}
+
+/// `platen agent export | restore`
+#[derive(Subcommand, Debug)]
+pub enum AgentAction {
+    /// Write the agent's name, key, settings, devices and outbox to one file under a passphrase
+    #[command(after_help = "Example:  platen agent export agent.sealed --passphrase-file secret.txt")]
+    Export(CarryArgs),
+    /// Take an export over on this machine; stop the agent on the old one for good
+    #[command(after_help = "Example:  platen agent restore agent.sealed --data platen-agent")]
+    Restore(CarryArgs),
+}
+
+/// What an export needs.
+#[derive(Args, Debug)]
+pub struct CarryArgs {
+    /// The file
+    pub file: PathBuf,
+    /// File whose first line is the passphrase (-: standard input)
+    #[arg(long, value_name = "PATH", default_value = "-")]
+    pub passphrase_file: PathBuf,
 }
 
 /// `platen demo`

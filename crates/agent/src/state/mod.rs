@@ -30,6 +30,10 @@ pub(crate) const fn statement(name: &'static str, text: &'static str) -> Sql {
     Sql::fixed(name, text, text)
 }
 
+/// Fact: messages up to this number belong to the epoch of another machine.
+pub(crate) const DELIVER_FIRST: &str = "deliver_first";
+
+static COUNTS: Sql = statement("agent::counts", "select (select count(*) from devices), (select count(*) from outbox)");
 static GET: Sql = statement("agent::facts::get", GET_FACT);
 static SET: Sql = statement("agent::facts::set", SET_FACT);
 
@@ -67,6 +71,27 @@ impl State {
     pub(crate) async fn set_plan(&self, plan: &AgentPlan) -> Result<()> {
         let mut tx = self.write().await?;
         set_fact(&mut tx, "plan", &serde_json::to_string(plan).unwrap_or_default()).await?;
+        Ok(tx.commit().await?)
+    }
+}
+
+impl State {
+    /// Copies the file as it is now, while others write.
+    pub(crate) async fn copy(&self, to: &Path) -> Result<()> {
+        Ok(self.db.backup(to).await?)
+    }
+
+    /// Devices that are kept read, and messages that wait.
+    pub(crate) async fn counts(&self) -> Result<(u64, u64)> {
+        let row = self.read().await?.query_one(&COUNTS, &params![]).await?;
+        Ok((row.get(0)?, row.get(1)?))
+    }
+
+    /// What waits now is delivered under its numbers before anything new is, which belongs to a new epoch.
+    pub(crate) async fn deliver_first(&self) -> Result<()> {
+        let mut tx = self.write().await?;
+        let next = fact_number(&mut tx, "next_seq").await?.unwrap_or(1);
+        set_fact(&mut tx, DELIVER_FIRST, &(next - 1).to_string()).await?;
         Ok(tx.commit().await?)
     }
 }

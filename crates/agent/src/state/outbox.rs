@@ -1,13 +1,19 @@
 //! Messages that wait for the server: committed before they count as taken, forgotten only after a final outcome.
 //! Numbers rise by one and are never given twice within an epoch.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering::Relaxed},
+    },
+};
 
 use store::{Row, Sql, Tx, params};
 use tokio::sync::Notify;
 use wire::{Body, Message, MessageResult, Outcome, Subject, cbor};
 
-use super::{State, fact_number, pressure::Pressure, set_fact, statement, to_db};
+use super::{DELIVER_FIRST, State, fact_number, pressure::Pressure, set_fact, statement, to_db};
 use crate::{
     clock::wall_ms,
     error::Result,
@@ -18,20 +24,23 @@ static PUT: Sql = statement(
     "agent::outbox::put",
     "insert into outbox (seq, kind, taken_at, subject, message, due_at, resent) values ($1, $2, $3, $4, $5, 0, 0)",
 );
-static NEXT: Sql =
-    statement("agent::outbox::next", "select seq, message from outbox where due_at <= $1 order by seq limit $2");
+static NEXT: Sql = statement(
+    "agent::outbox::next",
+    "select seq, message from outbox where due_at <= $1 and seq <= $3 order by seq limit $2",
+);
 /// What devices call about. Not before a status of the same device: the server must know it. Not too far ahead: the
 /// server remembers the last 2,048 numbers and takes none before these.
 static URGENT: Sql = statement(
     "agent::outbox::urgent",
     "select seq, message from outbox
-     where due_at <= $1 and kind = 66 and seq < (select min(seq) from outbox) + 1024
+     where due_at <= $1 and seq <= $3 and kind = 66 and seq < (select min(seq) from outbox) + 1024
        and not exists (
            select 1 from outbox earlier
            where earlier.subject = outbox.subject and earlier.kind = 4 and earlier.seq < outbox.seq)
      order by seq limit $2",
 );
-static DUE: Sql = statement("agent::outbox::due", "select min(due_at) from outbox");
+static DUE: Sql = statement("agent::outbox::due", "select min(due_at) from outbox where seq <= $1");
+static OLD: Sql = statement("agent::outbox::old", "select count(*) from outbox where seq <= $1");
 static GONE: Sql = statement("agent::outbox::gone", "delete from outbox where seq = $1");
 static POSTPONE: Sql = statement("agent::outbox::postpone", "update outbox set due_at = $2 where seq = $1");
 static RENUMBER: Sql = statement("agent::outbox::renumber", "update outbox set seq = $2, resent = 1 where seq = $1");
@@ -64,6 +73,8 @@ pub(crate) struct Outbox {
     pub(crate) filled: Arc<Notify>,
     /// Told when it must not wait for company.
     pub(crate) hurry: Arc<Notify>,
+    /// Only messages up to this number are delivered: those of a restored outbox come before a new epoch.
+    until: Arc<AtomicI64>,
 }
 
 /// What a reply did to the queue.
@@ -90,10 +101,12 @@ impl Outbox {
         if fact_number(&mut tx, "next_seq").await?.is_none_or(|next| next <= highest) {
             set_fact(&mut tx, "next_seq", &(highest + 1).to_string()).await?;
         }
+        let until = fact_number(&mut tx, DELIVER_FIRST).await?.filter(|until| *until > 0).map_or(i64::MAX, to_db);
         tx.commit().await?;
         let pressure = Arc::new(Pressure::new(depth, bytes));
         set(&stats.outbox_depth, pressure.depth());
-        Ok((Self { state, stats, pressure, filled: Arc::default(), hurry: Arc::default() }, epoch))
+        let (filled, hurry, until) = (Arc::default(), Arc::default(), Arc::new(AtomicI64::new(until)));
+        Ok((Self { state, stats, pressure, filled, hurry, until }, epoch))
     }
 
     /// Puts messages into the queue within a transaction of the caller. They count once it is committed:
@@ -134,13 +147,34 @@ impl Outbox {
 
     /// The oldest messages that may be sent now, at most `most` and what fits one report. Each with its number of now.
     pub(crate) async fn next(&self, most: usize) -> Result<Vec<Message>> {
-        let rows = self.state.read().await?.query(&NEXT, &params![wall_ms(), most as i64]).await?;
+        let rows = self.state.read().await?.query(&NEXT, &params![wall_ms(), most as i64, self.until()]).await?;
         self.read(rows).await
+    }
+
+    fn until(&self) -> i64 {
+        self.until.load(Relaxed)
+    }
+
+    /// Begins the new epoch of a restored outbox once all is delivered that waited in it. `None`: not now.
+    pub(crate) async fn take_over(&self, floor: u64) -> Result<Option<u64>> {
+        let until = self.until();
+        if until == i64::MAX {
+            return Ok(None);
+        }
+        let mut tx = self.state.write().await?;
+        if tx.query_one(&OLD, &params![until]).await?.get::<i64>(0)? > 0 {
+            return Ok(None);
+        }
+        let epoch = set_epoch(&mut tx, floor).await?;
+        set_fact(&mut tx, DELIVER_FIRST, "0").await?;
+        tx.commit().await?;
+        self.until.store(i64::MAX, Relaxed);
+        Ok(Some(epoch))
     }
 
     /// Messages that overtake the others: what devices call about.
     pub(crate) async fn urgent(&self, most: usize) -> Result<Vec<Message>> {
-        let rows = self.state.read().await?.query(&URGENT, &params![wall_ms(), most as i64]).await?;
+        let rows = self.state.read().await?.query(&URGENT, &params![wall_ms(), most as i64, self.until()]).await?;
         self.read(rows).await
     }
 
@@ -183,7 +217,7 @@ impl Outbox {
 
     /// When the first message may be sent, milliseconds since 1970; `None` when none waits.
     pub(crate) async fn next_due(&self) -> Result<Option<i64>> {
-        Ok(self.state.read().await?.query_one(&DUE, &[]).await?.get(0)?)
+        Ok(self.state.read().await?.query_one(&DUE, &params![self.until()]).await?.get(0)?)
     }
 
     /// Gives up one message that the server will not take in any form.
@@ -229,7 +263,9 @@ impl Outbox {
     pub(crate) async fn begin_epoch(&self, floor: u64) -> Result<u64> {
         let mut tx = self.state.write().await?;
         let epoch = set_epoch(&mut tx, floor).await?;
+        set_fact(&mut tx, DELIVER_FIRST, "0").await?;
         tx.commit().await?;
+        self.until.store(i64::MAX, Relaxed);
         Ok(epoch)
     }
 }

@@ -95,6 +95,11 @@ impl Uplink {
     }
 
     async fn step(&mut self, backoff: &mut Backoff) -> Result<Next> {
+        if let Some(epoch) = self.outbox.take_over(self.identity.epoch).await? {
+            self.identity.epoch = epoch;
+            self.home.keep(&self.identity)?;
+            tracing::info!(epoch, "what waited on the other machine is delivered; a new epoch begins");
+        }
         // What devices call about goes first, but not twice running: the others must come through as well.
         let mut messages = if self.hurried { Vec::new() } else { self.outbox.urgent(self.batch).await? };
         self.hurried = !messages.is_empty();

@@ -1,6 +1,7 @@
 //! The agent against a small gateway of the tests' own and virtual devices.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod carrying;
 mod delivery;
 mod discovery;
 mod enrolment;

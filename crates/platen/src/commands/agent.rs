@@ -1,11 +1,15 @@
-//! `platen agent`: enrols once, then keeps a network's printers read until SIGTERM.
+//! `platen agent`: enrols once, then keeps a network's printers read until SIGTERM; `export` and `restore` carry it to
+//! another machine.
 
+use std::io::Read as _;
 use std::net::SocketAddr;
+use std::path::Path;
 
-use anyhow::Result;
+use agent::carry;
+use anyhow::{Context, Result, bail};
 use serde::Serialize;
 
-use crate::cli::AgentArgs;
+use crate::cli::{AgentAction, AgentArgs, CarryArgs};
 use crate::exit::Exit;
 use crate::printer::Printer;
 use crate::{ready, shutdown, site};
@@ -19,8 +23,55 @@ struct AgentReady {
     traps: Option<SocketAddr>,
 }
 
+/// The first line of a file, or of standard input.
+fn passphrase(path: &Path) -> Result<String> {
+    let mut text = String::new();
+    if path == Path::new("-") {
+        std::io::stdin()
+            .take(4_096)
+            .read_to_string(&mut text)
+            .context("cannot read the passphrase from standard input")?;
+    } else {
+        text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    }
+    match text.lines().next() {
+        Some(line) if !line.is_empty() => Ok(line.to_owned()),
+        _ => bail!("there is no passphrase: its first line is empty"),
+    }
+}
+
+/// Writes an export, or takes one over.
+async fn carry(action: AgentAction, data: &Path, printer: &Printer) -> Result<Exit> {
+    let (args, moved, done) = match action {
+        AgentAction::Export(args) => {
+            let CarryArgs { file, passphrase_file } = &args;
+            let moved = carry::export(data, file, &passphrase(passphrase_file)?).await?;
+            (args, moved, "exported to")
+        }
+        AgentAction::Restore(args) => {
+            let CarryArgs { file, passphrase_file } = &args;
+            let moved = carry::restore(file, data, &passphrase(passphrase_file)?).await?;
+            (args, moved, "restored from")
+        }
+    };
+    printer.note(&format!(
+        "agent {} with {} devices and {} waiting messages {done} {}",
+        moved.agent.to_text(),
+        moved.devices,
+        moved.messages,
+        args.file.display()
+    ));
+    if done.starts_with("restored") {
+        printer.note("stop the agent on the old machine for good: two of one name refuse each other's reports");
+    }
+    Ok(Exit::Success)
+}
+
 /// Runs until it is asked to stop.
 pub async fn run(args: AgentArgs, printer: Printer) -> Result<Exit> {
+    if let Some(action) = args.action {
+        return carry(action, &args.data, &printer).await;
+    }
     site::make_folder(&args.data)?;
     let config = agent::AgentConfig {
         data: args.data,
