@@ -102,6 +102,24 @@ impl Postal {
     }
 
     fn sealed(&self, door: &Door, content: Content, kind: u32, seq: u64, bytes: &[u8]) -> Vec<u8> {
+        let (stamp, sealed) = self.seal(door, content, kind, seq, bytes);
+        self.wrap(door, &stamp, &sealed)
+    }
+
+    /// The mark and the envelope of a report, without its letter.
+    pub fn envelope(&self, door: &Door, message: Message) -> (Stamp, Vec<u8>) {
+        let kind = u32::try_from(message.body.kind()).unwrap();
+        let (seq, report) = (message.seq, self.sender.report(vec![message]));
+        self.seal(door, Content::Report, kind, seq, &cbor::encode(&report))
+    }
+
+    /// Any bytes as a letter with this mark.
+    pub fn wrap(&self, door: &Door, stamp: &Stamp, sealed: &[u8]) -> Vec<u8> {
+        let (from, to) = (self.pair.device.parse().unwrap(), self.pair.server.parse().unwrap());
+        Letter { from: &from, to: &to, stamp, sent: door.now_ms() / 1_000, sealed }.write()
+    }
+
+    fn seal(&self, door: &Door, content: Content, kind: u32, seq: u64, bytes: &[u8]) -> (Stamp, Vec<u8>) {
         let (from, to) = (&self.pair.device, &self.pair.server);
         let issued_ms = door.now_ms();
         let expires_ms = issued_ms + 86_400_000;
@@ -115,9 +133,7 @@ impl Postal {
         let signer = Signer { algorithm: Algorithm::EdDsa, kid: &sender.0, sign: &sign };
         let sealed =
             sealed::seal(&AwsLc, &claims, bytes, &Addresses { from, to }, &header, &recipient, &signer).unwrap();
-        let stamp: Stamp = header.to_string().parse().unwrap();
-        let (from, to) = (from.parse().unwrap(), to.parse().unwrap());
-        Letter { from: &from, to: &to, stamp: &stamp, sent: issued_ms / 1_000, sealed: &sealed }.write()
+        (header.to_string().parse().unwrap(), sealed)
     }
 
     /// A whole session that sends `letter` as this device.
