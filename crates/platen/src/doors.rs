@@ -12,8 +12,8 @@ use tokio_util::sync::CancellationToken;
 use web::{WebConfig, WebDoor};
 
 use crate::config::Resolved;
-use crate::{housekeeping, outgoing};
 use crate::ready::ServeReady;
+use crate::{housekeeping, outgoing};
 
 /// How long open requests may take after the word to stop.
 const PATIENCE: Duration = Duration::from_secs(9);
@@ -55,6 +55,7 @@ impl Doors {
                 public_url: config.public_url.clone(),
                 extra_metrics: vec![Arc::new(gateway.metrics())],
                 demo,
+                mail_out: config.outgoing.mail.is_some(),
             },
             stop.clone(),
         )
@@ -83,6 +84,11 @@ impl Doors {
         &self.gateway.ca_path
     }
 
+    /// Where the mail doors listen.
+    pub fn mail(&self) -> gateway::MailAddresses {
+        self.gateway.mail
+    }
+
     /// What enrolment tokens carry.
     pub fn ca_pin(&self) -> [u8; 16] {
         self.gateway.ca_pin
@@ -105,12 +111,15 @@ impl Doors {
 
     /// `smtp://…` begins in the clear and knows STARTTLS, `smtps://…` is inside TLS from the first byte; so with POP3.
     fn mail_url(&self, scheme: &str, clear: Option<SocketAddr>, tls: Option<SocketAddr>) -> Option<String> {
-        clear.map(|address| format!("{scheme}://{address}")).or_else(|| tls.map(|address| format!("{scheme}s://{address}")))
+        clear
+            .map(|address| format!("{scheme}://{address}"))
+            .or_else(|| tls.map(|address| format!("{scheme}s://{address}")))
     }
 
     /// Waits until every door has drained, though not for ever.
     pub async fn closed(self) {
-        let all = async { tokio::join!(self.gateway.task, self.web.task, self.housekeeping, self.drawing, self.outgoing) };
+        let all =
+            async { tokio::join!(self.gateway.task, self.web.task, self.housekeeping, self.drawing, self.outgoing) };
         if tokio::time::timeout(PATIENCE, all).await.is_err() {
             tracing::warn!("some requests did not end within {} s", PATIENCE.as_secs());
         }

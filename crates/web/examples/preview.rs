@@ -370,6 +370,7 @@ async fn main() {
             public_url: None,
             extra_metrics: Vec::new(),
             demo: true,
+            mail_out: false,
         },
         shutdown.clone(),
     )

@@ -29,6 +29,8 @@ pub struct WebConfig {
     pub extra_metrics: Vec<MetricsSource>,
     /// Whether this is `platen demo`.
     pub demo: bool,
+    /// Whether mail leaves this server; pages say so where it does not.
+    pub mail_out: bool,
 }
 
 /// Shared by all handlers; cheap to clone.
@@ -42,6 +44,7 @@ pub(crate) struct Inner {
     pub(crate) public_url: Option<String>,
     pub(crate) extra_metrics: Vec<MetricsSource>,
     pub(crate) demo: bool,
+    pub(crate) mail_out: bool,
     pub(crate) admin_apart: bool,
     pub(crate) metrics: Metrics,
     pub(crate) shutdown: CancellationToken,
@@ -63,6 +66,7 @@ impl App {
             public_url: config.public_url.map(|url| url.trim_end_matches('/').to_owned()),
             extra_metrics: config.extra_metrics,
             demo: config.demo,
+            mail_out: config.mail_out,
             admin_apart: config.admin_listen.is_some(),
             metrics: Metrics::default(),
             shutdown,

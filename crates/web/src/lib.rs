@@ -4,6 +4,7 @@
 
 mod account;
 mod agents;
+mod alerting;
 mod alerts;
 mod api;
 mod app;
@@ -18,6 +19,7 @@ mod draw;
 mod events;
 mod fields;
 mod health;
+mod incidents;
 mod listing;
 mod messages;
 mod meters;
@@ -36,6 +38,7 @@ mod trouble;
 mod troubles;
 mod users;
 mod viewer;
+mod webhooks;
 mod words;
 
 pub use app::WebConfig;

@@ -13,8 +13,8 @@ use utoipa::{
 };
 
 use crate::{
-    account, agents, alerts, audit, billing, devices, doubts, events, messages, meters, monitors, orgs, tasks, told,
-    troubles, users,
+    account, agents, alerting, alerts, audit, billing, devices, doubts, events, incidents, messages, meters, monitors,
+    orgs, tasks, told, troubles, users, webhooks,
 };
 
 #[derive(OpenApi)]
@@ -42,6 +42,15 @@ use crate::{
         billing::list_close_documents, billing::get_close_document, billing::correct_close,
         doubts::list_doubts, doubts::get_doubt, doubts::settle_doubt, doubts::reopen_doubt,
         alerts::list_alerts, alerts::acknowledge_alert,
+        incidents::list_incidents, incidents::get_incident, incidents::acknowledge_incident, incidents::resolve_incident,
+        alerting::list_alert_rules, alerting::create_alert_rule, alerting::get_alert_rule, alerting::update_alert_rule,
+        alerting::delete_alert_rule, alerting::dry_run_alert_rule,
+        alerting::list_recipients, alerting::create_recipient, alerting::get_recipient, alerting::update_recipient,
+        alerting::delete_recipient, alerting::test_recipient, alerting::resume_recipient, alerting::get_digest,
+        alerting::list_notifications, alerting::resend_notification,
+        webhooks::list_webhooks, webhooks::create_webhook, webhooks::get_webhook, webhooks::update_webhook,
+        webhooks::delete_webhook, webhooks::rotate_webhook_secret, webhooks::retire_webhook_secret, webhooks::enable_webhook,
+        webhooks::test_webhook, webhooks::list_webhook_deliveries, webhooks::resend_webhook_delivery,
         agents::list_agents, agents::get_agent, agents::update_agent, agents::revoke_agent, agents::invite_agent,
         agents::get_agent_plan, agents::set_agent_plan, agents::import_agent_targets,
         agents::get_agent_discovery, agents::discover_at_agent, agents::get_agent_traps, agents::list_agent_trap_senders,

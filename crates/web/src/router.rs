@@ -15,11 +15,11 @@ use axum::{
 use tower_http::{catch_panic::CatchPanicLayer, compression::CompressionLayer};
 
 use crate::{
-    account, agents, alerts, api,
+    account, agents, alerting, alerts, api,
     app::{App, cookie},
-    assets, audit, billing, devices, doubts, events, health, messages, meters, monitors, orgs, security,
+    assets, audit, billing, devices, doubts, events, health, incidents, messages, meters, monitors, orgs, security,
     session::{self, LIVE, NOTE, add_cookie, set_cookie},
-    shell, tasks, told, trouble, troubles, users,
+    shell, tasks, told, trouble, troubles, users, webhooks,
 };
 
 /// Largest form or JSON body, bytes.
@@ -71,6 +71,28 @@ fn pages() -> Pages {
         .page("/tasks/{id}", get(tasks::sheet), &["get_task", "list_task_shares"])
         .page("/tasks/{id}/cancel", post(tasks::cancel), &["cancel_task"])
         .page("/tasks/{id}/retry", post(tasks::retry), &["retry_task"])
+        .page("/incidents", get(incidents::list), &["list_incidents"])
+        .page("/incidents.csv", get(incidents::csv), &["list_incidents"])
+        .page("/incidents/{id}", get(incidents::sheet).post(incidents::act), &["get_incident", "acknowledge_incident", "resolve_incident", "list_notifications"])
+        .page("/rules", get(alerting::rule_list).post(alerting::rule_create), &["list_alert_rules", "create_alert_rule", "dry_run_alert_rule"])
+        .page("/rules/new", get(alerting::rule_form), &["create_alert_rule"])
+        .page("/rules/{id}", get(alerting::rule_sheet).post(alerting::rule_save), &["get_alert_rule", "update_alert_rule", "delete_alert_rule"])
+        .page("/recipients", get(alerting::recipient_list).post(alerting::recipient_create), &["list_recipients", "create_recipient"])
+        .page(
+            "/recipients/{id}",
+            get(alerting::recipient_sheet).post(alerting::recipient_act),
+            &["get_recipient", "update_recipient", "delete_recipient", "test_recipient", "resume_recipient"],
+        )
+        .page("/notifications", get(alerting::message_list), &["list_notifications"])
+        .page("/notifications/{id}/resend", post(alerting::message_resend), &["resend_notification"])
+        .page("/webhooks", get(webhooks::list).post(webhooks::create), &["list_webhooks", "create_webhook"])
+        .page(
+            "/webhooks/{id}",
+            get(webhooks::sheet).post(webhooks::act),
+            &["get_webhook", "update_webhook", "delete_webhook", "rotate_webhook_secret", "retire_webhook_secret", "enable_webhook",
+              "test_webhook", "list_webhook_deliveries"],
+        )
+        .page("/webhooks/{id}/deliveries/{delivery}/resend", post(webhooks::resend), &["resend_webhook_delivery"])
         .page("/meters", get(meters::billing), &["list_meters"])
         .page("/meters.csv", get(meters::csv), &["list_meters"])
         .page("/contracts", get(billing::list).post(billing::create_page), &["list_contracts", "create_contract"])
@@ -195,6 +217,33 @@ fn api_routes() -> Router<App> {
         .route("/api/v1/doubts/{id}/reopen", post(doubts::reopen_doubt))
         .route("/api/v1/alerts", get(alerts::list_alerts))
         .route("/api/v1/alerts/{id}/acknowledge", post(alerts::acknowledge_alert))
+        .route("/api/v1/incidents", get(incidents::list_incidents))
+        .route("/api/v1/incidents/{id}", get(incidents::get_incident))
+        .route("/api/v1/incidents/{id}/acknowledge", post(incidents::acknowledge_incident))
+        .route("/api/v1/incidents/{id}/resolve", post(incidents::resolve_incident))
+        .route("/api/v1/alert-rules", get(alerting::list_alert_rules).post(alerting::create_alert_rule))
+        .route("/api/v1/alert-rules/dry-run", post(alerting::dry_run_alert_rule))
+        .route(
+            "/api/v1/alert-rules/{id}",
+            get(alerting::get_alert_rule).put(alerting::update_alert_rule).delete(alerting::delete_alert_rule),
+        )
+        .route("/api/v1/recipients", get(alerting::list_recipients).post(alerting::create_recipient))
+        .route(
+            "/api/v1/recipients/{id}",
+            get(alerting::get_recipient).put(alerting::update_recipient).delete(alerting::delete_recipient),
+        )
+        .route("/api/v1/recipients/{id}/test", post(alerting::test_recipient))
+        .route("/api/v1/recipients/{id}/resume", post(alerting::resume_recipient))
+        .route("/api/v1/digest", get(alerting::get_digest))
+        .route("/api/v1/notifications", get(alerting::list_notifications))
+        .route("/api/v1/notifications/{id}/resend", post(alerting::resend_notification))
+        .route("/api/v1/webhooks", get(webhooks::list_webhooks).post(webhooks::create_webhook))
+        .route("/api/v1/webhooks/{id}", get(webhooks::get_webhook).put(webhooks::update_webhook).delete(webhooks::delete_webhook))
+        .route("/api/v1/webhooks/{id}/secret", post(webhooks::rotate_webhook_secret).delete(webhooks::retire_webhook_secret))
+        .route("/api/v1/webhooks/{id}/enable", post(webhooks::enable_webhook))
+        .route("/api/v1/webhooks/{id}/test", post(webhooks::test_webhook))
+        .route("/api/v1/webhooks/{id}/deliveries", get(webhooks::list_webhook_deliveries))
+        .route("/api/v1/webhooks/{id}/deliveries/{delivery}/resend", post(webhooks::resend_webhook_delivery))
         .route("/api/v1/agents", get(agents::list_agents))
         .route("/api/v1/agents/invitations", post(agents::invite_agent))
         .route("/api/v1/agents/{id}", get(agents::get_agent).patch(agents::update_agent))

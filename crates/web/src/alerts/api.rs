@@ -135,15 +135,15 @@ pub(crate) struct Acknowledgement {
     /// Keeps it quiet until then, or until it gets worse.
     #[schema(value_type = Option<String>, format = DateTime)]
     #[serde(default)]
-    snooze_until: Option<Micros>,
+    pub(crate) snooze_until: Option<Micros>,
     /// What the owner says.
-    note: Option<String>,
+    pub(crate) note: Option<String>,
 }
 
 /// The new version of what was acknowledged.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Acknowledged {
-    version: i64,
+    pub(crate) version: i64,
 }
 
 /// Alerts: those that stand worst first, others newest first. Filter by `severity reason group device state owner raised cleared name vendor place`.

@@ -4,4 +4,6 @@ mod api;
 mod pages;
 
 pub(crate) use api::*;
-pub(crate) use pages::{AlertBrief, acknowledge, brief, csv, list, snooze};
+pub(crate) use pages::{
+    AlertBrief, acknowledge, audience_facet, brief, csv, list, model, owner_facet, severity_facet, snooze,
+};

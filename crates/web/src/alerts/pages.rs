@@ -20,7 +20,11 @@ use crate::{
     devices::download,
     fields::{Fields, Posted},
     listing,
-    shell::{Section, Shell, Shown, go, show},
+    shell::{
+        Section, Shell, Shown,
+        facets::{self, Facet, Facets, Tab, eq, one_of, owners},
+        go, show,
+    },
     viewer::Viewer,
     words::{Mark, age_long, alert_mark, capital, clears_when, group_words, grouped, model_name, next_step},
 };
@@ -83,30 +87,12 @@ struct AlertLine {
     clears: &'static str,
 }
 
-struct Tab {
-    href: String,
-    label: &'static str,
-    n: Option<String>,
-    current: bool,
-}
-
-struct OptionView {
-    value: &'static str,
-    label: &'static str,
-    n: String,
-    checked: bool,
-}
-
 #[derive(Template)]
 #[template(path = "alerts/list.html")]
 struct AlertsPage {
     shell: Shell,
     summary: String,
-    facets_set: String,
-    kept: Vec<(String, String)>,
-    severities: Vec<OptionView>,
-    owners: Vec<OptionView>,
-    audiences: Vec<OptionView>,
+    facets: Facets,
     tabs: Vec<Tab>,
     rows: Vec<AlertLine>,
     age_head: &'static str,
@@ -119,10 +105,6 @@ struct AlertsPage {
     csv: String,
 }
 
-fn eq(field: &str, value: &str) -> Filter {
-    Filter::Eq(field.to_owned(), Operand::Text(value.to_owned()))
-}
-
 /// What the address asks for.
 fn query(fields: &Fields, me: &str) -> AlertQuery {
     let tab = fields.get("state").unwrap_or("open");
@@ -132,28 +114,10 @@ fn query(fields: &Fields, me: &str) -> AlertQuery {
         "closed" => {}
         _ => all.push(Filter::Ne("state".to_owned(), Operand::Text("snoozed".to_owned()))),
     }
-    let severities: Vec<Filter> = fields.all("severity").into_iter().map(|s| eq("severity", s)).collect();
-    let owners: Vec<Filter> = fields
-        .all("owner")
-        .into_iter()
-        .map(|owner| match owner {
-            "nobody" => Filter::Eq("owner".to_owned(), Operand::Null),
-            "me" => eq("owner", me),
-            _ => Filter::And(vec![
-                Filter::Not(Box::new(Filter::Eq("owner".to_owned(), Operand::Null))),
-                Filter::Ne("owner".to_owned(), Operand::Text(me.to_owned())),
-            ]),
-        })
-        .collect();
-    let audiences: Vec<Filter> = fields.all("for").into_iter().map(|whom| eq("audience", whom)).collect();
-    for mut any in [severities, owners, audiences] {
-        match any.len() {
-            0 => {}
-            1 => all.append(&mut any),
-            _ => all.push(Filter::Or(any)),
-        }
-    }
-    let filter = if all.len() > 1 { Some(Filter::And(all)) } else { all.pop() };
+    all.extend(one_of(fields, "severity", "severity"));
+    all.extend(owners(fields, me));
+    all.extend(one_of(fields, "for", "audience"));
+    let filter = facets::all(all);
     let page = PageQuery { limit: Some(LIMIT), after: fields.get("after").map(str::to_owned), count: true };
     AlertQuery { filter, open: Some(tab != "closed"), device: None, page }
 }
@@ -178,7 +142,8 @@ pub(crate) async fn list(State(app): State<App>, viewer: Viewer, fields: Fields)
             current,
         }
     };
-    let set = fields.all("severity").len() + fields.all("owner").len() + fields.all("for").len();
+    let facets = facets_of(&fields, &counts);
+    let set = facets.any();
     let rows: Vec<AlertLine> = page
         .items
         .iter()
@@ -198,32 +163,7 @@ pub(crate) async fn list(State(app): State<App>, viewer: Viewer, fields: Fields)
                 format!("<b>{} causes</b> stand open, {} without an owner.", grouped(causes), grouped(counts.open))
             }
         },
-        facets_set: if set == 0 { "none set".to_owned() } else { format!("{set} set") },
-        kept: fields.get("state").map(|state| vec![("state".to_owned(), state.to_owned())]).unwrap_or_default(),
-        severities: options(
-            &fields,
-            "severity",
-            &[
-                ("critical", "Stopped", Some(counts.critical)),
-                ("warning", "Attention", Some(counts.warning)),
-                ("other", "Notice", None),
-            ],
-        ),
-        owners: options(
-            &fields,
-            "owner",
-            &[("nobody", "Nobody yet", Some(counts.open)), ("me", "Me", None), ("others", "Others", None)],
-        ),
-        audiences: options(
-            &fields,
-            "for",
-            &[
-                ("operator", "Who is nearby", None),
-                ("supplies", "Supplies", None),
-                ("service", "Service", None),
-                ("fleet", "The fleet", None),
-            ],
-        ),
+        facets,
         tabs: vec![
             tab("open", "Open", Some(counts.open + counts.acknowledged)),
             tab("snoozed", "Snoozed", Some(counts.snoozed)),
@@ -232,7 +172,7 @@ pub(crate) async fn list(State(app): State<App>, viewer: Viewer, fields: Fields)
         age_head: if closed { "Was" } else { "Age" },
         last_head: if closed { "Over since" } else { "Quiet for" },
         none: match (closed, set) {
-            (_, 1..) => "Nothing fits these facets.",
+            (_, true) => "Nothing fits these facets.",
             (true, _) => "Nothing is over yet.",
             _ => "Nothing stands here. Good.",
         },
@@ -250,15 +190,36 @@ pub(crate) async fn list(State(app): State<App>, viewer: Viewer, fields: Fields)
     })
 }
 
-fn options(fields: &Fields, name: &str, all: &[(&'static str, &'static str, Option<u64>)]) -> Vec<OptionView> {
-    let chosen = fields.all(name);
-    let option = |(value, label, n): &(&'static str, &'static str, Option<u64>)| OptionView {
-        value,
-        label,
-        n: n.map(grouped).unwrap_or_default(),
-        checked: chosen.contains(value),
-    };
-    all.iter().map(option).collect()
+/// Facets of alerts and of their causes.
+pub(crate) fn severity_facet(fields: &Fields, counts: &alerts::AlertCounts) -> Facet {
+    let options = [
+        ("critical", "Stopped", Some(counts.critical)),
+        ("warning", "Attention", Some(counts.warning)),
+        ("other", "Notice", None),
+    ];
+    Facet::of(fields, ("Severity", "severity"), &options)
+}
+
+/// Who takes care.
+pub(crate) fn owner_facet(fields: &Fields, counts: &alerts::AlertCounts) -> Facet {
+    let options = [("nobody", "Nobody yet", Some(counts.open)), ("me", "Me", None), ("others", "Others", None)];
+    Facet::of(fields, ("Owner", "owner"), &options)
+}
+
+/// Whom it concerns.
+pub(crate) fn audience_facet(fields: &Fields) -> Facet {
+    let options = [
+        ("operator", "Who is nearby", None),
+        ("supplies", "Supplies", None),
+        ("service", "Service", None),
+        ("fleet", "The fleet", None),
+    ];
+    Facet::of(fields, ("Concerns", "for"), &options)
+}
+
+fn facets_of(fields: &Fields, counts: &alerts::AlertCounts) -> Facets {
+    let groups = vec![severity_facet(fields, counts), owner_facet(fields, counts), audience_facet(fields)];
+    Facets::of(fields, "/alerts", groups)
 }
 
 fn line(a: &AlertRow, href: String, open: bool, now: Micros, manager: bool, zone: &crate::words::Zone) -> AlertLine {
@@ -306,7 +267,7 @@ fn line(a: &AlertRow, href: String, open: bool, now: Micros, manager: bool, zone
 }
 
 /// `kyocera ECOSYS P3155dn` as people write it.
-fn model(slug_and_model: &str) -> String {
+pub(crate) fn model(slug_and_model: &str) -> String {
     match slug_and_model.split_once(' ') {
         Some((vendor, model)) if vendor.chars().all(|c| c.is_ascii_lowercase() || c == '-') => {
             model_name(Some(vendor), Some(model))

@@ -22,7 +22,11 @@ use crate::{
     draw::{self, Dot},
     fields::{Fields, Posted},
     listing, problem,
-    shell::{Section, Shell, Shown, go, show, show_as},
+    shell::{
+        Section, Shell, Shown,
+        facets::{Facet, Facets, Tab},
+        go, show, show_as,
+    },
     trouble::Trouble,
     viewer::Viewer,
     words::{Zone, capital, grouped, model_name},
@@ -45,28 +49,12 @@ struct DoubtLine {
     state: String,
 }
 
-struct Tab {
-    href: String,
-    label: &'static str,
-    n: Option<String>,
-    current: bool,
-}
-
-struct KindOption {
-    value: &'static str,
-    label: &'static str,
-    n: String,
-    checked: bool,
-}
-
 #[derive(Template)]
 #[template(path = "doubts/list.html")]
 struct DoubtsPage {
     shell: Shell,
     summary: String,
-    facets_set: String,
-    kept: Vec<(String, String)>,
-    families: Vec<KindOption>,
+    facets: Facets,
     tabs: Vec<Tab>,
     rows: Vec<DoubtLine>,
     last_head: &'static str,
@@ -100,14 +88,10 @@ pub(crate) async fn list(State(app): State<App>, viewer: Viewer, fields: Fields)
     let counts = doubts::counts(&viewer.ctx).await?;
     let zone = shell.zone();
     let settled = fields.get("state") == Some("settled");
-    let chosen = fields.all("about");
     let numbers = [counts.counters, counts.identities, counts.totals];
-    let families = FAMILIES.iter().zip(numbers).map(|((value, label), n)| KindOption {
-        value,
-        label,
-        n: if settled { String::new() } else { grouped(n) },
-        checked: chosen.contains(value),
-    });
+    let number = |n: u64| (!settled).then_some(n);
+    let options: Vec<_> = FAMILIES.iter().zip(numbers).map(|((value, label), n)| (*value, *label, number(n))).collect();
+    let facets = Facets::of(&fields, "/doubts", vec![Facet::of(&fields, ("About", "about"), &options)]);
     let n = page.count.unwrap_or(0);
     let tab = |value: &str, label, n: Option<u64>| Tab {
         href: format!("/doubts{}", fields.query_with("state", value, &["after"])),
@@ -121,14 +105,11 @@ pub(crate) async fn list(State(app): State<App>, viewer: Viewer, fields: Fields)
             1 => "<b>1 doubt</b> waits for a decision.".to_owned(),
             open => format!("<b>{} doubts</b> wait for a decision.", grouped(open)),
         },
-        facets_set: if chosen.is_empty() { "none set".to_owned() } else { format!("{} set", chosen.len()) },
-        kept: fields.get("state").map(|state| vec![("state".to_owned(), state.to_owned())]).unwrap_or_default(),
-        families: families.collect(),
         tabs: vec![tab("", "Open", Some(counts.open)), tab("settled", "Settled", None)],
         rows: page.items.iter().map(|doubt| line(doubt, &zone)).collect(),
         last_head: if settled { "Decided" } else { "Counted across it" },
-        none: match (settled, chosen.is_empty()) {
-            (_, false) => "Nothing fits these facets.",
+        none: match (settled, facets.any()) {
+            (_, true) => "Nothing fits these facets.",
             (true, _) => "Nothing has been decided yet.",
             _ => "No counter and no identity is in doubt. Good.",
         },
@@ -140,6 +121,7 @@ pub(crate) async fn list(State(app): State<App>, viewer: Viewer, fields: Fields)
         limit: LIMIT,
         first: fields.get("after").map(|_| format!("/doubts{}", fields.query_without(&["after"]))),
         next: page.next.map(|next| format!("/doubts{}", fields.query_with("after", &next, &[]))),
+        facets,
         csv: format!("/doubts.csv{}", fields.query_without(&["after"])),
         shell,
     })

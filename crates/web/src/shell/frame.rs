@@ -17,6 +17,7 @@ const SWITCH_MOST: usize = 40;
 pub(crate) enum Section {
     Fleet,
     Alerts,
+    Alerting,
     Troubles,
     Tasks,
     Doubts,
@@ -164,10 +165,11 @@ impl Shell {
     /// Links of the header.
     pub(crate) fn places(&self) -> Vec<Place> {
         use Section::{
-            Account, Agents, Alerts, Audit, Doubts, Fleet, Help, Meters, Organisations, Registrations, Tasks, Troubles,
-            Users,
+            Account, Agents, Alerting, Alerts, Audit, Doubts, Fleet, Help, Meters, Organisations, Registrations, Tasks,
+            Troubles, Users,
         };
-        let setup = matches!(self.section, Organisations | Users | Audit | Account | Help | Registrations | Tasks);
+        let setup =
+            matches!(self.section, Organisations | Users | Audit | Account | Help | Registrations | Tasks | Alerting);
         let place = |href, name, current| Place { href, name, current };
         vec![
             place("/devices", "Fleet", self.section == Fleet),
@@ -182,7 +184,7 @@ impl Shell {
 
     /// Links at the left of the set-up pages.
     pub(crate) fn setup_places(&self) -> Vec<Place> {
-        use Section::{Account, Agents, Audit, Help, Organisations, Registrations, Tasks, Users};
+        use Section::{Account, Agents, Alerting, Audit, Help, Organisations, Registrations, Tasks, Users};
         let mut places = vec![
             ("/organisations", "Organisations", Organisations),
             ("/agents", "Agents", Agents),
@@ -191,6 +193,9 @@ impl Shell {
             ("/account", "Account and tokens", Account),
             ("/help", "Help", Help),
         ];
+        if self.manager {
+            places.insert(4, ("/rules", "Who is told", Alerting));
+        }
         if self.admin {
             places.insert(4, ("/users", "Users", Users));
             places.insert(5, ("/audit", "Audit", Audit));

@@ -1,5 +1,6 @@
 //! What every page has: header, sections, organisation switcher, running tasks; and how a page becomes an answer.
 
+pub(crate) mod facets;
 mod frame;
 mod help;
 

@@ -53,6 +53,7 @@ impl Site {
             public_url: None,
             extra_metrics: Vec::new(),
             demo: false,
+            mail_out: false,
         };
         let door = web::serve(config, stop.clone()).await.unwrap();
         let agent = enrol(&test, &admin, admin.home, 1).await;
