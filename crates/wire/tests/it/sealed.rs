@@ -105,7 +105,7 @@ fn an_envelope_opens_for_either_of_two_keys_and_for_no_third() {
 }
 
 #[test]
-fn replay_with_another_address_or_a_swapped_header_does_not_open() {
+fn replay_with_another_address_or_a_swapped_header_does_not_open_8() {
     let (claims, envelope) = (claims(), sealed(&claims(), &PAIR, &SECRET, 2));
     let header = Header::of(DEVICE, &claims);
     let upper = Addresses { from: "D1@Mail.Example", ..PAIR };
@@ -128,7 +128,7 @@ fn replay_with_another_address_or_a_swapped_header_does_not_open() {
 }
 
 #[test]
-fn replay_of_old_mail_ends_with_its_time() {
+fn replay_of_old_mail_ends_with_its_time_8() {
     let (claims, header) = (claims(), Header::of(DEVICE, &claims()));
     let envelope = sealed(&claims, &PAIR, &SECRET, 2);
     assert!(opened(&envelope, &PAIR, &header, claims.expires_ms - 1).is_ok());
