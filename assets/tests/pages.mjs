@@ -97,7 +97,16 @@ async function addresses(page) {
     ["import", `${await first("/agents", "#agents th a")}/import`],
     ["invite", "/agents/invite"],
     ["registrations", "/registrations"],
-    ["registration", await first("/registrations", "#monitors th a")],
+    ["registration", await first("/registrations", "#monitors tr:has(.st:not(.sleep)) th a")],
+    ["troubles", "/troubles"],
+    ["troubles-by-code", "/troubles?by=code"],
+    ["codes", "/troubles/codes?vendor=canon"],
+    ["told", await first("/troubles", "#trouble-list th a")],
+    ["messages", await first(await first("/registrations", "#monitors tr:has(.st:not(.sleep)) th a"), "a[href^='/messages']")],
+    ["message", await first(await first(await first("/registrations", "#monitors tr:has(.st:not(.sleep)) th a"), "a[href^='/messages']"), "#message-list th a")],
+    ["tasks", "/tasks"],
+    ["task-new", "/tasks/new?what=report_now&kind=&hours=&filter=&life=24"],
+    ["task", await first("/tasks", "#task-list th a")],
     ["organisations", "/organisations"],
     ["organisation", await first("/organisations", "table th a")],
     ["users", "/users"],
@@ -307,6 +316,35 @@ async function registered() {
   await context.close();
 }
 
+/** Without scripts: one wish for many is looked at, ordered, and taken back. */
+async function wished() {
+  const context = await browser.newContext({ javaScriptEnabled: false });
+  const page = await signIn(context);
+  await page.goto(`${base}/tasks/new`);
+  await page.fill("input[name=filter]", "vendor eq");
+  await page.getByRole("button", { name: "Look whom it reaches" }).click();
+  expect((await page.locator("[role=alert]").count()) === 1, "tasks: a filter that cannot be read is told");
+  expect((await page.inputValue("input[name=filter]")) === "vendor eq", "tasks: what was written is not lost");
+  await page.fill("input[name=filter]", "");
+  await page.selectOption("select[name=kind]", "9");
+  await page.getByRole("button", { name: "Look whom it reaches" }).click();
+  expect(/would get an order each/.test(await page.locator("#reached").innerText()), "tasks: it says whom it reaches");
+  await page.getByRole("button", { name: "Order it of these" }).click();
+  expect((await page.locator(".noted").first().innerText()).includes("Ordered"), "tasks: the order is confirmed");
+  expect((await page.locator("#shares tbody tr").count()) >= 1, "tasks: each device has its share");
+  const back = page.getByRole("button", { name: "Take it back" });
+  if (await back.count()) {
+    await back.click();
+    expect((await page.locator(".lead .st").innerText()).includes("Taken back"), "tasks: it is taken back");
+  }
+  await page.goto(`${base}/troubles`);
+  await page.locator(".side input[name=kind]").first().check();
+  await page.locator(".side button.apply").click();
+  expect(page.url().includes("kind="), "troubles: the facets' form works");
+  await context.close();
+}
+
+if (!only || only.startsWith("t")) await wished();
 if (!only || only.startsWith("r")) await registered();
 for (const theme of ["light", "dark"]) for (const width of [1440, 390]) await look(theme, width);
 if (!only || only === "import") for (const [theme, width, script] of [["light", 1440, true], ["dark", 390, true], ["light", 390, false]]) await lists(theme, width, script);

@@ -259,7 +259,7 @@ fn hex(bytes: &[u8]) -> String {
     out
 }
 
-fn block(message: RawMessage, alone: bool, zone: &Zone) -> MessageBlock {
+fn block(message: &RawMessage, alone: bool, zone: &Zone) -> MessageBlock {
     let twin = serde_json::to_string_pretty(&message.json).unwrap_or_default();
     let cut = message.cbor.len() > HEX || twin.len() > TWIN;
     let end = twin.char_indices().map(|(at, _)| at).take_while(|at| *at <= TWIN).last().unwrap_or(0);
@@ -298,7 +298,7 @@ pub(crate) async fn sheet(State(app): State<App>, viewer: Viewer, Path(name): Pa
             ("Size", line.size),
         ],
         why: report.why,
-        messages: messages.into_iter().map(|message| block(message, alone, &zone)).collect(),
+        messages: messages.iter().map(|message| block(message, alone, &zone)).collect(),
         from: from.name,
         from_href: from.href,
         shell,

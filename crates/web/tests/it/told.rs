@@ -1,4 +1,5 @@
 //! What devices tell by themselves, their raw messages, and wishes for many, as programs and people meet them.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use platen_core::{monitors, reports, testing::TestPlatform};
 use serde_json::{Value, json};
