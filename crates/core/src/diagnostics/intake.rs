@@ -52,6 +52,8 @@ pub(crate) struct Said {
     dictionaries: HashMap<u64, BTreeMap<u32, String>>,
     room: i64,
     bases: HashMap<(Subject, u64, u64), CounterSet>,
+    /// Some of the sets change others.
+    changes: bool,
     /// Whole sets by their message.
     wholes: HashMap<Key, CounterSet>,
     plans: HashMap<Key, Plan>,
@@ -91,6 +93,7 @@ impl Said {
             dictionaries: HashMap::new(),
             room: 0,
             bases: HashMap::new(),
+            changes: false,
             wholes: HashMap::new(),
             plans: HashMap::new(),
             chains: HashMap::new(),
@@ -118,6 +121,7 @@ impl Said {
                 said.dictionaries.insert(u64::from_str_radix(&hash, 16).unwrap_or(0), meters);
             }
         }
+        said.changes = sets().any(|(_, set)| set.base_seq.is_some());
         for (message, set) in sets() {
             let at = message.subject.and_then(|subject| Some((subject, fleet.of(subject)?)));
             if let (Some((subject, at)), Some(base)) = (at, set.base_seq) {
@@ -139,10 +143,10 @@ impl Said {
         let (device, sender) = (fleet.get(at).id, fleet.agent_of(subject).to_string());
         let epoch = fleet.source(Some(subject)).map_or(self.epoch, |source| source.epoch);
         let values = params![self.tenant, device, number(kind), sender, number(epoch), number(seq)];
-        if let Some(row) = tx.query_opt(&sql::HEAD, &values).await? {
-            if let Some(set) = snapshots::whole(tx, self.tenant, device, number(kind), row.get(0)?).await? {
-                self.bases.insert(base, set);
-            }
+        if let Some(row) = tx.query_opt(&sql::HEAD, &values).await?
+            && let Some(set) = snapshots::whole(tx, self.tenant, device, number(kind), row.get(0)?).await?
+        {
+            self.bases.insert(base, set);
         }
         Ok(())
     }
@@ -156,7 +160,9 @@ impl Said {
         }
         let whole = match set.base_seq {
             None => {
-                self.bases.insert((subject, kind, message.seq), set.clone());
+                if self.changes {
+                    self.bases.insert((subject, kind, message.seq), set.clone());
+                }
                 set.clone()
             }
             Some(base) => match self.bases.get(&(subject, kind, base)) {

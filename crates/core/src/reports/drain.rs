@@ -3,7 +3,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::json;
 use store::{Row, Tx, Value, View, params};
@@ -21,7 +21,7 @@ use crate::{Actor, AgentId, Ctx, Kind, Micros, OrgId, Platform, Role, events};
 
 const REASON: &str = "reports of devices whose effect is still to come";
 /// Reports of a transaction, most.
-const MOST: i64 = 128;
+const MOST: i64 = 64;
 /// A report is tried so often before it is set aside …
 const TRIES: i64 = 3;
 /// … and again after this time, µs.
@@ -29,7 +29,7 @@ const PAUSE: i64 = 100_000;
 /// Beyond this lag whoever delivers waits for the effects, not the effects for them.
 const LAG: i64 = 60 * 1_000_000;
 /// How long the drawing rests after work, as a multiple of that work, while reports keep coming.
-const YIELD: u32 = 2;
+const YIELD: u32 = 4;
 /// Other servers may have taken reports and stopped.
 const LOOK: Duration = Duration::from_secs(1);
 
@@ -83,13 +83,13 @@ pub async fn keep(platform: Platform, stop: impl Future<Output = ()>) {
     let ingest = platform.ingest();
     ingest.kept.store(true, Ordering::Release);
     loop {
-        let (began, taken) = (Instant::now(), ingest.taken.load(Ordering::Relaxed));
+        let (began, taken) = (platform.now(), ingest.taken.load(Ordering::Relaxed));
         let outcome = round(&platform).await;
         let pause = match outcome {
             Ok(0) => None,
             Ok(_) if ingest.taken.load(Ordering::Relaxed) == taken => Some(Duration::ZERO),
             // Reports come in meanwhile: they go first, as long as they do not leave the effects far behind.
-            Ok(_) if backlog(&platform).await.is_ok_and(|left| left.oldest_us < LAG) => Some(began.elapsed() * YIELD),
+            Ok(_) if lag(&platform).await.is_ok_and(|lag| lag < LAG) => Some(since(&platform, began) * YIELD),
             Ok(_) => Some(Duration::ZERO),
             Err(error) => {
                 tracing::warn!(%error, source = ?error.source, "what follows from reports waits in the log; tried again in a second");
@@ -105,6 +105,10 @@ pub async fn keep(platform: Platform, stop: impl Future<Output = ()>) {
     ingest.kept.store(false, Ordering::Release);
 }
 
+fn since(platform: &Platform, began: Micros) -> Duration {
+    Duration::from_micros(u64::try_from(platform.now().0 - began.0).unwrap_or(0))
+}
+
 /// Draws everything that is open now.
 ///
 /// # Errors
@@ -117,6 +121,13 @@ pub async fn project(platform: &Platform) -> Result<u64> {
             count => drawn += count,
         }
     }
+}
+
+/// How long the oldest report that is open waits, µs.
+async fn lag(platform: &Platform) -> Result<i64> {
+    let mut tx = platform.db().read(&View::All(REASON)).await?;
+    let oldest: Option<i64> = tx.query_one(&sql::OPEN_OLDEST, &[]).await?.get(0)?;
+    Ok(oldest.map_or(0, |oldest| platform.now().0 - oldest))
 }
 
 /// What waits.

@@ -19,10 +19,13 @@ pub(super) struct Heads {
     pub(super) full: BTreeMap<u64, (u64, u64)>,
 }
 
+/// As it is stored: whether it is known; kind, number and dictionary of each full set.
+type Told = (bool, Vec<(u64, u64, u64)>);
+
 impl Heads {
     /// As stored; what does not read knows nothing, and the device tells its sets in full again.
     pub(super) fn read(bytes: Option<&[u8]>) -> Self {
-        let told: Option<(bool, Vec<(u64, u64, u64)>)> = bytes.and_then(|bytes| wire::cbor::decode(bytes).ok());
+        let told: Option<Told> = bytes.and_then(|bytes| wire::cbor::decode(bytes).ok());
         let (known, full) = told.unwrap_or_default();
         Self { known, full: full.into_iter().map(|(kind, seq, dictionary)| (kind, (seq, dictionary))).collect() }
     }

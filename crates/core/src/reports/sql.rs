@@ -50,6 +50,7 @@ store::sql! {
         order by o.ready_at, o.id
         limit $2";
     pub(super) OPEN_COUNT = "select count(*), coalesce(min(o.ready_at), 0) from inbox_open o";
+    pub(super) OPEN_OLDEST = "select min(o.ready_at) from inbox_open o";
     pub(super) OPEN_DONE = "delete from inbox_open where tenant = $1 and id = $2";
     pub(super) OPEN_LATER = "update inbox_open set tries = $3, ready_at = $4 where tenant = $1 and id = $2";
     pub(super) TURN = "update inbox_turn set turns = turns + 1 where id = 1";

@@ -62,9 +62,11 @@ pub(super) fn day(scene: &Scene) -> Result<Outcome> {
     let title = Title { name: "day", unit: "s for one day of the schedule, all effects drawn", better: Better::Less };
     let mut outcome = once(scene, &title, sample)?;
     outcome.notes.push(format!(
-        "{devices} devices, {} messages in {} reports, {:.1} MB; each kind in its slots, about 2 events a device; 64 connections",
+        "{devices} devices, {} messages in {} reports and {} inquiries, {:.1} MB; each kind in its slots, and about 2 events a device; \
+         64 connections",
         told.stored,
         told.reports,
+        told.inquiries,
         told.bytes as f64 / 1e6
     ));
     outcome.notes.push("no peer measured: published figures name 1M devices on 36 processors".to_owned());

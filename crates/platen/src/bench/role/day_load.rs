@@ -16,7 +16,7 @@ use wire::monitor::{CounterSet, EnvironmentBody, EnvironmentSample, EventBody, K
 use wire::schedule::Slot;
 use wire::{Body, Outcome, Reply, Subject, cbor};
 
-use super::device::{counters, dictionary_hash, event, key, report, request, status};
+use super::device::{counters, dictionary_hash, event, inquiry, key, report, request, status};
 use super::https::{Line, Server};
 use super::ingest_site::Standing;
 use crate::exit::Exit;
@@ -41,6 +41,8 @@ pub struct DayLoadArgs {
 pub(in crate::bench) struct Lived {
     pub(in crate::bench) reports: u64,
     pub(in crate::bench) stored: u64,
+    /// Settings inquiries (kind 15).
+    pub(in crate::bench) inquiries: u64,
     pub(in crate::bench) bytes: u64,
     pub(in crate::bench) seconds: f64,
     /// Messages of each kind.
@@ -80,6 +82,7 @@ pub(super) async fn run(args: DayLoadArgs) -> Result<Exit> {
         let lived = lived??;
         told.reports += lived.reports;
         told.stored += lived.stored;
+        told.inquiries += lived.inquiries;
         told.bytes += lived.bytes;
         for (kind, count) in lived.kinds {
             *told.kinds.entry(kind).or_default() += count;
@@ -102,11 +105,17 @@ async fn live(mut line: Line, standing: &Standing, number: u32) -> Result<Lived>
     let (host, mut lived) = (standing.address.to_string(), Lived::default());
     for due in due {
         let device = &mut devices[due.device];
+        let now_ms = i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis())?;
+        if due.kind == Kind::Inquiry {
+            let answer = line.ask(&inquiry(&device.key, device.sender, now_ms, &host)).await?;
+            ensure!(matches!(answer.status, 200 | 304), "an inquiry was answered {}", answer.status);
+            lived.inquiries += 1;
+            continue;
+        }
         device.seq += 1;
         let body = device.tell(due.kind, due.at_s, hash);
         let taken_ms = (midnight + due.at_s) * 1_000;
         let told = report(device.sender, 2, device.seq, taken_ms, vec![body]);
-        let now_ms = i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis())?;
         let request = request(&device.key, &told, now_ms, &host, false)?;
         let answer = line.ask(&request).await?;
         ensure!(answer.status == 200, "the server answered {}", answer.status);

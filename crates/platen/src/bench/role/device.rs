@@ -116,6 +116,19 @@ pub(super) fn report(sender: Subject, epoch: u64, first: u64, taken_ms: i64, bod
     Report { version: 1, sender, epoch, clock_ms: taken_ms, mono_ms: 0, messages, plan_revision: 1 }
 }
 
+/// The signed settings inquiry of a device that follows its schedule.
+pub(super) fn inquiry(key: &Ed25519KeyPair, sender: Subject, now_ms: i64, host: &str) -> Vec<u8> {
+    let path = "/d/v1/poll?revision=1";
+    let mut hash = [0; 32];
+    hash.copy_from_slice(digest(&SHA256, b"").as_ref());
+    let signature = to_text(key.sign(&signing_input("GET", path, now_ms, &hash)).as_ref());
+    let sender = sender.to_text();
+    format!(
+        "GET {path} HTTP/1.1\r\nhost: {host}\r\n{AGENT_HEADER}: {sender}\r\n{TIME_HEADER}: {now_ms}\r\n{SIGNATURE_HEADER}: {signature}\r\n\r\n"
+    )
+    .into_bytes()
+}
+
 /// The signed request that carries a report.
 pub(super) fn request(key: &Ed25519KeyPair, report: &Report, now_ms: i64, host: &str, packed: bool) -> Result<Vec<u8>> {
     let cbor = cbor::encode(report);
