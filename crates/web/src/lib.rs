@@ -32,6 +32,7 @@ mod router;
 mod security;
 mod session;
 mod shell;
+mod supplies;
 mod tasks;
 mod told;
 mod trouble;

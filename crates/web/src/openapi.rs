@@ -14,7 +14,7 @@ use utoipa::{
 
 use crate::{
     account, agents, alerting, alerts, audit, billing, devices, doubts, events, incidents, messages, meters, monitors,
-    orgs, tasks, told, troubles, users, webhooks,
+    orgs, supplies, tasks, told, troubles, users, webhooks,
 };
 
 #[derive(OpenApi)]
@@ -33,6 +33,11 @@ use crate::{
         messages::list_reports, messages::get_report,
         tasks::list_tasks, tasks::preview_task, tasks::create_task, tasks::get_task, tasks::list_task_shares, tasks::cancel_task,
         tasks::retry_task,
+        supplies::list_supplies, supplies::get_supply, supplies::get_supply_calibration,
+        supplies::list_supply_limits, supplies::set_supply_limits,
+        supplies::list_shipments, supplies::get_shipment, supplies::act_on_shipments,
+        supplies::get_shipment_terms, supplies::set_shipment_terms,
+        supplies::list_parts, supplies::list_part_ratings, supplies::set_part_rating,
         meters::list_meters,
         billing::list_contracts, billing::create_contract, billing::get_contract, billing::update_contract, billing::end_contract,
         billing::set_contract_lines, billing::list_contract_devices, billing::assign_contract_device,

@@ -19,7 +19,7 @@ use crate::{
     app::{App, cookie},
     assets, audit, billing, devices, doubts, events, health, incidents, messages, meters, monitors, orgs, security,
     session::{self, LIVE, NOTE, add_cookie, set_cookie},
-    shell, tasks, told, trouble, troubles, users, webhooks,
+    shell, supplies, tasks, told, trouble, troubles, users, webhooks,
 };
 
 /// Largest form or JSON body, bytes.
@@ -93,6 +93,17 @@ fn pages() -> Pages {
               "test_webhook", "list_webhook_deliveries"],
         )
         .page("/webhooks/{id}/deliveries/{delivery}/resend", post(webhooks::resend), &["resend_webhook_delivery"])
+        .page("/supplies", get(supplies::list), &["list_supplies"])
+        .page("/supplies.csv", get(supplies::csv), &["list_supplies"])
+        .page("/supplies/forecasts", get(supplies::forecasts), &["get_supply_calibration"])
+        .page("/supplies/limits", get(supplies::limits).post(supplies::set_limits_page), &["list_supply_limits", "set_supply_limits", "get_shipment_terms"])
+        .page("/devices/{id}/supplies/{index}", get(supplies::sheet), &["get_supply", "get_device"])
+        .page("/shipments", get(supplies::shipments).post(supplies::act), &["list_shipments", "get_shipment", "act_on_shipments"])
+        .page("/shipments.csv", get(supplies::shipments_csv), &["list_shipments"])
+        .page("/shipments/terms", post(supplies::terms_page), &["set_shipment_terms"])
+        .page("/parts", get(supplies::parts), &["list_parts", "list_part_ratings"])
+        .page("/parts.csv", get(supplies::parts_csv), &["list_parts"])
+        .page("/parts/ratings", post(supplies::rate), &["set_part_rating"])
         .page("/meters", get(meters::billing), &["list_meters"])
         .page("/meters.csv", get(meters::csv), &["list_meters"])
         .page("/contracts", get(billing::list).post(billing::create_page), &["list_contracts", "create_contract"])
@@ -191,6 +202,16 @@ fn api_routes() -> Router<App> {
         .route("/api/v1/tasks/{id}/shares", get(tasks::list_task_shares))
         .route("/api/v1/tasks/{id}/cancel", post(tasks::cancel_task))
         .route("/api/v1/tasks/{id}/retry", post(tasks::retry_task))
+        .route("/api/v1/supplies", get(supplies::list_supplies))
+        .route("/api/v1/supplies/calibration", get(supplies::get_supply_calibration))
+        .route("/api/v1/supplies/limits", get(supplies::list_supply_limits).put(supplies::set_supply_limits))
+        .route("/api/v1/devices/{id}/supplies/{index}", get(supplies::get_supply))
+        .route("/api/v1/shipments", get(supplies::list_shipments))
+        .route("/api/v1/shipments/acts", post(supplies::act_on_shipments))
+        .route("/api/v1/shipments/terms", get(supplies::get_shipment_terms).put(supplies::set_shipment_terms))
+        .route("/api/v1/shipments/{id}", get(supplies::get_shipment))
+        .route("/api/v1/parts", get(supplies::list_parts))
+        .route("/api/v1/parts/ratings", get(supplies::list_part_ratings).put(supplies::set_part_rating))
         .route("/api/v1/meters", get(meters::list_meters))
         .route("/api/v1/contracts", get(billing::list_contracts).post(billing::create_contract))
         .route("/api/v1/contracts/{id}", get(billing::get_contract).patch(billing::update_contract).delete(billing::end_contract))

@@ -85,13 +85,15 @@ fn detailed(view: &View<'_>) -> Vec<Counted> {
     all
 }
 
-/// Pages since each part was new, from its wear.
+/// Pages since each part was new, from its wear, and what it is rated for.
 fn parts(view: &View<'_>) -> Vec<Counted> {
     let pairs = view.profile.supplies.iter().zip(&view.life.supplies).enumerate();
-    let all = pairs.map(|(slot, (plan, supply))| {
+    let all = pairs.flat_map(|(slot, (plan, supply))| {
         let colour = plan.colorant.as_deref().unwrap_or("all");
         let used = (plan.lasts * (1.0 - supply.left).clamp(0.0, 1.0)).round() as i64;
-        (300 + slot as u32, format!("parts.{}.{colour}.{}", kind_word(plan.kind), slot + 1), used)
+        let name = format!("parts.{}.{colour}.{}", kind_word(plan.kind), slot + 1);
+        let rated = (340 + slot as u32, format!("{name}.rated"), plan.lasts.round() as i64);
+        [(300 + slot as u32, name, used), rated]
     });
     all.collect()
 }

@@ -17,6 +17,7 @@ use crate::{
 const SOON_DAYS: f64 = 7.0;
 
 pub(super) struct SupplyLine {
+    pub(super) index: String,
     pub(super) letter: char,
     pub(super) name: String,
     pub(super) bar: String,
@@ -46,6 +47,7 @@ pub(super) fn supply(supply: &SupplyNow, zone: &Zone) -> SupplyLine {
     let forecast = supply.forecast;
     let left = draw::level_words(supply.level);
     SupplyLine {
+        index: crate::fields::encode(&supply.index),
         letter,
         name: match (&supply.color, supply.kind.as_str(), &supply.description) {
             // Only where our own words say nothing do the device's stand in their place, in whatever script.
@@ -62,9 +64,11 @@ pub(super) fn supply(supply: &SupplyNow, zone: &Zone) -> SupplyLine {
             None if supply.class == Class::Receptacle && supply.level.percent().is_some() => format!("{left} as told"),
             None => left,
         },
-        lasts: forecast.map(|f| format!("{:.0} d", f.days)).unwrap_or_default(),
+        lasts: forecast.map(|f| crate::supplies::days(f.days)).unwrap_or_default(),
         soon: forecast.is_some_and(|f| f.days <= SOON_DAYS),
-        range: forecast.map(|f| format!("{:.0}–{:.0} d", f.least_days, f.most_days)).unwrap_or_default(),
+        range: forecast
+            .map(|f| format!("{}–{}", crate::supplies::days(f.least_days), crate::supplies::days(f.most_days)))
+            .unwrap_or_default(),
         part: supply.part_number.clone().unwrap_or_default(),
         fitted: zone.day(supply.fitted_at),
     }

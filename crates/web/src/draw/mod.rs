@@ -5,6 +5,7 @@ mod chart;
 mod columns;
 mod curves;
 mod inks;
+mod outlook;
 mod slots;
 mod spark;
 
@@ -14,4 +15,5 @@ pub(crate) use columns::{Column, columns};
 pub(crate) use curves::{Curve, curves};
 pub(crate) use inks::{Ink, bar, level_words, mini, progress};
 pub(crate) use slots::{SlotLine, slots};
+pub(crate) use outlook::{Ahead, Told, outlook};
 pub(crate) use spark::spark;

@@ -17,6 +17,7 @@ const SWITCH_MOST: usize = 40;
 pub(crate) enum Section {
     Fleet,
     Alerts,
+    Supplies,
     Alerting,
     Troubles,
     Tasks,
@@ -165,7 +166,7 @@ impl Shell {
     /// Links of the header.
     pub(crate) fn places(&self) -> Vec<Place> {
         use Section::{
-            Account, Agents, Alerting, Alerts, Audit, Doubts, Fleet, Help, Meters, Organisations, Registrations, Tasks,
+            Account, Agents, Alerting, Alerts, Audit, Doubts, Fleet, Help, Meters, Organisations, Registrations, Supplies, Tasks,
             Troubles, Users,
         };
         let setup =
@@ -175,6 +176,7 @@ impl Shell {
             place("/devices", "Fleet", self.section == Fleet),
             place("/alerts", "Alerts", self.section == Alerts),
             place("/troubles", "Troubles", self.section == Troubles),
+            place("/supplies", "Supplies", self.section == Supplies),
             place("/meters", "Meters", self.section == Meters),
             place("/doubts", "Doubts", self.section == Doubts),
             place("/agents", "Agents", self.section == Agents),

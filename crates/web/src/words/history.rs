@@ -31,6 +31,7 @@ pub(crate) fn history_words(line: &HistoryLine) -> String {
         },
         "alert_cleared" => format!("Over: {}", lower(&reason_words(text(data, "reason").unwrap_or_default(), None))),
         "supply_replaced" => replaced(data),
+        "part_replaced" => replaced(data),
         "meter_segment" => segment(data),
         "meter_suspected" => {
             let fell = text(data, "rule") == Some("fell");
@@ -56,7 +57,7 @@ pub(crate) fn history_source(line: &HistoryLine) -> String {
         (Some(name), _) => name.clone(),
         (None, "alert_raised" | "alert_cleared") => "alert".to_owned(),
         (None, "meter_segment" | "meter_suspected") => "meter".to_owned(),
-        (None, "supply_replaced") => "supply".to_owned(),
+        (None, "supply_replaced" | "part_replaced") => "supply".to_owned(),
         (None, "comm" | "moved" | "discovered") => "agent".to_owned(),
         _ => "device".to_owned(),
     }
@@ -116,8 +117,10 @@ fn replaced(data: &Value) -> String {
         (None, Some(kind)) => kind.replace('-', " "),
         _ => "supply".to_owned(),
     };
-    let lived = number(data, "lived").map(|pages| format!(", after {} pages", grouped(pages))).unwrap_or_default();
-    capital(&format!("{what} changed{lived}"))
+    let pages = number(data, "lived").or_else(|| data.get("lived").and_then(Value::as_f64).map(|pages| pages as u64));
+    let lived = pages.map(|pages| format!(", after {} pages", grouped(pages))).unwrap_or_default();
+    let early = if data.get("premature").and_then(Value::as_bool) == Some(true) { "; much was left in it" } else { "" };
+    capital(&format!("{what} changed{lived}{early}"))
 }
 
 fn segment(data: &Value) -> String {

@@ -4,6 +4,7 @@
 pub(crate) fn note(key: &str) -> Option<&'static str> {
     Some(match key {
         "saved" => "Saved.",
+        "partly" => "Done where it could be; the others are as they were.",
         "acknowledged" => "Acknowledged; it stays listed until the device clears it.",
         "settled" => "Settled. The figures follow your decision.",
         "reopened" => "Open again; the figures are what they were before.",

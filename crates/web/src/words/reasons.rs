@@ -86,8 +86,9 @@ pub(crate) fn next_step(reason: &str) -> &'static str {
 pub(crate) fn clears_when(reason: &str) -> &'static str {
     match reason {
         "platen-silent" => "The device answers again. Nobody has to close it.",
-        "platen-supply-soon-empty" | "toner-low" | "marker-supply-low" => {
-            "The device no longer reports the supply as low."
+        "platen-supply-soon-empty" => "The supply is changed, or is used up more slowly than it was.",
+        "toner-low" | "toner-empty" | "marker-supply-low" | "marker-supply-empty" => {
+            "The supply is changed, or the device reports it as low no more."
         }
         "platen-meter-decrease" | "platen-meter-jump" => "A person confirms the new count.",
         _ => "The device no longer reports it. Nobody has to close it.",
