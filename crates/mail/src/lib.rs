@@ -9,12 +9,14 @@ pub mod limits;
 mod lines;
 pub mod message;
 pub mod pop3;
+mod serving;
 pub mod smtp;
 
 pub use address::Address;
 pub use credentials::{Credentials, Secret};
 pub use dot::BareNewline;
 pub use limits::Limits;
+pub use serving::Dismissal;
 
 /// How the bytes of a session travel when it begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

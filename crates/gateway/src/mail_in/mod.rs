@@ -252,7 +252,8 @@ impl Door {
         }
         let began = if self.channel == Channel::Tls { Outcome::Tls } else { Outcome::Clear };
         self.shared.metrics.count(self.protocol, began);
-        let terms = Terms { limits, acceptor: &acceptor, handshake, stop: &self.stop };
+        let (metrics, protocol) = (&self.shared.metrics, self.protocol);
+        let terms = Terms { limits, acceptor: &acceptor, handshake, stop: &self.stop, metrics, protocol };
         let mut out = Vec::new();
         match self.protocol {
             Protocol::Smtp => {

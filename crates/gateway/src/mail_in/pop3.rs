@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use mail::{
-    Credentials,
+    Credentials, Dismissal,
     message::{Letter, Stamp},
     pop3::{Entry, Event, Refusal, Session, Taken, server::Reason},
 };
@@ -16,7 +16,7 @@ use platen_core::{
 use super::{
     Shared,
     metrics::{Outcome, Protocol::Pop3},
-    talk::{Conversation, Dismissal, Next},
+    talk::{Conversation, Next},
 };
 
 /// One connection.
@@ -111,19 +111,11 @@ impl Conversation for Giving {
     }
 
     fn secured(&mut self) {
-        self.shared.metrics.count(Pop3, Outcome::Tls);
         self.session.secured();
     }
 
     fn dismiss(&mut self, why: Dismissal, out: &mut Vec<u8>) {
-        let refusal = match why {
-            Dismissal::TooSlow => Refusal::TooSlow,
-            Dismissal::Stopping => Refusal::Stopping,
-        };
-        self.session.refuse(refusal, out);
-        if why == Dismissal::TooSlow {
-            self.shared.metrics.count(Pop3, Outcome::TooSlow);
-        }
+        self.session.dismiss(why, out);
     }
 
     fn in_data(&self) -> bool {

@@ -4,7 +4,7 @@
 use std::{net::IpAddr, sync::Arc};
 
 use mail::{
-    Address,
+    Address, Dismissal,
     limits::Named,
     message::{self, Received},
     smtp::{Event, Message, Origin, Refusal, Session},
@@ -19,7 +19,7 @@ use wire::{
 use super::{
     Shared,
     metrics::{Outcome, Protocol::Smtp},
-    talk::{Conversation, Dismissal, Next},
+    talk::{Conversation, Next},
 };
 use crate::bounces;
 
@@ -75,19 +75,11 @@ impl Conversation for Receiving {
     }
 
     fn secured(&mut self) {
-        self.shared.metrics.count(Smtp, Outcome::Tls);
         self.session.secured();
     }
 
     fn dismiss(&mut self, why: Dismissal, out: &mut Vec<u8>) {
-        let refusal = match why {
-            Dismissal::TooSlow => Refusal::TooSlow,
-            Dismissal::Stopping => Refusal::Stopping,
-        };
-        self.session.refuse(refusal, out);
-        if why == Dismissal::TooSlow {
-            self.shared.metrics.count(Smtp, Outcome::TooSlow);
-        }
+        self.session.dismiss(why, out);
     }
 
     fn in_data(&self) -> bool {

@@ -2,12 +2,15 @@
 
 use std::time::Duration;
 
-use mail::Limits;
+use mail::{Dismissal, Limits};
 use tokio::time::{Instant, timeout_at};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
-use super::line::Line;
+use super::{
+    line::Line,
+    metrics::{Metrics, Outcome, Protocol},
+};
 
 /// Bytes read at once; pipelined commands and a small message fit.
 const BUFFER: usize = 16 * 1024;
@@ -34,19 +37,14 @@ pub(super) enum Next {
     Close,
 }
 
-/// Why a session is ended from outside.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Dismissal {
-    TooSlow,
-    Stopping,
-}
-
 /// What a connection may cost.
 pub(super) struct Terms<'a> {
     pub(super) limits: &'a Limits,
     pub(super) acceptor: &'a TlsAcceptor,
     pub(super) handshake: Duration,
     pub(super) stop: &'a CancellationToken,
+    pub(super) metrics: &'a Metrics,
+    pub(super) protocol: Protocol,
 }
 
 /// Talks to the end. `out` holds the greeting.
@@ -67,6 +65,7 @@ pub(super) async fn talk(mut line: Line, mut side: impl Conversation, mut out: V
                 let Ok(secured) = line.secure(terms.acceptor, terms.handshake).await else { return };
                 line = secured;
                 side.secured();
+                terms.metrics.count(terms.protocol, Outcome::Tls);
                 filled = 0;
                 continue;
             }
@@ -81,18 +80,21 @@ pub(super) async fn talk(mut line: Line, mut side: impl Conversation, mut out: V
         filled = match read {
             Ok(Ok(0) | Err(_)) => return,
             Ok(Ok(count)) => count,
-            Err(why) => return farewell(line, side, why, limits).await,
+            Err(why) => return farewell(line, side, why, &terms).await,
         };
         if transfer.too_slow(side.in_data(), filled, limits.min_rate) {
-            return farewell(line, side, Dismissal::TooSlow, limits).await;
+            return farewell(line, side, Dismissal::TooSlow, &terms).await;
         }
     }
 }
 
-async fn farewell(mut line: Line, mut side: impl Conversation, why: Dismissal, limits: &Limits) {
+async fn farewell(mut line: Line, mut side: impl Conversation, why: Dismissal, terms: &Terms<'_>) {
     let mut out = Vec::new();
     side.dismiss(why, &mut out);
-    if line.write(&out, limits.idle).await.is_ok() {
+    if why == Dismissal::TooSlow {
+        terms.metrics.count(terms.protocol, Outcome::TooSlow);
+    }
+    if line.write(&out, terms.limits.idle).await.is_ok() {
         line.close().await;
     }
 }

@@ -17,6 +17,7 @@ use std::{
 use platen_core::{Platform, monitors};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use wire::command::Acks;
 
 pub use self::guard::{Network, NotANetwork};
 use crate::{Error, tls::Authority};
@@ -105,27 +106,29 @@ impl Caller {
         };
         let server_ms = crate::server_ms(&self.platform);
         let outcome = call::give(&device, &commands, server_ms, &self.policy, &self.identity).await;
+        let counter = match &outcome {
+            Ok(_) => &self.counts.went,
+            Err(call::Fault::Forbidden(_)) => &self.counts.forbidden,
+            Err(_) => &self.counts.failed,
+        };
         let noted = match outcome {
-            Ok(acks) => {
-                self.counts.went.fetch_add(1, Relaxed);
-                match acks {
-                    Some(acks) => match monitors::acknowledge(&device.ctx, &acks).await {
-                        Ok(()) => monitors::went(&device).await,
-                        Err(error) => Err(error),
-                    },
-                    None => monitors::went(&device).await,
-                }
-            }
+            Ok(acks) => answered(&device, acks).await,
             Err(fault) => {
-                let forbidden = matches!(fault, call::Fault::Forbidden(_));
-                let counter = if forbidden { &self.counts.forbidden } else { &self.counts.failed };
-                counter.fetch_add(1, Relaxed);
                 tracing::info!(monitor.id = %device.monitor, %fault, "a device could not be called");
                 monitors::failed(&device, &commands, &fault.to_string()).await
             }
         };
+        counter.fetch_add(1, Relaxed);
         if let Err(error) = noted {
             tracing::warn!(monitor.id = %device.monitor, %error, "a call could not be noted");
         }
     }
+}
+
+/// A device has its orders, and perhaps answered them.
+async fn answered(device: &monitors::Callable, acks: Option<Acks>) -> platen_core::Result<()> {
+    if let Some(acks) = acks {
+        monitors::acknowledge(&device.ctx, &acks).await?;
+    }
+    monitors::went(device).await
 }

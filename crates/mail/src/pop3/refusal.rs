@@ -1,5 +1,7 @@
 //! Everything a maildrop says no with, with the response codes of RFC 2449 §8 and RFC 3206.
 
+use crate::serving::Refuse;
+
 /// A refusal, `-ERR` with words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Refusal {
@@ -75,4 +77,15 @@ impl Refusal {
             Self::TooMany | Self::TooManyErrors | Self::TooSlow | Self::Stopping | Self::BareNewline | Self::Injected
         )
     }
+}
+
+impl Refuse for Refusal {
+    const INJECTED: Self = Self::Injected;
+    const BARE_NEWLINE: Self = Self::BareNewline;
+    const LINE_TOO_LONG: Self = Self::LineTooLong;
+    const TOO_MANY_ERRORS: Self = Self::TooManyErrors;
+    const OUT_OF_ORDER: Self = Self::OutOfOrder;
+    const NO_TLS: Self = Self::NoTls;
+    const TOO_SLOW: Self = Self::TooSlow;
+    const STOPPING: Self = Self::Stopping;
 }

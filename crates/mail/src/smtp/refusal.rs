@@ -1,5 +1,7 @@
 //! Everything a mail door says no with. The lines stand ready, so a refusal costs a copy.
 
+use crate::serving::Refuse;
+
 /// A refusal with its reply code and enhanced status code (RFC 5321 §4.2, RFC 3463).
 /// 4xx means "again later", 5xx means "never like this".
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -133,4 +135,15 @@ impl Refusal {
     pub fn is_last(self) -> bool {
         matches!(self.code(), 421 | 521)
     }
+}
+
+impl Refuse for Refusal {
+    const INJECTED: Self = Self::Injected;
+    const BARE_NEWLINE: Self = Self::BareNewline;
+    const LINE_TOO_LONG: Self = Self::LineTooLong;
+    const TOO_MANY_ERRORS: Self = Self::TooManyErrors;
+    const OUT_OF_ORDER: Self = Self::OutOfOrder;
+    const NO_TLS: Self = Self::NotImplemented;
+    const TOO_SLOW: Self = Self::TooSlow;
+    const STOPPING: Self = Self::Stopping;
 }

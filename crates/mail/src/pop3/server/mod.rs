@@ -11,16 +11,14 @@ pub use config::{Config, Login, Tls};
 use super::entry::Entry;
 use super::refusal::Refusal;
 use crate::dot::{self, BareNewline};
-use crate::lines::Lines;
-use crate::{Channel, Credentials};
+use crate::serving::{self, Refuse as _, Stand, State};
+use crate::{Channel, Credentials, Dismissal};
 
 /// One connection of a client that fetches mail. It is driven as [`crate::smtp::Session`] is.
 #[derive(Debug)]
 pub struct Session {
     config: Arc<Config>,
-    channel: Channel,
-    state: State,
-    lines: Lines,
+    stand: Stand<Asked, Refusal>,
     /// Named by USER, awaiting PASS.
     named: Option<String>,
     user: Option<String>,
@@ -48,28 +46,13 @@ pub enum Event<'a> {
 }
 
 /// Why a session ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Reason {
-    /// The client said QUIT.
-    Quit,
-    /// The session refused to go on, or the shell did.
-    Refused(Refusal),
-}
+pub type Reason = serving::Reason<Refusal>;
+type Signal = serving::Signal<Refusal>;
 
 #[derive(Debug)]
 struct Slot {
     entry: Entry,
     deleted: bool,
-}
-
-#[derive(Debug)]
-enum State {
-    Command,
-    Response,
-    Handshake,
-    Asked(Asked),
-    Ending(Reason),
-    Closed,
 }
 
 #[derive(Debug)]
@@ -80,23 +63,13 @@ enum Asked {
     Remove,
 }
 
-enum Signal {
-    GoOn,
-    More,
-    StartTls,
-    Asked,
-    Closed(Reason),
-}
-
 impl Session {
     /// A connection that was accepted; the greeting goes to `out`.
     #[must_use]
     pub fn new(config: Arc<Config>, channel: Channel, out: &mut Vec<u8>) -> Self {
         out.extend_from_slice(b"+OK Platen\r\n");
         Self {
-            channel,
-            state: State::Command,
-            lines: Lines::new(config.limits.command_line),
+            stand: Stand::new(channel, &config.limits),
             named: None,
             user: None,
             maildrop: Vec::new(),
@@ -116,10 +89,10 @@ impl Session {
             }
         };
         match signal {
-            Signal::GoOn | Signal::More => None,
+            Signal::GoOn | Signal::More | Signal::Given(()) => None,
             Signal::StartTls => Some(Event::StartTls),
             Signal::Closed(reason) => Some(Event::Closed(reason)),
-            Signal::Asked => match &self.state {
+            Signal::Asked => match &self.stand.state {
                 State::Asked(Asked::Login(credentials)) => Some(Event::Login(credentials)),
                 State::Asked(Asked::Fetch(place, _)) => Some(Event::Fetch(*place)),
                 State::Asked(Asked::Remove) => Some(Event::Remove(self.marked())),
@@ -130,11 +103,11 @@ impl Session {
 
     /// Answers [`Event::Login`] with the maildrop, which the shell has locked.
     pub fn open(&mut self, maildrop: Vec<Entry>, out: &mut Vec<u8>) {
-        let State::Asked(Asked::Login(credentials)) = &mut self.state else { return };
+        let State::Asked(Asked::Login(credentials)) = &mut self.stand.state else { return };
         self.user = Some(std::mem::take(&mut credentials.user));
         self.named = None;
         self.maildrop = maildrop.into_iter().map(|entry| Slot { entry, deleted: false }).collect();
-        self.state = State::Command;
+        self.stand.state = State::Command;
         out.extend_from_slice(b"+OK maildrop is open\r\n");
     }
 
@@ -143,8 +116,8 @@ impl Session {
     /// # Errors
     /// When a CR or an LF stands alone in the message; the client is told that it cannot have it.
     pub fn message(&mut self, message: &[u8], out: &mut Vec<u8>) -> Result<(), BareNewline> {
-        let State::Asked(Asked::Fetch(_, lines)) = self.state else { return Ok(()) };
-        self.state = State::Command;
+        let State::Asked(Asked::Fetch(_, lines)) = self.stand.state else { return Ok(()) };
+        self.stand.state = State::Command;
         let start = out.len();
         out.extend_from_slice(b"+OK\r\n");
         let done = match lines {
@@ -160,40 +133,42 @@ impl Session {
 
     /// Answers [`Event::Remove`]: all of them are gone for good.
     pub fn removed(&mut self, out: &mut Vec<u8>) {
-        if matches!(self.state, State::Asked(Asked::Remove)) {
+        if matches!(self.stand.state, State::Asked(Asked::Remove)) {
             out.extend_from_slice(b"+OK bye\r\n");
-            self.state = State::Ending(Reason::Quit);
+            self.stand.state = State::Ending(Reason::Quit);
         }
     }
 
     /// Answers the open question with no. A refusal that closes ends the session at once, asked or not.
     pub fn refuse(&mut self, refusal: Refusal, out: &mut Vec<u8>) {
-        if !matches!(self.state, State::Asked(_)) && !refusal.is_last() || self.is_closed() {
+        if !matches!(self.stand.state, State::Asked(_)) && !refusal.is_last() || self.is_closed() {
             return;
         }
-        let leaving = matches!(self.state, State::Asked(Asked::Remove));
-        self.state = State::Command;
+        let leaving = matches!(self.stand.state, State::Asked(Asked::Remove));
+        self.stand.state = State::Command;
         self.named = None;
         self.fail(refusal, out);
         if leaving && !self.is_closed() {
-            self.state = State::Ending(Reason::Refused(refusal));
+            self.stand.state = State::Ending(Reason::Refused(refusal));
         }
+    }
+
+    /// Ends the session from outside, in the words of the protocol; nothing is removed.
+    pub fn dismiss(&mut self, why: Dismissal, out: &mut Vec<u8>) {
+        self.refuse(Refusal::of(why), out);
     }
 
     /// The TLS handshake is done: everything known of the client is forgotten (RFC 2595 §4).
     pub fn secured(&mut self) {
-        if matches!(self.state, State::Handshake) {
-            self.channel = Channel::Tls;
-            self.state = State::Command;
+        if self.stand.secured() {
             self.named = None;
-            self.lines.begin();
         }
     }
 
     /// How the bytes travel now.
     #[must_use]
     pub fn channel(&self) -> Channel {
-        self.channel
+        self.stand.channel
     }
 
     /// Whose maildrop is open.
@@ -205,7 +180,7 @@ impl Session {
     /// Whether the session ended and the connection shall be closed.
     #[must_use]
     pub fn is_closed(&self) -> bool {
-        matches!(self.state, State::Closed | State::Ending(_))
+        self.stand.is_closed()
     }
 
     fn marked(&self) -> Vec<usize> {

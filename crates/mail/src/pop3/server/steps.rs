@@ -4,31 +4,15 @@ use std::io::Write as _;
 
 use super::super::command::{Command, Initial};
 use super::super::refusal::Refusal;
-use super::{Asked, Reason, Session, Signal, Slot, State, Tls};
-use crate::lines::Taken;
-use crate::{Channel, Credentials};
+use super::{Asked, Reason, Session, Signal, Slot, Tls};
+use crate::Credentials;
+use crate::serving::State;
 
 impl Session {
     pub(super) fn step(&mut self, input: &mut &[u8], out: &mut Vec<u8>) -> Signal {
-        match &self.state {
-            State::Asked(_) => Signal::More,
-            State::Closed => {
-                *input = &[];
-                Signal::More
-            }
-            State::Ending(reason) => {
-                let reason = *reason;
-                *input = &[];
-                self.state = State::Closed;
-                Signal::Closed(reason)
-            }
-            State::Handshake if input.is_empty() => Signal::More,
-            State::Handshake => {
-                // The +OK has left already, so nothing may be said in the clear any more.
-                self.state = State::Ending(Reason::Refused(Refusal::Injected));
-                Signal::GoOn
-            }
-            State::Command | State::Response => self.line(input, out),
+        match self.stand.settled(input) {
+            Some(signal) => signal,
+            None => self.line(input, out),
         }
     }
 
@@ -39,24 +23,16 @@ impl Session {
         let refusal = if too_many { Refusal::TooManyErrors } else { refusal };
         out.extend_from_slice(refusal.line().as_bytes());
         if refusal.is_last() {
-            self.state = State::Ending(Reason::Refused(refusal));
+            self.stand.end(refusal);
         }
     }
 
     fn line(&mut self, input: &mut &[u8], out: &mut Vec<u8>) -> Signal {
-        let in_response = matches!(self.state, State::Response);
-        let command = match self.lines.take(input) {
-            Taken::More => return Signal::More,
-            Taken::Line(line) if in_response => {
-                let given = Credentials::from_plain(line);
-                Ok(Command::Auth(given.map_or(Initial::Malformed, Initial::Given)))
-            }
-            Taken::Line(line) => Command::read(line),
-            Taken::TooLong => Err(Refusal::LineTooLong),
-            Taken::Bare => Err(Refusal::BareNewline),
-            Taken::Flood => Err(Refusal::TooManyErrors),
-        };
-        self.state = State::Command;
+        let command = self.stand.line(input, |line, in_response| match in_response {
+            true => Ok(Command::Auth(Credentials::from_plain(line).map_or(Initial::Malformed, Initial::Given))),
+            false => Command::read(line),
+        });
+        let Some(command) = command else { return Signal::More };
         match command.and_then(|command| self.obey(command, !input.is_empty(), out)) {
             Ok(signal) => signal,
             Err(refusal) => {
@@ -74,7 +50,7 @@ impl Session {
         }
         match command {
             Command::Capa => {
-                self.config.capabilities(self.channel, out);
+                self.config.capabilities(self.stand.channel, out);
                 Ok(Signal::GoOn)
             }
             Command::Quit => Ok(self.quit(out)),
@@ -87,10 +63,10 @@ impl Session {
     fn enter(&mut self, command: Command, more: bool, out: &mut Vec<u8>) -> Result<Signal, Refusal> {
         let named = self.named.take();
         if matches!(command, Command::Stls) {
-            return self.start_tls(more, out);
+            return self.stand.start_tls(self.config.tls == Tls::Offered, more, b"+OK begin TLS\r\n", out);
         }
         let of_login = matches!(command, Command::User(_) | Command::Pass(_) | Command::Auth(_));
-        if of_login && !self.config.takes_passwords(self.channel) {
+        if of_login && !self.config.takes_passwords(self.stand.channel) {
             return Err(Refusal::LoginNeedsTls);
         }
         match command {
@@ -101,7 +77,7 @@ impl Session {
             }
             Command::Pass(password) => {
                 let user = named.ok_or(Refusal::OutOfOrder)?;
-                Ok(self.ask(Asked::Login(Credentials { user, password })))
+                Ok(self.stand.ask(Asked::Login(Credentials { user, password })))
             }
             Command::Auth(Initial::Question) => {
                 out.extend_from_slice(b"+OK\r\nPLAIN\r\n.\r\n");
@@ -109,28 +85,13 @@ impl Session {
             }
             Command::Auth(Initial::Absent) => {
                 out.extend_from_slice(b"+ \r\n");
-                self.state = State::Response;
+                self.stand.state = State::Response;
                 Ok(Signal::GoOn)
             }
             Command::Auth(Initial::Malformed) => Err(Refusal::Syntax),
-            Command::Auth(Initial::Given(credentials)) => Ok(self.ask(Asked::Login(credentials))),
+            Command::Auth(Initial::Given(credentials)) => Ok(self.stand.ask(Asked::Login(credentials))),
             _ => Err(Refusal::OutOfOrder),
         }
-    }
-
-    fn start_tls(&mut self, more: bool, out: &mut Vec<u8>) -> Result<Signal, Refusal> {
-        if self.channel == Channel::Tls {
-            return Err(Refusal::OutOfOrder);
-        }
-        if self.config.tls == Tls::Absent {
-            return Err(Refusal::NoTls);
-        }
-        if more {
-            return Err(Refusal::Injected);
-        }
-        out.extend_from_slice(b"+OK begin TLS\r\n");
-        self.state = State::Handshake;
-        Ok(Signal::StartTls)
     }
 
     /// TRANSACTION state (RFC 1939 §5).
@@ -154,11 +115,11 @@ impl Session {
             }
             Command::Retr(number) => {
                 let place = self.place(*number)?;
-                return Ok(self.ask(Asked::Fetch(place, None)));
+                return Ok(self.stand.ask(Asked::Fetch(place, None)));
             }
             Command::Top(number, lines) => {
                 let place = self.place(*number)?;
-                return Ok(self.ask(Asked::Fetch(place, Some(*lines))));
+                return Ok(self.stand.ask(Asked::Fetch(place, Some(*lines))));
             }
             Command::Dele(number) => {
                 let place = self.place(*number)?;
@@ -178,16 +139,11 @@ impl Session {
     /// QUIT: the UPDATE state, if anything was marked (RFC 1939 §6).
     fn quit(&mut self, out: &mut Vec<u8>) -> Signal {
         if self.maildrop.iter().any(|slot| slot.deleted) {
-            return self.ask(Asked::Remove);
+            return self.stand.ask(Asked::Remove);
         }
         out.extend_from_slice(b"+OK bye\r\n");
-        self.state = State::Ending(Reason::Quit);
+        self.stand.state = State::Ending(Reason::Quit);
         Signal::GoOn
-    }
-
-    fn ask(&mut self, asked: Asked) -> Signal {
-        self.state = State::Asked(asked);
-        Signal::Asked
     }
 
     fn place(&self, number: usize) -> Result<usize, Refusal> {

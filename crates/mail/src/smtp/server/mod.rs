@@ -12,8 +12,8 @@ pub use message::{Message, Origin};
 
 use super::refusal::Refusal;
 use crate::dot::{Decoder, Rules};
-use crate::lines::Lines;
-use crate::{Address, Channel, Credentials};
+use crate::serving::{self, Refuse as _, Stand, State};
+use crate::{Address, Channel, Credentials, Dismissal};
 
 /// One connection of a client that brings mail.
 ///
@@ -22,9 +22,7 @@ use crate::{Address, Channel, Credentials};
 #[derive(Debug)]
 pub struct Session {
     config: Arc<Config>,
-    channel: Channel,
-    state: State,
-    lines: Lines,
+    stand: Stand<Asked, Refusal>,
     client: Option<Box<str>>,
     user: Option<String>,
     envelope: Option<Envelope>,
@@ -64,28 +62,8 @@ pub enum Event<'a> {
 }
 
 /// Why a session ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Reason {
-    /// The client said QUIT.
-    Quit,
-    /// The session refused to go on, or the shell did.
-    Refused(Refusal),
-}
-
-#[derive(Debug)]
-enum State {
-    Command,
-    /// 334 was sent; the next line is the SASL response.
-    Response,
-    /// 220 was sent after STARTTLS; what comes now belongs to TLS.
-    Handshake,
-    Data,
-    /// A question is with the shell.
-    Asked(Asked),
-    /// The end was found, and will be told.
-    Ending(Reason),
-    Closed,
-}
+pub type Reason = serving::Reason<Refusal>;
+type Signal = serving::Signal<Refusal, Box<Message>>;
 
 #[derive(Debug)]
 enum Asked {
@@ -101,16 +79,6 @@ struct Envelope {
     recipients: Vec<Address>,
 }
 
-/// What a step led to; [`Event`] without its borrows.
-enum Signal {
-    GoOn,
-    More,
-    StartTls,
-    Asked,
-    Message(Box<Message>),
-    Closed(Reason),
-}
-
 impl Session {
     /// A connection that was accepted; the greeting goes to `out`.
     #[must_use]
@@ -118,9 +86,7 @@ impl Session {
         out.extend_from_slice(config.greeting());
         let limits = config.limits();
         Self {
-            channel,
-            state: State::Command,
-            lines: Lines::new(limits.command_line),
+            stand: Stand::new(channel, limits),
             client: None,
             user: None,
             envelope: None,
@@ -148,7 +114,7 @@ impl Session {
         match signal {
             Signal::GoOn | Signal::More => None,
             Signal::StartTls => Some(Event::StartTls),
-            Signal::Message(message) => Some(Event::Message(message)),
+            Signal::Given(message) => Some(Event::Message(message)),
             Signal::Closed(reason) => Some(Event::Closed(reason)),
             Signal::Asked => self.question(),
         }
@@ -156,7 +122,7 @@ impl Session {
 
     /// Answers the open question with yes: logged in, sender or recipient taken, message durable.
     pub fn accept(&mut self, out: &mut Vec<u8>) {
-        let State::Asked(asked) = std::mem::replace(&mut self.state, State::Command) else {
+        let State::Asked(asked) = std::mem::replace(&mut self.stand.state, State::Command) else {
             return;
         };
         let reply: &[u8] = match asked {
@@ -186,22 +152,24 @@ impl Session {
     /// Answers the open question with no. A refusal that closes (421, 521) ends the session at once, asked or not:
     /// so the shell tells timeouts and its own stopping.
     pub fn refuse(&mut self, refusal: Refusal, out: &mut Vec<u8>) {
-        if !matches!(self.state, State::Asked(_)) && !refusal.is_last() || self.is_closed() {
+        if !matches!(self.stand.state, State::Asked(_)) && !refusal.is_last() || self.is_closed() {
             return;
         }
-        self.state = State::Command;
+        self.stand.state = State::Command;
         self.fail(refusal, out);
+    }
+
+    /// Ends the session from outside, in the words of the protocol.
+    pub fn dismiss(&mut self, why: Dismissal, out: &mut Vec<u8>) {
+        self.refuse(Refusal::of(why), out);
     }
 
     /// The TLS handshake is done: everything known of the client is forgotten (RFC 3207 §4.2).
     pub fn secured(&mut self) {
-        if matches!(self.state, State::Handshake) {
-            self.channel = Channel::Tls;
-            self.state = State::Command;
+        if self.stand.secured() {
             self.client = None;
             self.user = None;
             self.envelope = None;
-            self.lines.begin();
         }
     }
 
@@ -213,7 +181,7 @@ impl Session {
     /// How the bytes travel now.
     #[must_use]
     pub fn channel(&self) -> Channel {
-        self.channel
+        self.stand.channel
     }
 
     /// The name of whoever logged in.
@@ -225,17 +193,17 @@ impl Session {
     /// Whether a message is in transfer, so that the shell holds it against `min_rate`.
     #[must_use]
     pub fn in_data(&self) -> bool {
-        matches!(self.state, State::Data)
+        matches!(self.stand.state, State::Data)
     }
 
     /// Whether the session ended and the connection shall be closed.
     #[must_use]
     pub fn is_closed(&self) -> bool {
-        matches!(self.state, State::Closed | State::Ending(_))
+        self.stand.is_closed()
     }
 
     fn question(&self) -> Option<Event<'_>> {
-        let State::Asked(asked) = &self.state else { return None };
+        let State::Asked(asked) = &self.stand.state else { return None };
         let current = self.envelope.as_ref().and_then(|envelope| envelope.sender.as_ref());
         match asked {
             Asked::Login(credentials) => Some(Event::Login(credentials)),

@@ -2,68 +2,30 @@
 
 use super::super::command::{Command, Initial};
 use super::super::refusal::Refusal;
-use super::{Asked, Envelope, Login, Message, Origin, Reason, Session, Signal, State, Tls};
+use super::{Asked, Envelope, Login, Message, Origin, Reason, Session, Signal, Tls};
 use crate::dot::{Decoder, Fault, Progress, Rules};
-use crate::lines::Taken;
+use crate::serving::State;
 use crate::{Address, Channel, Credentials};
 
 impl Session {
     pub(super) fn step(&mut self, input: &mut &[u8], out: &mut Vec<u8>) -> Signal {
-        match &self.state {
-            State::Asked(_) => Signal::More,
-            State::Closed => {
-                *input = &[];
-                Signal::More
-            }
-            State::Ending(reason) => {
-                let reason = *reason;
-                *input = &[];
-                self.state = State::Closed;
-                Signal::Closed(reason)
-            }
-            State::Handshake if input.is_empty() => Signal::More,
-            State::Handshake => {
-                // The 220 has left already, so nothing may be said in the clear any more.
-                self.state = State::Ending(Reason::Refused(Refusal::Injected));
-                Signal::GoOn
-            }
-            State::Data => self.data(input, out),
-            State::Command | State::Response => self.line(input, out),
+        match self.stand.settled(input) {
+            Some(signal) => signal,
+            None if self.in_data() => self.data(input, out),
+            None => self.line(input, out),
         }
     }
 
     fn line(&mut self, input: &mut &[u8], out: &mut Vec<u8>) -> Signal {
-        let in_response = matches!(self.state, State::Response);
-        let command = match self.lines.take(input) {
-            Taken::More => return Signal::More,
-            Taken::Line(line) if in_response => {
-                let credentials = Credentials::from_plain(line);
-                return self.response(credentials, out);
-            }
-            Taken::Line(line) => Command::read(line),
-            Taken::TooLong => Err(Refusal::LineTooLong),
-            Taken::Bare => Err(Refusal::BareNewline),
-            Taken::Flood => Err(Refusal::TooManyErrors),
-        };
-        self.state = State::Command;
+        let command = self.stand.line(input, |line, in_response| match in_response {
+            true => Ok(Command::Auth(Credentials::from_plain(line).map_or(Initial::Malformed, Initial::Given))),
+            false => Command::read(line),
+        });
+        let Some(command) = command else { return Signal::More };
         match command.and_then(|order| self.obey(order, !input.is_empty(), out)) {
             Ok(signal) => signal,
             Err(refusal) => {
                 self.fail(refusal, out);
-                Signal::GoOn
-            }
-        }
-    }
-
-    fn response(&mut self, credentials: Option<Credentials>, out: &mut Vec<u8>) -> Signal {
-        self.state = State::Command;
-        match credentials {
-            Some(credentials) => {
-                self.state = State::Asked(Asked::Login(credentials));
-                Signal::Asked
-            }
-            None => {
-                self.fail(Refusal::BadResponse, out);
                 Signal::GoOn
             }
         }
@@ -78,7 +40,10 @@ impl Session {
         match order {
             Command::Ehlo(client) => self.hello(client, true, out),
             Command::Helo(client) => self.hello(client, false, out),
-            Command::StartTls => return self.start_tls(more, out),
+            Command::StartTls => {
+                let offered = self.config.tls() != Tls::Absent;
+                return self.stand.start_tls(offered, more, b"220 2.0.0 begin TLS\r\n", out);
+            }
             Command::Auth(response) => return self.auth(response, out),
             Command::Mail(sender, size) => return self.mail(sender, size),
             Command::Rcpt(recipient) => return self.rcpt(recipient),
@@ -90,7 +55,7 @@ impl Session {
             Command::Noop => out.extend_from_slice(b"250 2.0.0 ok\r\n"),
             Command::Quit => {
                 out.extend_from_slice(b"221 2.0.0 bye\r\n");
-                self.state = State::Ending(Reason::Quit);
+                self.stand.state = State::Ending(Reason::Quit);
             }
         }
         Ok(Signal::GoOn)
@@ -99,29 +64,14 @@ impl Session {
     fn hello(&mut self, client: Box<str>, extended: bool, out: &mut Vec<u8>) {
         self.client = Some(client);
         self.envelope = None;
-        out.extend_from_slice(if extended { self.config.ehlo(self.channel) } else { self.config.helo() });
-    }
-
-    fn start_tls(&mut self, more: bool, out: &mut Vec<u8>) -> Result<Signal, Refusal> {
-        if self.channel == Channel::Tls {
-            return Err(Refusal::OutOfOrder);
-        }
-        if self.config.tls() == Tls::Absent {
-            return Err(Refusal::NotImplemented);
-        }
-        if more {
-            return Err(Refusal::Injected);
-        }
-        out.extend_from_slice(b"220 2.0.0 begin TLS\r\n");
-        self.state = State::Handshake;
-        Ok(Signal::StartTls)
+        out.extend_from_slice(if extended { self.config.ehlo(self.stand.channel) } else { self.config.helo() });
     }
 
     fn auth(&mut self, response: Initial, out: &mut Vec<u8>) -> Result<Signal, Refusal> {
         if self.config.login() == Login::Absent {
             return Err(Refusal::NotImplemented);
         }
-        if self.channel == Channel::Clear {
+        if self.stand.channel == Channel::Clear {
             return Err(Refusal::LoginNeedsTls);
         }
         if self.client.is_none() || self.user.is_some() || self.envelope.is_some() {
@@ -130,14 +80,11 @@ impl Session {
         match response {
             Initial::Absent => {
                 out.extend_from_slice(b"334 \r\n");
-                self.state = State::Response;
+                self.stand.state = State::Response;
                 Ok(Signal::GoOn)
             }
             Initial::Malformed => Err(Refusal::BadResponse),
-            Initial::Given(credentials) => {
-                self.state = State::Asked(Asked::Login(credentials));
-                Ok(Signal::Asked)
-            }
+            Initial::Given(credentials) => Ok(self.stand.ask(Asked::Login(credentials))),
         }
     }
 
@@ -145,7 +92,7 @@ impl Session {
         if self.client.is_none() || self.envelope.is_some() {
             return Err(Refusal::OutOfOrder);
         }
-        if self.channel == Channel::Clear && self.config.tls() == Tls::Required {
+        if self.stand.channel == Channel::Clear && self.config.tls() == Tls::Required {
             return Err(Refusal::TlsRequired);
         }
         if self.user.is_none() && self.config.login() == Login::Required {
@@ -158,8 +105,7 @@ impl Session {
         if size.is_some_and(|size| size > limits.max_message as u64) {
             return Err(Refusal::MessageTooLarge);
         }
-        self.state = State::Asked(Asked::Sender(Envelope { sender, recipients: Vec::new() }, size));
-        Ok(Signal::Asked)
+        Ok(self.stand.ask(Asked::Sender(Envelope { sender, recipients: Vec::new() }, size)))
     }
 
     fn rcpt(&mut self, recipient: Address) -> Result<Signal, Refusal> {
@@ -167,8 +113,7 @@ impl Session {
         if envelope.recipients.len() >= self.config.limits().recipients {
             return Err(Refusal::TooManyRecipients);
         }
-        self.state = State::Asked(Asked::Recipient(recipient));
-        Ok(Signal::Asked)
+        Ok(self.stand.ask(Asked::Recipient(recipient)))
     }
 
     fn begin_data(&mut self, out: &mut Vec<u8>) -> Result<(), Refusal> {
@@ -178,7 +123,7 @@ impl Session {
         }
         self.decoder = Decoder::new(Rules::strict(self.config.limits()));
         self.body = Vec::new();
-        self.state = State::Data;
+        self.stand.state = State::Data;
         out.extend_from_slice(b"354 end with a dot alone\r\n");
         Ok(())
     }
@@ -199,7 +144,7 @@ impl Session {
         };
         self.body = Vec::new();
         self.envelope = None;
-        self.state = State::Command;
+        self.stand.state = State::Command;
         self.fail(refusal, out);
         Signal::GoOn
     }
@@ -208,11 +153,11 @@ impl Session {
         let envelope = self.envelope.take().unwrap_or_default();
         let data = std::mem::take(&mut self.body);
         let head = self.decoder.head.unwrap_or(data.len());
-        self.state = State::Asked(Asked::Message);
-        Signal::Message(Box::new(Message {
+        self.stand.state = State::Asked(Asked::Message);
+        Signal::Given(Box::new(Message {
             client: self.client.clone().unwrap_or_default(),
             user: self.user.clone(),
-            channel: self.channel,
+            channel: self.stand.channel,
             origin: Origin::of(envelope.sender.as_ref(), &data[..head]),
             sender: envelope.sender,
             recipients: envelope.recipients,
@@ -226,10 +171,10 @@ impl Session {
         self.errors += 1;
         self.refused.push(refusal);
         if refusal.is_last() {
-            self.state = State::Ending(Reason::Refused(refusal));
+            self.stand.end(refusal);
         } else if self.errors >= self.config.limits().errors {
             out.extend_from_slice(Refusal::TooManyErrors.line().as_bytes());
-            self.state = State::Ending(Reason::Refused(Refusal::TooManyErrors));
+            self.stand.end(Refusal::TooManyErrors);
         }
     }
 }
