@@ -3,7 +3,9 @@
 use wire::sealed::{POINT, Suite};
 
 /// What mail is sealed with, on top of [`Crypto`].
-pub trait Sealing: Suite {
+pub trait Sealing {
+    /// The operations that need no secret of the device.
+    fn suite(&self) -> &dyn Suite;
     /// P-256 public key that mail to the device is sealed for.
     fn seal_key(&self) -> [u8; POINT];
     /// What the private half of [`Sealing::seal_key`] agrees on with another's public key (the x coordinate); `None` when

@@ -13,8 +13,8 @@ mod monitor;
 mod outbox;
 mod post;
 mod state;
-mod upload;
 mod task;
+mod upload;
 
 pub use backoff::Backoff;
 pub use call::{Answer, Call, Trouble};

@@ -134,7 +134,7 @@ impl<F: Flash, C: Crypto> Monitor<F, C> {
         let sign = |message: &[u8]| Some(self.crypto.sign(message));
         let signer = Signer { algorithm: Algorithm::EdDsa, kid: &header.device.0, sign: &sign };
         let recipient = Recipient { kid: &newest.id.to_be_bytes(), key };
-        sealed::seal(self.crypto.sealing()?, claims, document, &addresses, header, &recipient, &signer).ok()
+        sealed::seal(self.crypto.sealing()?.suite(), claims, document, &addresses, header, &recipient, &signer).ok()
     }
 
     /// Takes what became of a mail. The server that takes it has it safe, or says so to nobody.
@@ -207,7 +207,8 @@ impl<F: Flash, C: Crypto> Monitor<F, C> {
             let limits = Limits { envelope: MOST_BYTES, content: MOST_BYTES, ..Limits::default() };
             let opener = Opener { unseal: &unseal, verify: &verify, now_ms: self.server_ms(now), limits };
             let addresses = Addresses { from: received.from.as_str(), to: received.to.as_str() };
-            let (claims, document) = sealed::open(sealing, &received.sealed, &addresses, &header, &opener).ok()?;
+            let (claims, document) =
+                sealed::open(sealing.suite(), &received.sealed, &addresses, &header, &opener).ok()?;
             (claims.content == Content::Orders).then(|| cbor::decode(&document).ok()).flatten()
         };
         Some((header, open()))

@@ -35,25 +35,10 @@ impl Keys {
     }
 }
 
-impl Suite for Keys {
-    fn random(&self, bytes: &mut [u8]) -> Option<()> {
-        AwsLc.random(bytes)
-    }
-    fn agree_once(&self, peer: &[u8; POINT]) -> Option<([u8; POINT], [u8; 32])> {
-        AwsLc.agree_once(peer)
-    }
-    fn hmac_sha256(&self, key: &[u8], data: &[u8]) -> [u8; 32] {
-        AwsLc.hmac_sha256(key, data)
-    }
-    fn encrypt(&self, key: &[u8; 32], nonce: &[u8; 12], aad: &[u8], plain: Vec<u8>) -> Option<Vec<u8>> {
-        AwsLc.encrypt(key, nonce, aad, plain)
-    }
-    fn decrypt(&self, key: &[u8; 32], nonce: &[u8; 12], aad: &[u8], cipher: Vec<u8>) -> Option<Vec<u8>> {
-        AwsLc.decrypt(key, nonce, aad, cipher)
-    }
-}
-
 impl Sealing for Keys {
+    fn suite(&self) -> &dyn Suite {
+        &AwsLc
+    }
     fn seal_key(&self) -> [u8; POINT] {
         self.seal.public().unwrap()
     }
