@@ -10,20 +10,18 @@ use tokio::{
 use wire::{Meter, Outcome, Report, cbor, report::CountersBody};
 
 use crate::door::{Door, Sender, reply_of, status};
+use crate::mutator;
 
 const SENDERS: usize = 8;
-const BODIES: usize = 1_150;
-const HEADS: usize = 245;
+/// Of a hundred mutants so many are heads that nobody signed; they take a connection each.
+const HEADS: usize = 17;
 
-/// The same numbers in each run.
-struct Dice(u64);
+/// The same numbers in each run of a seed.
+struct Dice(mutator::Dice);
 
 impl Dice {
     fn roll(&mut self, below: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        usize::try_from(self.0 % below as u64).unwrap()
+        self.0.below(below)
     }
 
     fn mutate(&mut self, bytes: &mut Vec<u8>) {
@@ -75,26 +73,30 @@ fn sample(sender: &Sender, seq: u64) -> Report {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn mutated_bodies_and_heads_do_no_harm() {
+async fn mutants_of_http_requests_do_no_harm() {
     let door = Arc::new(Door::open().await);
     let mut senders = Vec::new();
     for _ in 0..SENDERS {
-        senders.push(door.enrol(&door.root).await);
+        senders.push((door.enrol(&door.root).await, door.enrol(&door.root).await));
     }
     let short = Duration::from_millis(150);
     let impatient = Arc::new(Door::with(Limits { head: short, body: short, ..Limits::default() }).await);
+    // One of a hundred is the probe, which must always pass.
+    let wanted = usize::try_from(mutator::count()).unwrap();
+    let each = (wanted * 100 / 99).div_ceil(SENDERS) + 1;
     let mut work = JoinSet::new();
-    for (place, sender) in senders.into_iter().enumerate() {
+    for (place, (sender, prober)) in senders.into_iter().enumerate() {
         let (door, impatient) = (door.clone(), impatient.clone());
         work.spawn(async move {
             let mut answers = BTreeMap::new();
-            let mut dice = Dice(0x9e37_79b9_7f4a_7c15 ^ (place as u64 + 1));
-            for round in 0..BODIES {
-                let status = mutated_body(&door, &sender, &mut dice, round).await;
-                *answers.entry(status).or_insert(0_usize) += 1;
-            }
-            for _ in 0..HEADS {
-                let status = mutated_head(&impatient, &sender, &mut dice).await;
+            let mut dice = Dice(mutator::Dice::new(place as u64 + 1));
+            for round in 0..each {
+                let status = match round % 100 {
+                    0..HEADS => mutated_head(&impatient, &sender, &mut dice).await,
+                    50..65 => mutated_call(&door, &sender, &mut dice).await,
+                    99 => probe(&door, &prober, round).await,
+                    _ => mutated_body(&door, &sender, &mut dice, round).await,
+                };
                 *answers.entry(status).or_insert(0_usize) += 1;
             }
             answers
@@ -108,11 +110,49 @@ async fn mutated_bodies_and_heads_do_no_harm() {
     }
     let total: usize = answers.values().sum();
     println!("{total} mutants, answers by status (0: connection closed): {answers:?}");
-    assert!(total > 11_135);
+    assert!(total * 99 / 100 >= wanted, "{total} requests");
     assert!(answers.keys().all(|status| !(500..600).contains(status) || *status == 505), "{answers:?}");
     let agent = door.enrol(&door.root).await;
     let reply = reply_of(door.report(&agent, vec![status(1, "PROBE1")]).await).await;
     assert_eq!(reply.results[0].outcome, Outcome::Stored, "the door goes on serving");
+}
+
+/// A request as it should be, while the mutants go on.
+async fn probe(door: &Door, sender: &Sender, round: usize) -> u16 {
+    let began = std::time::Instant::now();
+    let answer = door.report(sender, vec![status(round as u64 + 1, "PROBE1")]).await;
+    assert!(began.elapsed() < Duration::from_secs(5), "a probe took {:?}", began.elapsed());
+    let status = answer.status().as_u16();
+    assert_eq!(reply_of(answer).await.results[0].outcome, Outcome::Stored, "the probe in round {round}");
+    status
+}
+
+/// The other calls of the door, with a body that is signed as it is.
+async fn mutated_call(door: &Door, sender: &Sender, dice: &mut Dice) -> u16 {
+    let acks = wire::command::Acks { acks: Vec::new() };
+    let blob = format!("/d/v1/blob/{}", "ab".repeat(32));
+    let (method, path, mut body) = match dice.roll(5) {
+        0 => ("POST", "/d/v1/hello".to_owned(), cbor::encode(&sample(sender, 1))),
+        1 => ("POST", "/d/v1/ack".to_owned(), cbor::encode(&acks)),
+        2 => ("PUT", blob, vec![7; 40]),
+        3 => ("POST", "/d/v1/enrol".to_owned(), cbor::encode(&acks)),
+        _ => ("GET", "/d/v1/poll?revision=1".to_owned(), Vec::new()),
+    };
+    dice.mutate(&mut body);
+    let mut path = path.into_bytes();
+    if dice.roll(2) == 0 {
+        dice.mutate(&mut path);
+    }
+    let path: String = path.into_iter().map(|byte| char::from(byte % 94 + 33)).collect();
+    let path = if path.starts_with("/d/v1/") { path } else { format!("/d/v1/{path}") };
+    if format!("{}{path}", door.gateway.url).parse::<reqwest::Url>().is_err() {
+        return 0;
+    }
+    let request = door.request(sender, method, &path, body).timeout(Duration::from_secs(5));
+    let answer = request.header("content-type", cbor::CBOR).send().await.expect("an answer within 5 s");
+    let status = answer.status().as_u16();
+    assert!(!(200..300).contains(&status), "{method} {path} was answered {status}");
+    status
 }
 
 async fn mutated_body(door: &Door, sender: &Sender, dice: &mut Dice, round: usize) -> u16 {

@@ -16,4 +16,5 @@ mod post;
 mod programs;
 mod refusals;
 mod reports;
+mod storms;
 mod two_way;
