@@ -22,7 +22,7 @@ use crate::exit::Exit;
 use crate::printer::Printer;
 use crate::ready::{self, DemoAdmin};
 use crate::{
-    commands::{admin, contracts, reporters},
+    commands::{admin, contracts, reporters, told},
     shutdown, site,
 };
 
@@ -83,6 +83,7 @@ pub async fn run(args: DemoArgs, printer: Printer) -> Result<Exit> {
         fleet.fault(address(number), vmfp::Fault::V3Only)?;
     }
     let account = account(&platform).await?;
+    told::make(&platform, EMAIL).await?;
     let agents = start_agents(&platform, &doors, &args, &folder.path, &fleet, &stop).await?;
     let reporting = reporters::count(args.devices);
     if let (Some((customer, ..)), 1..) = (customers(args.devices).last(), reporting) {

@@ -14,4 +14,5 @@ pub mod read;
 pub mod record;
 pub mod reporters;
 pub mod serve;
+pub mod told;
 pub mod vmfp;

@@ -4,6 +4,8 @@
 mod egress;
 mod mail;
 mod syslog;
+#[cfg(test)]
+mod tests;
 mod tls;
 mod webhook;
 

@@ -14,6 +14,12 @@ async fn one_signs_in_and_text_of_devices_stays_text() {
     for path in [
         "/devices",
         "/alerts",
+        "/incidents",
+        "/rules",
+        "/rules/new",
+        "/recipients",
+        "/webhooks",
+        "/notifications",
         "/troubles",
         "/troubles?by=code",
         "/troubles/codes",
