@@ -110,7 +110,7 @@ impl Agent {
     async fn work(self, door: Option<TrapDoor>, shutdown: CancellationToken) -> Result<()> {
         let subnets = Subnets::new(budget(&self.plan.borrow()));
         let config = EngineConfig { shards: 1, ..EngineConfig::default() };
-        let engine = Engine::start_with(config, subnets.clone()).map_err(Error::Snmp)?;
+        let engine = Engine::start_with(config, &subnets).map_err(Error::Snmp)?;
         let uplink = self.uplink()?;
         let healthy = uplink.healthy.subscribe();
         let seen = Arc::new(Seen::default());

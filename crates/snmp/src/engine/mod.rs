@@ -88,17 +88,21 @@ impl Drop for Inner {
 impl Engine {
     /// Opens the sockets and starts their tasks on the current tokio runtime.
     pub fn start(config: EngineConfig) -> io::Result<Self> {
-        Self::start_with(config, Subnets::default())
+        Self::start_with(config, &Subnets::default())
     }
 
     /// As [`Engine::start`], and each subnet has a budget, shared with whoever else has this handle.
-    pub fn start_with(config: EngineConfig, subnets: Subnets) -> io::Result<Self> {
+    pub fn start_with(config: EngineConfig, subnets: &Subnets) -> io::Result<Self> {
         let pacer = config.rate_pps.map(|rate| Arc::new(Pacer::new(rate, Instant::now())));
-        Self::start_paced(&config, pacer, subnets)
+        Self::start_paced(&config, pacer.as_ref(), subnets)
     }
 
     /// As [`Engine::start`], under budgets shared with others.
-    pub(crate) fn start_paced(config: &EngineConfig, pacer: Option<Arc<Pacer>>, subnets: Subnets) -> io::Result<Self> {
+    pub(crate) fn start_paced(
+        config: &EngineConfig,
+        pacer: Option<&Arc<Pacer>>,
+        subnets: &Subnets,
+    ) -> io::Result<Self> {
         if tokio::runtime::Handle::try_current().is_err() {
             return Err(io::Error::other("the SNMP engine needs a tokio runtime to start on"));
         }
@@ -108,7 +112,7 @@ impl Engine {
         };
         let open = |bind| {
             let core = Core::new(config.max_in_flight, config.per_device, config.lax_source);
-            Shard::open(bind, core, Budgets { whole: pacer.clone(), subnets: subnets.clone() })
+            Shard::open(bind, core, Budgets { whole: pacer.cloned(), subnets: subnets.clone() })
         };
         let shards = (0..count).map(|_| open(config.bind)).collect::<io::Result<Vec<_>>>()?;
         let v6 = (config.bind.is_ipv4() && config.bind.ip().is_unspecified())

@@ -87,11 +87,8 @@ impl Scan {
         let pacer = Arc::new(Pacer::new(config.rate_pps, Instant::now()));
         let bind = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
         let port = Port::open(Options { errors: true, ..Options::new(bind) })?;
-        let engine = Engine::start_paced(
-            &EngineConfig { shards: 1, ..EngineConfig::default() },
-            Some(Arc::clone(&pacer)),
-            config.subnets.clone(),
-        )?;
+        let engine =
+            Engine::start_paced(&EngineConfig { shards: 1, ..EngineConfig::default() }, Some(&pacer), &config.subnets)?;
         Ok(Self {
             watch: port.watch()?,
             users: config.securities.iter().filter(|way| matches!(***way, Security::Usm { .. })).count(),

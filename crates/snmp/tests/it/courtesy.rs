@@ -202,7 +202,7 @@ async fn courtesy_polls_and_sweeps_share_the_budget_of_a_subnet() {
     let bind = SocketAddr::from(([127, 0, 0, 1], 0));
     let config = EngineConfig { shards: 1, bind, per_device: 200, ..EngineConfig::default() };
     let subnets = Subnets::new(SubnetBudget { prefix: 24, rate_pps: 100 });
-    let engines = [0, 1].map(|_| Engine::start_with(config, subnets.clone()).unwrap());
+    let engines = [0, 1].map(|_| Engine::start_with(config, &subnets).unwrap());
     let target = Target::new(agent.address, Security::v2c("public")).patience(Duration::from_secs(30), 0);
     let ask = |number: usize| {
         let (engine, target) = (engines[number % 2].clone(), target.clone());

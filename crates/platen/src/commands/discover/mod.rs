@@ -104,7 +104,7 @@ pub async fn run(args: DiscoverArgs, printer: Printer) -> Result<Exit> {
     let places = Places::gather(&args, list).await?;
     let subnets = Subnets::new(SubnetBudget { prefix: args.subnet_prefix, rate_pps: args.subnet_rate });
     let engine =
-        snmp::Engine::start_with(snmp::EngineConfig::default(), subnets.clone()).context("cannot open a UDP socket")?;
+        snmp::Engine::start_with(snmp::EngineConfig::default(), &subnets).context("cannot open a UDP socket")?;
     let mut search = Search {
         engine,
         credentials,
