@@ -11,7 +11,9 @@ use wire::monitor::{
 };
 use wire::{Body, Message, Outcome, Reply, Report, Subject};
 
-use super::{ToldQuery, TroubleQuery, compare, counters, events, history, latest, rules, sets, told, told_steps, troubles};
+use super::{
+    ToldQuery, TroubleQuery, compare, counters, events, history, latest, rules, sets, told, told_steps, troubles,
+};
 use crate::alerts::{self, AlertQuery};
 use crate::devices::{self, Comm, DeviceQuery};
 use crate::monitors::{self, NewMonitor};
@@ -403,5 +405,35 @@ async fn two_sets_of_counters_stand_side_by_side_with_what_was_added() {
         assert_eq!((first.taken_ms, first.before_ms), (at, None));
         let missing = compare(&root, device, Told::Modes, None, None).await.unwrap_err();
         assert_eq!(missing.kind, crate::Kind::NotFound);
+    }
+}
+
+#[tokio::test]
+async fn a_collector_tells_events_and_versions_of_the_devices_that_it_reads() {
+    for mut site in crate::reports::testing::Site::each().await {
+        site.status(1, status("S1", |_| {})).await;
+        let of = crate::reports::testing::subject(1);
+        let alarm = |standing| {
+            Body::Alarm(EventBody {
+                sub_code: Some("02:00:00:00:00:09".into()),
+                level: Some(3),
+                ..event("platen-identity-mismatch", Some(standing))
+            })
+        };
+        let rom = RomBody { parts: vec![RomVersion { part: "main".into(), version: "12.05".into() }] };
+        let bodies =
+            vec![(Some(of), Body::Jam(event("prt:8", None))), (Some(of), Body::Rom(rom)), (Some(of), alarm(true))];
+        assert_eq!(site.deliver(bodies).await, [Outcome::Stored; 3]);
+        let root = site.person().await;
+        let open = AlertQuery { open: Some(true), ..AlertQuery::default() };
+        let found = alerts::list(&root, &open).await.unwrap().items;
+        let (reason, severity) = (found[0].reason.as_str(), found[0].severity.as_str());
+        assert_eq!((found.len(), reason, severity), (1, "platen-identity-mismatch", "critical"));
+        let told = told(&root, &ToldQuery::default()).await.unwrap().items;
+        let jam = told.iter().find(|row| row.event.code == "prt:8").unwrap();
+        assert_eq!(jam.meaning.map(|meaning| meaning.text.as_str()), Some("Paper stuck"));
+        site.wait(60);
+        assert_eq!(site.deliver(vec![(Some(of), alarm(false))]).await, [Outcome::Stored]);
+        assert!(alerts::list(&site.person().await, &open).await.unwrap().items.is_empty(), "it is over");
     }
 }
