@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use platen_core::{Platform, agents, billing, devices, monitors, retention, supplies, tasks};
+use platen_core::{Platform, agents, billing, devices, doubts, monitors, retention, supplies, tasks};
 use tokio_util::sync::CancellationToken;
 
 const EACH_MINUTE: Duration = Duration::from_secs(60);
@@ -25,6 +25,7 @@ pub async fn keep(platform: Platform, stop: CancellationToken) {
         tell("orders", monitors::expire(&platform).await);
         tell("keys that devices learn", monitors::rekey(&platform).await);
         tell("uploads", platen_core::diagnostics::expire_uploads(&platform).await);
+        tell("doubted counters", doubts::alarm(&platform).await);
         tell("periods that are due", billing::run(&platform).await);
         tell("tasks", tasks::run(&platform).await);
         tell("supplies", supplies::run(&platform).await);

@@ -259,6 +259,15 @@ store::sql! {
         where g.tenant = $1 and g.close = $2 and g.device = $3 and g.no = $4 and g.meter is not null
         limit 1";
 
+    /// Devices that report by themselves and were not read.
+    pub(super) ASKED = "select m.id from monitors m
+        where m.tenant = $1
+          and m.state = 'active'
+          and m.device in (select g.device from close_gaps g
+            where g.tenant = $1 and g.close = $2 and g.kind in ('silent', 'error') and g.waived_at is null)
+        order by m.id
+        limit 10000";
+
     /// Lines as written, behind (device, line).
     pub(super) WRITTEN = "select l.device, l.no, l.meter, l.erp_code, l.from_at, l.to_at, l.opening, l.opening_at, l.opening_quality, l.closing,
           l.closing_at, l.closing_quality, l.quality, l.clock_offset_ms, l.actual_total, l.billed_total, l.usage, l.estimate_in, l.estimate,

@@ -4,6 +4,7 @@
 use serde::Serialize;
 use serde_json::json;
 use store::{Sql, Tx, Value, params};
+use wire::command::What;
 
 use super::close::{self, CloseRow, CloseState, Total};
 use super::contracts::{self, Contract, DEVICE_FIELDS, EVERY};
@@ -14,6 +15,7 @@ use crate::error::{Error, Kind, Result};
 use crate::events;
 use crate::filter::Filter;
 use crate::ids::OrgId;
+use crate::monitors;
 use crate::platform::Platform;
 use crate::time::{DAY, Micros};
 
@@ -62,6 +64,9 @@ async fn step(ctx: &Ctx, org: OrgId, id: CloseId, moved: &mut Moved) -> Result<(
         let due = |at: Micros| ctx.now.0 - at.0 >= LOOK_EACH;
         if close.state != wanted || close.looked_at.is_none_or(due) {
             look(ctx, &close, wanted).await?;
+            if close.state != wanted && !over {
+                ask(ctx, &close).await?;
+            }
             moved.gathering += u64::from(close.state != wanted && !over);
             moved.review += u64::from(close.state != wanted && over);
         }
@@ -77,6 +82,19 @@ async fn step(ctx: &Ctx, org: OrgId, id: CloseId, moved: &mut Moved) -> Result<(
     }
     finish(ctx, org, id).await?;
     moved.closed += 1;
+    Ok(())
+}
+
+/// Asks devices that report by themselves for the counters that are missing, once a period; others are read by their agents
+/// anyway.
+async fn ask(ctx: &Ctx, close: &CloseRow) -> Result<()> {
+    let mut tx = ctx.db().read(&ctx.scope.view()).await?;
+    let rows = tx.query(&sql::ASKED, &params![close.org, close.id]).await?;
+    drop(tx);
+    for row in rows {
+        let what = What::ReportNow(vec![wire::monitor::Kind::Billing]);
+        monitors::order(ctx, row.get(0)?, what, DAY / 1_000).await?;
+    }
     Ok(())
 }
 

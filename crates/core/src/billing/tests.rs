@@ -317,6 +317,13 @@ async fn usage_is_never_negative_whatever_a_counter_does_and_each_border_is_a_ro
         }
         let told = crate::events::after(&ctx, 0, 500).await.unwrap();
         assert_eq!(told.iter().filter(|event| event.kind == "doubt.opened").count(), cases.len());
+        // And one alert each, however often it is looked.
+        let looked = [crate::doubts::alarm(&site.test.platform).await, crate::doubts::alarm(&site.test.platform).await];
+        assert_eq!(looked.map(Result::unwrap), [cases.len() as u64, 0]);
+        let alerts = crate::alerts::list(&ctx, &crate::alerts::AlertQuery::default()).await.unwrap().items;
+        let jumps = alerts.iter().filter(|alert| alert.reason == "platen-meter-jump").count();
+        let falls = alerts.iter().filter(|alert| alert.reason == "platen-meter-decrease").count();
+        assert_eq!((jumps, falls), (1, cases.len() - 1));
         for gap in &gaps {
             waive(&ctx, close.id, (gap.device, gap.no, gap.kind), "seen").await.unwrap();
         }

@@ -1,6 +1,7 @@
 //! Doubts: what Platen could not know about a counter or an identity, what it assumed meanwhile, what a person decided.
 //! A counter doubt changes usage when it is settled: the counter is reckoned anew from its readings.
 
+mod alarm;
 mod intake;
 mod kinds;
 mod service;
@@ -16,6 +17,7 @@ use serde::Serialize;
 use serde_json::Value as Json;
 
 pub(crate) use intake::{NewDoubt, away, decided, take};
+pub use alarm::alarm;
 pub use kinds::{Family, Kind};
 pub use service::{DoubtCounts, DoubtFlag, DoubtQuery, FIELDS, counts, get, list};
 pub(crate) use service::{flags, open_of};

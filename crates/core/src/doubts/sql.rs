@@ -128,6 +128,35 @@ store::sql! {
         where tenant = $1
           and id = $2
           and version = $8";
+    /// Devices whose alerts about counters are not what their open doubts ask for.
+    pub(super) UNEQUAL = "select d.tenant, d.device
+        from doubts d
+        join devices p on p.tenant = d.tenant and p.id = d.device and p.lifecycle <> 'retired'
+        where d.state = 'open'
+          and d.family = 'counter'
+          and not exists (select 1 from alerts a
+            where a.tenant = d.tenant
+              and a.device = d.device
+              and a.cleared_at is null
+              and a.reason = case when d.kind = 'jump' then 'platen-meter-jump' else 'platen-meter-decrease' end)
+        union
+        select a.tenant, a.device
+        from alerts a
+        where a.reason in ('platen-meter-jump', 'platen-meter-decrease')
+          and a.cleared_at is null
+          and not exists (select 1 from doubts d
+            where d.tenant = a.tenant
+              and d.device = a.device
+              and d.state = 'open'
+              and d.family = 'counter'
+              and a.reason = case when d.kind = 'jump' then 'platen-meter-jump' else 'platen-meter-decrease' end)
+        limit 500";
+    pub(super) KINDS_OF = "select distinct kind
+        from doubts
+        where tenant = $1
+          and device = $2
+          and state = 'open'
+          and family = 'counter'";
     pub(super) FLAGS = "select d.device, d.kind, d.at, d.family, x.meter
         from doubts d
         left join doubt_meters x on x.tenant = d.tenant and x.doubt = d.id
