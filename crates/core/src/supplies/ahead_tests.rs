@@ -116,8 +116,8 @@ async fn limits_are_set_by_model_and_colour_with_audit_and_hold_below() {
         let person = site.person().await;
         set_limits(&person, person.home, ("", ""), limits, None).await.unwrap();
         let mut tx = person.db().read(&person.scope.view()).await.unwrap();
-        let rules = super::thresholds::rules_of(&mut tx, customer).await.unwrap();
-        let held = super::thresholds::limits_of(&rules, "any model", "toner", Some("black"));
+        let rules = thresholds::rules_of(&mut tx, customer).await.unwrap();
+        let held = thresholds::limits_of(&rules, "any model", "toner", Some("black"));
         assert_eq!(held.almost_empty, Some(25.0), "what the provider says holds for its customers");
     }
 }

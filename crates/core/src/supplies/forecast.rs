@@ -7,7 +7,7 @@ use store::{Row, Tx, Value, params};
 
 use super::past::{self, Made, Slot};
 use super::rules::activity::{DAY, Season, YEAR, seen_weeks};
-use super::rules::forecast::Spread;
+use super::rules::forecast::{SCORED_DAYS, Spread};
 use super::sql;
 use crate::devices::DeviceId;
 use crate::error::Result;
@@ -34,7 +34,7 @@ pub(super) async fn habits(ctx: &Ctx, tenant: OrgId) -> Result<Habits> {
     let mut tx = ctx.db().read(&ctx.scope.view()).await?;
     let row = tx.query_opt(&sql::HABITS, &params![tenant]).await?;
     drop(tx);
-    let known = row.as_ref().map(|row| read_habits(row)).transpose()?;
+    let known = row.as_ref().map(read_habits).transpose()?;
     let (season_at, scored_at) = known.as_ref().map_or((0, 0), |(_, season_at, scored_at)| (*season_at, *scored_at));
     let (fresh_season, fresh_spread) = (ctx.now.0 - season_at < 7 * DAY, ctx.now.0 - scored_at < DAY);
     let mut habits =
@@ -93,7 +93,7 @@ async fn weeks_seen(ctx: &Ctx, tenant: OrgId) -> Result<Vec<(usize, f64)>> {
 
 async fn scores(ctx: &Ctx, tenant: OrgId) -> Result<Vec<f64>> {
     let mut tx = ctx.db().read(&ctx.scope.view()).await?;
-    let rows = tx.query(&sql::SCORES, &params![tenant, ctx.now.days_ago(400), SCORES]).await?;
+    let rows = tx.query(&sql::SCORES, &params![tenant, ctx.now.days_ago(SCORED_DAYS), SCORES]).await?;
     Ok(rows.iter().map(|row| row.get(0)).collect::<store::Result<_>>()?)
 }
 

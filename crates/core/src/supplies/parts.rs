@@ -251,6 +251,9 @@ pub(super) async fn told(ctx: &Ctx, device: DeviceId) -> Result<Option<Counters>
     crate::diagnostics::counters(ctx, device, wire::monitor::Kind::Parts).await
 }
 
+/// Early end, middle and late end, µs.
+pub(super) type Ends = (i64, i64, i64);
+
 /// A part as it was kept.
 struct Before {
     used: f64,
@@ -296,7 +299,7 @@ pub(super) async fn look(
     ctx: &Ctx,
     tx: &mut Tx,
     (fleet, at): (&mut Fleet, usize),
-    slots: &[(&Slot, Option<(i64, i64, i64)>)],
+    slots: &[(&Slot, Option<Ends>)],
     told: Option<&Counters>,
     around: &Around<'_>,
 ) -> Result<Vec<Worn>> {

@@ -165,7 +165,8 @@ impl Slot {
         let told = self.levels.iter().filter(|told| told.at >= self.fitted_at);
         let told: Vec<&Told> = told.collect();
         let by_pages = pages_now.is_some() && told.iter().all(|told| told.pages.is_some()) && rising(&told, pages_now);
-        let grain = grain(self.levels.iter().map(|told| told.left));
+        let all: Vec<f64> = self.levels.iter().map(|told| told.left).collect();
+        let grain = grain(&all);
         if by_pages {
             let steps: Vec<Step> = told.iter().map(|told| step(told, told.pages.unwrap_or(0) as f64, offset)).collect();
             let activity = Activity::of(&days.pages, days.last, season);

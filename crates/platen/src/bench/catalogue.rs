@@ -4,7 +4,7 @@ use anyhow::Result;
 
 use super::outcome::Outcome;
 use super::scene::Scene;
-use super::{close, discover, herd, ingest, poll, post, secure, simulator, traps, walk, web};
+use super::{close, discover, forecast, herd, ingest, poll, post, secure, simulator, traps, walk, web};
 
 /// One benchmark.
 pub(super) struct Benchmark {
@@ -50,6 +50,11 @@ pub(super) const ALL: &[Benchmark] = &[
         name: "herd",
         about: "seconds until a fleet that returns within a minute is stored, memory of the server, no echo",
         run: herd::herd,
+    },
+    Benchmark {
+        name: "forecast",
+        about: "days by which a supply's end is foretold wrongly, 14 days before it; straight lines",
+        run: forecast::run,
     },
     Benchmark { name: "day", about: "seconds for one day of the seed's schedule, nothing lost", run: herd::day },
     Benchmark {

@@ -7,6 +7,7 @@ mod close;
 mod contest;
 mod copy;
 mod discover;
+mod forecast;
 mod herd;
 mod ingest;
 mod outcome;

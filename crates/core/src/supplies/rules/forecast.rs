@@ -3,6 +3,8 @@
 
 use super::activity::{Activity, DAY};
 
+/// Forecasts that were over within so many days tell how far forecasts may be trusted.
+pub const SCORED_DAYS: i64 = 180;
 /// Nothing is foretold further than this. Ten years in µs.
 const FARTHEST: i64 = 3_650 * DAY;
 /// Per cent that must have been used up before a cartridge says something by itself.
@@ -126,10 +128,10 @@ fn quantile(sorted: &[f64], share: f64) -> f64 {
 
 /// The step in which a device tells its levels, per cent: 1 unless all levels that were told lie on a coarser grid.
 #[must_use]
-pub fn grain(levels: impl Iterator<Item = f64> + Clone) -> f64 {
+pub fn grain(levels: &[f64]) -> f64 {
     for grain in [100.0 / 3.0, 25.0, 20.0, 10.0, 5.0, 2.0] {
         let mut seen: Vec<i64> = Vec::new();
-        let fits = levels.clone().all(|level| {
+        let fits = levels.iter().all(|level| {
             let place = (level / grain).round();
             seen.push(place as i64);
             (level - place * grain).abs() < 0.6

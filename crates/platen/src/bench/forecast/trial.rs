@@ -3,11 +3,21 @@
 
 use super::fleet::{Cartridge, DAYS, Device, FIRST, Kind, Random, Site, Slot};
 use super::linear;
-use super::rules::{Activity, Lived, Past, Season, Spread, Step, forecast, grain};
+use super::rules::{Activity, Lived, Past, SCORED_DAYS, Season, Spread, Step, forecast, grain};
 
 const DAY: i64 = 86_400 * 1_000_000;
+/// Whole days of the first year, from which seasons are learnt; the day after which forecasts count.
+const YEAR: usize = 365;
+const SECOND: f64 = 366.0;
+/// Forecasts begin in the first year, so that the spread has something to learn from.
+const BEGUN: f64 = 200.0;
+/// Forecasts of any day are compared up to so many days ahead.
+const FARTHEST: f64 = 60.0;
 /// Days ahead at which forecasts are compared.
 pub(super) const HORIZON: f64 = 14.0;
+
+/// The peers: all levels, the last thirty days, the ends.
+const LINES: [fn(&[(f64, f64)]) -> Option<f64>; 3] = [linear::whole, linear::month, linear::ends];
 
 /// What is compared at a horizon.
 #[derive(Clone, Debug, Default)]
@@ -27,6 +37,34 @@ pub(super) struct Found {
 }
 
 impl Found {
+    /// Takes a forecast (early, middle, late; days) of a cartridge that lasted so long, and what straight lines say.
+    fn take(&mut self, [early, middle, late]: [f64; 3], lasted: f64, levels: &[(f64, f64)]) {
+        self.ours.push((middle - lasted).abs());
+        self.held += usize::from(early <= lasted && lasted <= late);
+        self.below += usize::from(lasted < early);
+        self.above += usize::from(lasted > late);
+        for (peer, line) in LINES.into_iter().enumerate() {
+            match line(levels) {
+                Some(days) => self.linear[peer].push((days - lasted).abs()),
+                None => self.silent_linear += usize::from(peer == 0),
+            }
+        }
+    }
+
+    /// Together with those of another fleet.
+    pub(super) fn add(&mut self, other: &Self) {
+        self.ours.extend(&other.ours);
+        for (all, more) in self.linear.iter_mut().zip(&other.linear) {
+            all.extend(more);
+        }
+        self.held += other.held;
+        self.below += other.below;
+        self.above += other.above;
+        self.silent += other.silent;
+        self.silent_linear += other.silent_linear;
+    }
+
+    /// Share of the intervals that held what happened.
     pub(super) fn covered(&self) -> f64 {
         self.held as f64 / self.ours.len().max(1) as f64
     }
@@ -67,94 +105,98 @@ pub(super) fn run(seed: u64, sites: usize, devices: usize) -> Outcome {
     outcome
 }
 
-/// How a year of weeks was beside the weeks around them.
+/// How the weeks of a slot were beside the weeks around them.
 fn seen_weeks(slot: &Slot, until: usize) -> Vec<(usize, f64)> {
     super::rules::seen_weeks(&slot.days[..until], FIRST + until as i64 - 1)
 }
 
-/// One forecast's day and what came of it.
+/// A forecast that will be over, and how it came true then.
 struct Made {
-    made: f64,
     over: f64,
     score: f64,
 }
 
+/// A forecast to be made.
+struct Due {
+    day: f64,
+    slot: usize,
+    cartridge: usize,
+    empty: f64,
+    /// It is the one that is compared at the horizon.
+    marked: bool,
+}
+
 fn one_site(slots: &[Slot], outcome: &mut Outcome, seed: u64) {
-    let seen: Vec<(usize, f64)> = slots.iter().flat_map(|slot| seen_weeks(slot, 365)).collect();
-    let season = Season::learnt(&seen);
-    let mut random = Random::new(seed ^ 0x5eed);
-    // Forecasts of each third day of every cartridge, in the order of the days, so that the spread is learnt as it comes.
-    let mut due: Vec<(f64, usize, usize, f64, bool)> = Vec::new();
-    for (at, slot) in slots.iter().enumerate() {
-        for (which, cartridge) in slot.cartridges.iter().enumerate() {
-            let (Some(empty), Some(first)) = (cartridge.empty, cartridge.readings.first()) else { continue };
-            if empty > 366.0 {
-                outcome.cartridges += 1;
-            }
-            let mut day = first.at + random.unit() * 3.0;
-            while day < empty - 0.5 {
-                if day > 200.0 {
-                    due.push((day, at, which, empty, false));
-                }
-                day += 3.0;
-            }
-            if empty - HORIZON > 366.0 && empty - HORIZON > first.at {
-                due.push((empty - HORIZON, at, which, empty, true));
-            }
-        }
-    }
-    due.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let seen: Vec<(usize, f64)> = slots.iter().flat_map(|slot| seen_weeks(slot, YEAR)).collect();
+    let (season, unknown) = (Season::learnt(&seen), Season::default());
     let mut made: Vec<Made> = Vec::new();
-    let mut spread = Spread::default();
-    let mut learnt_at = 0.0;
-    let past_season = Season::default();
-    for (day, at, which, empty, marked) in due {
-        if day - learnt_at > 7.0 {
-            let mut over: Vec<f64> = made.iter().filter(|one| one.over < day).map(|one| one.score).collect();
-            spread = Spread::learnt(&mut over);
-            learnt_at = day;
+    let (mut spread, mut learnt_at) = (Spread::default(), 0.0);
+    for due in dues(slots, outcome, seed) {
+        if due.day - learnt_at > 7.0 {
+            let mut over: Vec<f64> = made
+                .iter()
+                .filter(|one| one.over < due.day && one.over > due.day - SCORED_DAYS as f64)
+                .map(|one| one.score)
+                .collect();
+            (spread, learnt_at) = (Spread::learnt(&mut over), due.day);
         }
-        let slot = &slots[at];
-        let known = if day > 366.0 { &season } else { &past_season };
-        let found = foretell(slot, which, day, known, spread);
-        let levels = levels(&slot.cartridges[which], day);
-        let lasted = empty - day;
+        let second_year = due.day > SECOND;
+        let season = if second_year { &season } else { &unknown };
+        let found = foretell(&slots[due.slot], due.cartridge, due.day, season, spread);
+        let lasted = due.empty - due.day;
+        let into = match due.marked {
+            true => Some(&mut outcome.at_horizon),
+            false if second_year && lasted <= FARTHEST => Some(&mut outcome.any_day),
+            false => None,
+        };
         let Some(found) = found else {
-            if marked {
-                outcome.at_horizon.silent += 1;
-            } else if day > 366.0 {
-                outcome.any_day.silent += 1;
-            }
+            into.into_iter().for_each(|into| into.silent += 1);
             continue;
         };
-        let days = |at: i64| (at as f64 / DAY as f64 - FIRST as f64) - day;
-        if !marked && lasted > 1.0 {
-            made.push(Made { made: day, over: empty, score: Spread::score(lasted, days(found.plain), found.doubt) });
+        let days = |at: i64| (at as f64 / DAY as f64 - FIRST as f64) - due.day;
+        if !due.marked && lasted > 1.0 {
+            made.push(Made { over: due.empty, score: Spread::score(lasted, days(found.plain), found.doubt) });
         }
-        let _ = made.last().map(|one| one.made);
-        let into = match marked {
-            true => &mut outcome.at_horizon,
-            false if day > 366.0 && lasted <= 60.0 => &mut outcome.any_day,
-            false => continue,
-        };
-        into.ours.push((days(found.p50) - lasted).abs());
-        let (low, high) = (days(found.p5), days(found.p95));
-        into.held += usize::from(low <= lasted && lasted <= high);
-        into.below += usize::from(lasted < low);
-        into.above += usize::from(lasted > high);
-        for (peer, line) in [linear::whole, linear::month, linear::ends].into_iter().enumerate() {
-            match line(&levels) {
-                Some(days) => into.linear[peer].push((days - lasted).abs()),
-                None if peer == 0 => into.silent_linear += 1,
-                None => {}
-            }
+        if let Some(into) = into {
+            let levels = levels(&slots[due.slot].cartridges[due.cartridge], due.day);
+            into.take([days(found.p5), days(found.p50), days(found.p95)], lasted, &levels);
         }
     }
 }
 
+/// Forecasts of each third day of every cartridge, and of those that end in [`HORIZON`] days, in the order of the days,
+/// so that the spread is learnt as it comes.
+fn dues(slots: &[Slot], outcome: &mut Outcome, seed: u64) -> Vec<Due> {
+    let mut random = Random::new(seed ^ 0x5eed);
+    let mut all = Vec::new();
+    for (slot, of) in slots.iter().enumerate() {
+        for (cartridge, one) in of.cartridges.iter().enumerate() {
+            let (Some(empty), Some(first)) = (one.empty, one.readings.first()) else { continue };
+            outcome.cartridges += usize::from(empty > SECOND);
+            let mut day = first.at + random.unit() * 3.0;
+            while day < empty - 0.5 {
+                if day > BEGUN {
+                    all.push(Due { day, slot, cartridge, empty, marked: false });
+                }
+                day += 3.0;
+            }
+            if empty - HORIZON > SECOND && empty - HORIZON > first.at {
+                all.push(Due { day: empty - HORIZON, slot, cartridge, empty, marked: true });
+            }
+        }
+    }
+    all.sort_by(|a, b| a.day.total_cmp(&b.day));
+    all
+}
+
 /// Levels of a cartridge up to a day, one a reading.
 fn levels(cartridge: &Cartridge, day: f64) -> Vec<(f64, f64)> {
-    cartridge.readings.iter().take_while(|reading| reading.at <= day).map(|reading| (reading.at, reading.told)).collect()
+    cartridge
+        .readings
+        .iter()
+        .take_while(|reading| reading.at <= day)
+        .map(|reading| (reading.at, reading.told))
+        .collect()
 }
 
 fn micros(day: f64) -> i64 {
@@ -187,6 +229,7 @@ fn foretell(slot: &Slot, which: usize, day: f64, season: &Season, spread: Spread
     let told: Vec<f64> = all.rev().take(600).map(|reading| reading.told).collect();
     let whole = (day.floor() as usize).min(DAYS);
     let activity = Activity::of(&slot.days[..whole], FIRST + whole as i64 - 1, season)?;
-    let past = Past { steps: &steps, read_at: micros(last.at), pages: last.pages, fresh: cartridge.fresh, lived: &lived };
-    forecast(&past, grain(told.iter().copied()), &activity, spread)
+    let past =
+        Past { steps: &steps, read_at: micros(last.at), pages: last.pages, fresh: cartridge.fresh, lived: &lived };
+    forecast(&past, grain(&told), &activity, spread)
 }
