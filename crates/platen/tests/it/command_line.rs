@@ -99,14 +99,11 @@ fn discovery_prints_a_line_a_device_and_the_summary_last() {
 #[test]
 fn discovery_of_one_address_ends_when_it_has_answered() {
     let port = printer_at("127.0.0.1:0", "public").unwrap().port().to_string();
-    for more in [&[][..], &["--community", "public", "--community", "other"]] {
-        let start = Instant::now();
-        let call = ["discover", "127.0.0.1", "--port", &port, "--timeout", "30"];
-        let output = platen(&[&call[..], more].concat());
-        assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
-        assert_eq!(String::from_utf8_lossy(&output.stdout).lines().count(), 2, "a device and the summary");
-        assert!(start.elapsed() < Duration::from_secs(10), "{:?}, though the device answers at once", start.elapsed());
-    }
+    let start = Instant::now();
+    let output = platen(&["discover", "127.0.0.1", "--port", &port, "--timeout", "30"]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert_eq!(String::from_utf8_lossy(&output.stdout).lines().count(), 2, "a device and the summary");
+    assert!(start.elapsed() < Duration::from_secs(10), "{:?}, though the device answers at once", start.elapsed());
 }
 
 /// A printer that lets in only `community`; `None` where the system has no such address.
