@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use platen_core::{Platform, agents, billing, devices, doubts, monitors, retention, supplies, tasks};
+use platen_core::{Platform, agents, billing, devices, doubts, monitors, notifications, retention, supplies, tasks};
 use tokio_util::sync::CancellationToken;
 
 const EACH_MINUTE: Duration = Duration::from_secs(60);
@@ -23,6 +23,7 @@ pub async fn keep(platform: Platform, stop: CancellationToken) {
         tell("silence", devices::reconcile(&platform).await);
         tell("silence of monitors", devices::reconcile_monitors(&platform).await);
         tell("orders", monitors::expire(&platform).await);
+        tell("messages that nobody could send", notifications::expire(&platform).await);
         tell("keys that devices learn", monitors::rekey(&platform).await);
         tell("uploads", platen_core::diagnostics::expire_uploads(&platform).await);
         tell("doubted counters", doubts::alarm(&platform).await);

@@ -96,8 +96,12 @@ async fn fire(ctx: &Ctx, working: &Working) -> Result<u64> {
         all.join(" and "),
         params.len()
     );
+    let statement = Sql::built_as("alerting::fire", text);
+    if is_idle(ctx, &statement, &params).await? {
+        return Ok(0);
+    }
     let mut tx = ctx.db().write(&ctx.scope.view()).await?;
-    let rows = tx.query(&Sql::built_as("alerting::fire", text), &params).await?;
+    let rows = tx.query(&statement, &params).await?;
     let mut told = Vec::new();
     for row in &rows {
         let (org, incident): (OrgId, IncidentId) = (row.get(0)?, row.get(1)?);
@@ -113,6 +117,11 @@ async fn fire(ctx: &Ctx, working: &Working) -> Result<u64> {
     }
     tx.commit().await?;
     Ok(told.len() as u64)
+}
+
+/// Whether there is nothing to do: looking costs less than locking, and nothing is the usual answer.
+async fn is_idle(ctx: &Ctx, statement: &Sql, values: &[Value]) -> Result<bool> {
+    Ok(ctx.db().read(&ctx.scope.view()).await?.query(statement, values).await?.is_empty())
 }
 
 fn word(rank: i64) -> &'static str {
@@ -133,8 +142,12 @@ async fn escalate(ctx: &Ctx, working: &Working) -> Result<u64> {
     if rule.steps.len() < 2 {
         return Ok(0);
     }
+    let values = params![ctx.home, rule.id, ctx.now, BATCH];
+    if is_idle(ctx, &sql::DUE, &values).await? {
+        return Ok(0);
+    }
     let mut tx = ctx.db().write(&ctx.scope.view()).await?;
-    let due = tx.query(&sql::DUE, &params![ctx.home, rule.id, ctx.now, BATCH]).await?;
+    let due = tx.query(&sql::DUE, &values).await?;
     let mut steps: Vec<Vec<(IncidentId, String)>> = vec![Vec::new(); rule.steps.len()];
     let mut done = 0;
     for row in due {
@@ -162,8 +175,12 @@ async fn escalate(ctx: &Ctx, working: &Working) -> Result<u64> {
 /// What is over for longer than a flap is over for a rule; until then it may come back and is not told twice.
 async fn end(ctx: &Ctx, working: &Working) -> Result<u64> {
     let rule = &working.rule;
+    let values = params![ctx.home, rule.id, ctx.now.0 - FLAP, BATCH];
+    if is_idle(ctx, &sql::OVER, &values).await? {
+        return Ok(0);
+    }
     let mut tx = ctx.db().write(&ctx.scope.view()).await?;
-    let over = tx.query(&sql::OVER, &params![ctx.home, rule.id, ctx.now.0 - FLAP, BATCH]).await?;
+    let over = tx.query(&sql::OVER, &values).await?;
     let mut told = Vec::new();
     let mut steps = 0;
     for row in over {

@@ -5,14 +5,19 @@ use store::{Sql, Value, View, params};
 use super::recipients::find;
 use super::{NewNotification, Recipient, RecipientId, To, rules, sql};
 use crate::alerts::{self, IncidentQuery};
+use crate::billing::{self, CloseQuery};
 use crate::ctx::Actor;
 use crate::error::Result;
+use crate::filter::{Filter, Operand};
 use crate::meters::calendar;
 use crate::page::PageQuery;
+use crate::supplies::{self, SupplyQuery};
 use crate::{Ctx, OrgId, Platform, Role};
 
 /// Incidents that a digest names.
 const NAMED: u32 = 25;
+/// Supplies that are empty by then are named.
+const SOON_DAYS: i64 = 14;
 
 /// Posts the digests that are due; how many.
 ///
@@ -70,7 +75,7 @@ pub async fn digest(ctx: &Ctx) -> Result<String> {
         counts.open, counts.acknowledged, counts.snoozed, counts.critical, counts.warning
     );
     let page = PageQuery { limit: Some(NAMED), ..PageQuery::default() };
-    let filter = Some(crate::Filter::Ne("state".to_owned(), crate::filter::Operand::Text("snoozed".to_owned())));
+    let filter = Some(Filter::Ne("state".to_owned(), Operand::Text("snoozed".to_owned())));
     let mut rows = alerts::list_incidents(ctx, &IncidentQuery { filter, open: Some(true), page }).await?;
     rows.items.sort_by_key(|row| (rank(&row.severity), std::cmp::Reverse(row.opened_at)));
     for row in &rows.items {
@@ -82,6 +87,45 @@ pub async fn digest(ctx: &Ctx) -> Result<String> {
         text.push_str("\n- and more: {base}/incidents");
     }
     text.push_str(&silent(ctx).await?);
+    text.push_str(&meters_due(ctx).await?);
+    text.push_str(&supplies_due(ctx).await?);
+    Ok(text)
+}
+
+/// Periods that are about to be closed, or wait for readings.
+async fn meters_due(ctx: &Ctx) -> Result<String> {
+    let filter = Some(Filter::parse(r#"state in ("gathering", "review")"#)?);
+    let page = PageQuery { limit: Some(NAMED), ..PageQuery::default() };
+    let found = billing::closes(ctx, &CloseQuery { filter, soonest: true, page }).await?;
+    let mut text = String::new();
+    for close in &found.items {
+        text.push_str(if text.is_empty() { "\n\nMeters due:" } else { "" });
+        let (number, missing) = (&close.number, close.open_gaps);
+        text.push_str(&format!(
+            "\n- {} {number}, {}: {missing} of {} devices miss a reading",
+            close.contract_name, close.period, close.devices
+        ));
+        text.push_str(&format!("\n  {{base}}/closes/{}", close.id));
+    }
+    Ok(text)
+}
+
+/// Supplies that run empty soon, the first one first.
+async fn supplies_due(ctx: &Ctx) -> Result<String> {
+    let until = ctx.now.days_ago(-SOON_DAYS);
+    let filter = Some(Filter::Lt("empty".to_owned(), Operand::Text(until.to_string())));
+    let page = PageQuery { limit: Some(NAMED), ..PageQuery::default() };
+    let found = supplies::list(ctx, &SupplyQuery { filter, without_forecast: false, page }).await?;
+    let mut text = String::new();
+    for supply in &found.items {
+        let Some(forecast) = &supply.forecast else { continue };
+        text.push_str(if text.is_empty() { "\n\nSupplies due within two weeks:" } else { "" });
+        let ordered = supply.shipment.as_deref().map(|state| format!(", shipment {state}")).unwrap_or_default();
+        text.push_str(&format!("\n- {}, {}: {:.0} days left{ordered}", supply.device_name, supply.name, forecast.days));
+    }
+    if found.next.is_some() {
+        text.push_str("\n- and more");
+    }
     Ok(text)
 }
 

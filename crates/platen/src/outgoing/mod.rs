@@ -59,7 +59,6 @@ async fn decide(platform: &Platform, stop: &CancellationToken) {
         if tokio::time::Instant::now() >= rules_at {
             tell("rules", alerting::run(platform).await);
             tell("digests", notifications::run_digests(platform).await);
-            tell("messages nobody took", notifications::expire(platform).await);
             rules_at = tokio::time::Instant::now() + RULES;
         }
         let news = async {
