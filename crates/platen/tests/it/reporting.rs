@@ -137,3 +137,48 @@ async fn a_device_reports_by_itself_and_power_cuts_lose_nothing() {
     let reports = diagnosis["checks"].as_array().unwrap().iter().find(|check| check["name"] == "reports").unwrap();
     assert_eq!(reports["good"], true, "{reports}");
 }
+
+/// Whatever a device lets go of after 250 is in the log, once; whatever it keeps comes again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn acknowledged_mail_is_stored_once_after_kill_9() {
+    let folder = tempfile::tempdir().unwrap();
+    let smtp = free_address();
+    let (mut doors, api) = Doors::open(folder.path(), &["--mail-domain", "mail.example.org", "--smtp-listen", &smtp]);
+    let (port, keep) = (free_udp_port().to_string(), folder.path().join("keep"));
+    let fleet = ["vmfp", "--fleet", "6", "--base", "127.61.0.1", "--snmp-port", &port, "--speed", "600"];
+    let looked_at = Platen::start(folder.path(), "looked-at", &fleet);
+    let devices = looked_at.ready["devices"].as_array().unwrap().clone();
+    drop(looked_at);
+    let (mut claims, mut paths) = (String::new(), Vec::new());
+    for device in &devices {
+        let new = json!({ "vendor": device["vendor"], "serial": device["serial"] });
+        let (status, made) = api.post("/api/v1/monitors", &new).await;
+        assert_eq!(status, 201, "{made}");
+        claims += &format!("{},{},mail\n", device["serial"].as_str().unwrap(), made["claim"].as_str().unwrap());
+        paths.push(format!("/api/v1/monitors/{}", made["monitor"]["id"].as_str().unwrap()));
+    }
+    let file = folder.path().join("claims.csv");
+    std::fs::write(&file, claims).unwrap();
+    let server = doors.server.as_ref().unwrap();
+    let (gateway, ca) = (server.url("gateway"), server.url("ca"));
+    let to = ["--report-to", &gateway, "--ca", &ca, "--claims", file.to_str().unwrap()];
+    let vmfp = Platen::start(folder.path(), "vmfp", &[&fleet[..], &to, &["--keep", keep.to_str().unwrap()]].concat());
+    for path in &paths {
+        api.until(path, PATIENCE, |monitor| monitor["said_road"] == "mail").await;
+    }
+    for round in 0..5u64 {
+        tokio::time::sleep(Duration::from_millis(round * 397 % 1_500)).await;
+        doors.server.take().unwrap().kill();
+        doors.start(folder.path());
+    }
+    for path in &paths {
+        let before = total(&api.get(&format!("{path}/kinds")).await);
+        api.until(&format!("{path}/kinds"), PATIENCE, |kinds| total(kinds) > before).await;
+    }
+    until("all mail is taken", || waiting(&keep) == 0).await;
+    vmfp.kill();
+    let diagnosis = platen(&["doctor", "--data", &doors.data, "--json"]);
+    let diagnosis: Value = serde_json::from_slice(&diagnosis.stdout).unwrap();
+    let reports = diagnosis["checks"].as_array().unwrap().iter().find(|check| check["name"] == "reports").unwrap();
+    assert_eq!(reports["good"], true, "{reports}");
+}

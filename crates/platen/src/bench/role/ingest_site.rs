@@ -120,15 +120,7 @@ pub(super) async fn run(args: IngestSiteArgs) -> Result<Exit> {
 
 /// Registers the devices, has each pass its communication test, and tells its first status and its dictionary.
 async fn register(platform: &Platform, devices: u32) -> Result<Vec<Subject>> {
-    let first = LocalUser {
-        email: EMAIL.to_owned(),
-        name: "Bench".to_owned(),
-        role: Role::Admin,
-        password: Secret::new("a pass phrase of the benchmark".to_owned()),
-        organisation: "Bench".to_owned(),
-    };
-    users::create_local(platform, first).await?;
-    let ctx = users::ctx_local(platform, EMAIL).await?;
+    let ctx = administrator(platform).await?;
     let mut senders = vec![Subject([0; 16]); devices as usize];
     let (mut places, mut under_way) = (0..devices, JoinSet::new());
     loop {
@@ -141,6 +133,19 @@ async fn register(platform: &Platform, devices: u32) -> Result<Vec<Subject>> {
         senders[place as usize] = sender;
     }
     Ok(senders)
+}
+
+/// The first account of a server.
+pub(super) async fn administrator(platform: &Platform) -> Result<Ctx> {
+    let first = LocalUser {
+        email: EMAIL.to_owned(),
+        name: "Bench".to_owned(),
+        role: Role::Admin,
+        password: Secret::new("a pass phrase of the benchmark".to_owned()),
+        organisation: "Bench".to_owned(),
+    };
+    users::create_local(platform, first).await?;
+    Ok(users::ctx_local(platform, EMAIL).await?)
 }
 
 async fn introduce(platform: Platform, ctx: Ctx, place: u32) -> Result<(u32, Subject)> {
