@@ -29,7 +29,7 @@ use crate::{
         devices::list_devices, devices::get_device_facets, devices::get_device, devices::update_device, devices::retire_device,
         devices::get_device_meters, devices::get_device_supplies, devices::get_device_history,
         troubles::list_device_events, troubles::list_events_of_device, troubles::list_troubles, troubles::list_codes,
-        told::list_counter_sets, told::compare_counter_sets, told::list_diagnostics,
+        told::list_counter_sets, told::compare_counter_sets, told::list_diagnostics, told::get_device_log,
         messages::list_reports, messages::get_report,
         tasks::list_tasks, tasks::preview_task, tasks::create_task, tasks::get_task, tasks::list_task_shares, tasks::cancel_task,
         tasks::retry_task,

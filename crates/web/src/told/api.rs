@@ -3,7 +3,8 @@
 use axum::{
     Json,
     extract::{Path, Query},
-    response::IntoResponse,
+    http::header,
+    response::{IntoResponse, Response},
 };
 use platen_core::{
     DeviceId, Micros,
@@ -170,6 +171,22 @@ pub(crate) async fn compare_counter_sets(
     let (id, kind) = (DeviceId::parse(&id)?, set_kind(&kind)?);
     let both = diagnostics::compare(&caller.ctx, id, kind, query.at, query.since).await?;
     Ok(Json(ComparisonView::from(both)).into_response())
+}
+
+/// The bytes of a debug log that a device uploaded.
+#[utoipa::path(get, path = "/api/v1/devices/{id}/logs/{sha256}", tag = "told",
+    params(("id" = String, Path), ("sha256" = String, Path, description = "as its entry among the diagnostics names it, in hexadecimal")),
+    responses((status = 200, body = Vec<u8>, content_type = "text/plain"), (status = "default", body = Problem)))]
+pub(crate) async fn get_device_log(caller: Caller, Path((id, sha256)): Path<(String, String)>) -> Answered {
+    Ok(log_file(&sha256, diagnostics::log(&caller.ctx, DeviceId::parse(&id)?, &sha256).await?))
+}
+
+/// A log as a file; whatever a device wrote is text to a browser.
+pub(super) fn log_file(sha256: &str, bytes: Vec<u8>) -> Response {
+    let name: String = sha256.chars().filter(char::is_ascii_alphanumeric).take(16).collect();
+    let kind = (header::CONTENT_TYPE, "text/plain; charset=utf-8".to_owned());
+    let file = (header::CONTENT_DISPOSITION, format!("attachment; filename=\"log-{name}.txt\""));
+    ([kind, file, (header::X_CONTENT_TYPE_OPTIONS, "nosniff".to_owned())], bytes).into_response()
 }
 
 /// Versions, measurements, service values, disks and logs that a device told.

@@ -5,4 +5,4 @@ mod pages;
 mod parts;
 
 pub(crate) use api::*;
-pub(crate) use pages::sheet;
+pub(crate) use pages::{log, sheet};

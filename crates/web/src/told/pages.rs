@@ -163,6 +163,12 @@ fn versions(device: &DeviceSheet, zone: &Zone) -> Vec<(String, String, String)> 
     firmware.map(|part| (part.name.clone(), part.version.clone(), zone.full(part.first_at))).collect()
 }
 
+/// A debug log as a file.
+pub(crate) async fn log(viewer: Viewer, Path((id, sha256)): Path<(String, String)>) -> Shown {
+    let bytes = diagnostics::log(&viewer.whole, DeviceId::parse(&id)?, &sha256).await?;
+    Ok(super::api::log_file(&sha256, bytes))
+}
+
 fn log_row(entry: &Entry, zone: &Zone) -> Option<LogRow> {
     let Body::DebugLog(log) = &entry.body else { return None };
     let moment = |ms: i64| zone.moment(platen_core::Micros(ms.saturating_mul(1_000)));
@@ -170,7 +176,7 @@ fn log_row(entry: &Entry, zone: &Zone) -> Option<LogRow> {
         at: zone.full(entry.at),
         size: format!("{} B", grouped(log.size_bytes)),
         span: format!("{} to {}", moment(log.from_ms), moment(log.to_ms)),
-        hash: log.sha256.iter().take(8).map(|byte| format!("{byte:02x}")).collect(),
+        hash: log.sha256.iter().map(|byte| format!("{byte:02x}")).collect(),
     })
 }
 
