@@ -24,6 +24,8 @@ const HOUR: i64 = 3_600;
 /// Seen before now and after it.
 const BEFORE: i64 = 24 * HOUR;
 const AFTER: i64 = 72 * HOUR;
+/// What is told more often than this is a line, not slots.
+const OFTEN: i64 = 2 * HOUR;
 
 /// Draws them around `now_s`; `label` says what is seen, `moment` writes a time.
 pub(crate) fn slots(all: &[SlotLine], now_s: i64, label: &str, moment: &dyn Fn(i64) -> String) -> String {
@@ -53,6 +55,16 @@ fn one(svg: &mut String, line: &SlotLine, y: f64, now_s: i64, x: &dyn Fn(i64) ->
         let _ = write!(svg, r#"<circle class="dot" cx="{at:.1}" cy="{y:.1}" r="3.5"><title>{title}</title></circle>"#);
     }
     let mut next = line.next_s;
+    if line.period_s < OFTEN {
+        let (from, width) = (x(next), (x(last) - x(next)).max(0.0));
+        let title = escape(&format!("again and again from {}", moment(next)));
+        let _ = write!(
+            svg,
+            r#"<rect class="slot" x="{from:.1}" y="{:.1}" width="{width:.1}" height="2"><title>{title}</title></rect>"#,
+            y - 1.0
+        );
+        return;
+    }
     if next > last {
         let days = (next - now_s).div_euclid(24 * HOUR);
         let _ = write!(svg, r#"<text x="{WIDTH}" y="{:.1}" text-anchor="end">in {days} d</text>"#, y + 3.5);
@@ -66,7 +78,7 @@ fn one(svg: &mut String, line: &SlotLine, y: f64, now_s: i64, x: &dyn Fn(i64) ->
             at - 2.5,
             y - 4.5
         );
-        next += line.period_s.max(HOUR);
+        next += line.period_s;
     }
 }
 

@@ -264,7 +264,11 @@ fn sentence(monitor: &Monitor, ago: &impl Fn(platen_core::Micros) -> String) -> 
         (MonitorState::Active, None) => "It passed its communication test and has told nothing yet.".to_owned(),
         (MonitorState::Active, Some(at)) => {
             let road = road_words(monitor.said_road.or(monitor.road));
-            format!("It last told something {}, by {}.", ago(at), if road.is_empty() { "HTTPS" } else { road })
+            format!(
+                "It last told something {}, by {}.",
+                ago(at),
+                if road.is_empty() { "HTTPS".into() } else { road.replace("Mail", "mail") }
+            )
         }
     }
 }

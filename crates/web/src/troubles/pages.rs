@@ -31,6 +31,8 @@ const DAY: i64 = 86_400_000_000;
 pub(crate) struct Line {
     pub(crate) mark: Mark,
     pub(crate) code: String,
+    /// The place that a collector tells in the stead of a detail number.
+    pub(crate) sub: String,
     pub(crate) text: String,
     pub(crate) known: bool,
     pub(crate) who: &'static str,
@@ -73,10 +75,15 @@ fn place_words(event: &EventBody) -> String {
 pub(crate) fn line(row: &ToldRow, zone: &Zone) -> Line {
     let event = &row.event;
     let (text, known) = meaning_words(row.meaning);
+    let in_words = event.sub_code.as_deref().is_some_and(|sub| sub.contains([' ', ':']));
     let over = if event.standing == Some(false) { "Over: " } else { "" };
     Line {
         mark: kind_mark(row.kind, event.level),
-        code: event.sub_code.as_ref().map_or_else(|| event.code.clone(), |sub| format!("{}-{sub}", event.code)),
+        code: match (&event.sub_code, in_words) {
+            (Some(sub), false) => format!("{}-{sub}", event.code),
+            _ => event.code.clone(),
+        },
+        sub: event.sub_code.clone().filter(|_| in_words).unwrap_or_default(),
         text: format!("{over}{text}"),
         known,
         who: row.meaning.filter(|_| event.standing != Some(false)).map_or("", |meaning| meaning.who.label()),
