@@ -8,6 +8,7 @@ use wire::AlertSeverity;
 use wire::report::StatusBody;
 use wire::traps::TrapBody;
 
+use super::held::{Held, Incident, find};
 use super::rules::{self, Condition, DAMPED, FLAP, Key, UNSURE, audience, is_flap, may_be_evicted, rank};
 use super::storm::Shared;
 use super::{AlertId, IncidentId, sql};
@@ -21,52 +22,6 @@ use crate::{Micros, OrgId};
 /// Group of the alerts that a device tells as errors, jams and alarms.
 const TOLD: &str = "told";
 
-/// An alert as it stands, or stood a moment ago.
-#[derive(Clone, Debug)]
-struct Held {
-    id: AlertId,
-    condition: Condition,
-    /// `device` when a reading told it, `trap` while only a trap did, `event` when it stands until the device takes it
-    /// back, `platen` when it is made here.
-    source: &'static str,
-    raised_at: i64,
-    cleared_at: Option<i64>,
-    flaps: i64,
-    incident: IncidentId,
-    /// A flapping one is away since then, and stands until it has been away for long.
-    quiet_at: Option<i64>,
-    /// Held to be pushed out of a full table of so many rows; 0: it is in the table.
-    evicted: i64,
-    dirty: bool,
-}
-
-impl Held {
-    fn stands(&self) -> bool {
-        self.cleared_at.is_none()
-    }
-
-    /// Stands, and is a matter of what readings say.
-    fn is_told(&self) -> bool {
-        self.stands() && !matches!(self.source, "platen" | "event")
-    }
-}
-
-#[derive(Clone, Debug)]
-struct Incident {
-    id: IncidentId,
-    device: DeviceId,
-    reason: String,
-    state: String,
-    severity: AlertSeverity,
-    cause: String,
-    version: i64,
-    opened_at: i64,
-    resolved_at: Option<i64>,
-    /// The cause of alerts on many devices: what one of them says does not end it.
-    shared: bool,
-    dirty: bool,
-}
-
 /// What a reading does not tell.
 #[derive(Default)]
 struct Missing {
@@ -74,12 +29,6 @@ struct Missing {
     over: Vec<usize>,
     /// Something stands that the reading could not know of.
     unsettled: bool,
-}
-
-/// Place of the alert that stands and is this one.
-fn find(all: &[Held], condition: &Condition) -> Option<usize> {
-    let standing = all.iter().enumerate().filter(|(_, held)| held.stands());
-    rules::find(standing.map(|(place, held)| (place, &held.condition)), condition)
 }
 
 /// Alerts of the devices of one transaction.

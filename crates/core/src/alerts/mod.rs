@@ -2,6 +2,7 @@
 //! acknowledge and snooze. An agent off line is one incident for all of its devices.
 
 mod damping;
+mod held;
 mod incidents;
 pub(crate) mod intake;
 pub(crate) mod rules;

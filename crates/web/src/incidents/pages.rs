@@ -297,9 +297,9 @@ pub(crate) async fn sheet(State(app): State<App>, viewer: Viewer, Path(id): Path
 /// `POST /incidents/{id}`: take it, snooze it, end it.
 pub(crate) async fn act(State(app): State<App>, Path(id): Path<String>, headers: HeaderMap, posted: Posted) -> Shown {
     let (viewer, f, id) = (&posted.viewer, &posted.fields, IncidentId::parse(&id)?);
-    let (ctx, note) = (&viewer.whole, f.get("note"));
+    let (ctx, note, seen) = (&viewer.whole, f.get("note"), f.text("version").parse().ok());
     let (done, told) = match f.text("act") {
-        "take" => (alerts::acknowledge(ctx, id, note, None).await, "acknowledged"),
+        "take" => (alerts::acknowledge(ctx, id, note, seen).await, "acknowledged"),
         "snooze" => {
             let hours = match f.text("for") {
                 "1h" => 1,
@@ -308,9 +308,9 @@ pub(crate) async fn act(State(app): State<App>, Path(id): Path<String>, headers:
                 _ => 24,
             };
             let until = ctx.now + Duration::from_secs(hours * 3_600);
-            (alerts::snooze(ctx, id, until, note, None).await, "snoozed")
+            (alerts::snooze(ctx, id, until, note, seen).await, "snoozed")
         }
-        "end" => (alerts::resolve(ctx, id, f.text("why"), None).await, "ended"),
+        "end" => (alerts::resolve(ctx, id, f.text("why"), seen).await, "ended"),
         _ => (Err(Error::invalid("act", "choose what to do")), ""),
     };
     match done {

@@ -1,4 +1,5 @@
 //! Who is told, as people and programs set it up: forms without JavaScript, and the API.
+#![expect(clippy::unwrap_used, reason = "a test that meets no page fails at once")]
 
 use serde_json::json;
 
