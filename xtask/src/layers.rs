@@ -24,7 +24,11 @@ const LAYERS: &[Layer] = &[
     Layer { name: "platen-store", may: &[], never: &["axum", "hyper"] },
     Layer { name: "platen-device", may: &["snmp", "ipp", "wire"], never: &["rusqlite", "tokio-postgres", "axum"] },
     Layer { name: "platen-embedded", may: &["wire", "mail"], never: &["axum", "rusqlite", "tokio-postgres"] },
-    Layer { name: "platen-vmfp", may: &["snmp", "ipp", "wire", "embedded", "mail"], never: &["rusqlite", "tokio-postgres"] },
+    Layer {
+        name: "platen-vmfp",
+        may: &["snmp", "ipp", "wire", "embedded", "mail"],
+        never: &["rusqlite", "tokio-postgres"],
+    },
     Layer {
         name: "platen-core",
         may: &["store", "wire"],
