@@ -54,7 +54,8 @@ fn reports(args: &VmfpArgs) -> Result<Option<vmfp::Reports>> {
     let (Some(server), Some(ca), Some(claims)) = (&args.report_to, &args.ca, &args.claims) else { return Ok(None) };
     let ca_pem = std::fs::read(ca).with_context(|| format!("cannot read the CA {}", ca.display()))?;
     let text = std::fs::read_to_string(claims).with_context(|| format!("cannot read {}", claims.display()))?;
-    let claims = vmfp::Claim::read_all(&text, args.road).map_err(|wrong| UsageError(format!("{}: {wrong}", claims.display())))?;
+    let claims = vmfp::Claim::read_all(&text, args.road)
+        .map_err(|wrong| UsageError(format!("{}: {wrong}", claims.display())))?;
     Ok(Some(vmfp::Reports { server: server.clone(), ca_pem, claims, keep: args.keep.clone() }))
 }
 
