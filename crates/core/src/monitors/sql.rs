@@ -78,7 +78,7 @@ store::sql! {
     pub(super) TAUGHT = "update monitors set key_told = $3 where tenant = $1 and id = $2 and key_told < $3";
     pub(super) UNTAUGHT = "select m.tenant, m.id
         from monitors m
-        where m.state = 'active' and m.key_told < $1
+        where m.state = 'active' and m.key_told < $1 and m.road <> 'mail'
           and not exists (select 1 from commands c where c.tenant = m.tenant and c.target = m.id and c.what = 'keys'
             and c.state in ('queued', 'taken') and c.expires_at > $2)
         order by m.id
