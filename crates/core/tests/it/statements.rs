@@ -80,7 +80,6 @@ const ACROSS: &[(&str, &str)] = &[
     ("monitors::sql::UNIT", "whose device it is is known only after this"),
     ("scope::GRANTED", "makes the scope"),
     ("supplies::sql::DUE", "reconciler over all devices"),
-    ("supplies::sql::LOOK_UNSEEN", "reconciler over all devices, once at the start"),
     ("tasks::sql::RUNNING", "reconciler over all wishes"),
     ("tasks::sql::TENANT", "the scope is asked with the tenant that it finds"),
     ("traps::sql::TENANT", "the scope is asked with the tenant that it finds"),
