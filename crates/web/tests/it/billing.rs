@@ -14,8 +14,8 @@ fn contract() -> Value {
 
 /// Days go by; then the reconciler looks.
 async fn later(site: &Site, moment: &str) {
-    site.test.clock.set(Micros::parse(moment).unwrap());
-    billing::run(&site.test.platform).await.unwrap();
+    site.test.clock.set(Micros::parse(moment).expect("a moment is written as RFC 3339"));
+    billing::run(&site.test.platform).await.expect("the reconciler runs");
 }
 
 #[tokio::test]
