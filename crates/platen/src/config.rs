@@ -59,7 +59,8 @@ pub struct Gateway {
 impl Gateway {
     fn calls(&self) -> Result<gateway::CallPolicy> {
         let networks = self.call_networks.iter().flatten();
-        let allow = networks.map(|text| text.parse().with_context(|| format!("call_networks: `{text}` is not a network")));
+        let allow =
+            networks.map(|text| text.parse().with_context(|| format!("call_networks: `{text}` is not a network")));
         Ok(gateway::CallPolicy { allow: allow.collect::<Result<_>>()? })
     }
 }
@@ -127,6 +128,26 @@ pub struct Resolved {
     pub mail: Option<gateway::MailConfig>,
     pub outgoing: crate::outgoing::Outgoing,
     pub calls: gateway::CallPolicy,
+}
+
+impl Resolved {
+    /// A server with its database in `data`, its doors at free ports of this machine, and none for mail.
+    pub fn local(data: &Path) -> Self {
+        let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        Self {
+            data: data.to_owned(),
+            database: default_database(data),
+            blobs: format!("dir:{}", data.join("blobs").display()),
+            listen: any,
+            gateway_listen: any,
+            admin_listen: None,
+            public_url: None,
+            gateway_public_url: None,
+            mail: None,
+            calls: gateway::CallPolicy::default(),
+            outgoing: crate::outgoing::Outgoing::default(),
+        }
+    }
 }
 
 /// The embedded database of a data folder.

@@ -1,7 +1,7 @@
 //! A server with so many registered devices, each known by its first status. It keeps telling in a file what has come and
 //! what waits; it ends when its standard input closes, and then says what the raw log holds.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -11,22 +11,19 @@ use platen_core::monitors::{self, NewMonitor};
 use platen_core::users::{self, LocalUser};
 use platen_core::{Ctx, Platform, Role, Secret, reports};
 use serde::{Deserialize, Serialize};
-use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use wire::hello::{Hello, Road};
 use wire::monitor::Kind;
 use wire::{Body, Subject};
 
 use super::device::{VENDOR, dictionary, public, report, serial, status};
-use super::leave;
-use crate::config::{Resolved, default_database};
+use super::{leave, together};
+use crate::config::Resolved;
 use crate::doors::Doors;
 use crate::exit::Exit;
 use crate::site;
 
 const EMAIL: &str = "bench@platen.example";
-/// Devices that are registered at the same time: they share transactions.
-const TOGETHER: usize = 128;
 /// What has come is told this often.
 const TELL: Duration = Duration::from_millis(200);
 
@@ -74,20 +71,10 @@ pub(in crate::bench) struct Taken {
 
 pub(super) async fn run(args: IngestSiteArgs) -> Result<Exit> {
     let stop = CancellationToken::new();
-    let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-    let config = Resolved {
-        data: args.data.clone(),
-        database: args.database.clone().unwrap_or_else(|| default_database(&args.data)),
-        blobs: format!("dir:{}", args.data.join("blobs").display()),
-        listen: any,
-        gateway_listen: any,
-        admin_listen: None,
-        public_url: None,
-        gateway_public_url: None,
-        mail: None,
-        calls: gateway::CallPolicy::default(),
-        outgoing: crate::outgoing::Outgoing::default(),
-    };
+    let mut config = Resolved::local(&args.data);
+    if let Some(database) = args.database.clone() {
+        config.database = database;
+    }
     let platform = site::open(&config.data, &config.database, &config.blobs).await?;
     let doors = Doors::open(platform.clone(), &config, true, stop.clone()).await?;
     let began = std::time::Instant::now();
@@ -121,18 +108,7 @@ pub(super) async fn run(args: IngestSiteArgs) -> Result<Exit> {
 /// Registers the devices, has each pass its communication test, and tells its first status and its dictionary.
 async fn register(platform: &Platform, devices: u32) -> Result<Vec<Subject>> {
     let ctx = administrator(platform).await?;
-    let mut senders = vec![Subject([0; 16]); devices as usize];
-    let (mut places, mut under_way) = (0..devices, JoinSet::new());
-    loop {
-        while under_way.len() < TOGETHER {
-            let Some(place) = places.next() else { break };
-            under_way.spawn(introduce(platform.clone(), ctx.clone(), place));
-        }
-        let Some(done) = under_way.join_next().await else { break };
-        let (place, sender) = done??;
-        senders[place as usize] = sender;
-    }
-    Ok(senders)
+    together::for_each(devices, |place| introduce(platform.clone(), ctx.clone(), place)).await
 }
 
 /// The first account of a server.
@@ -148,7 +124,7 @@ pub(super) async fn administrator(platform: &Platform) -> Result<Ctx> {
     Ok(users::ctx_local(platform, EMAIL).await?)
 }
 
-async fn introduce(platform: Platform, ctx: Ctx, place: u32) -> Result<(u32, Subject)> {
+async fn introduce(platform: Platform, ctx: Ctx, place: u32) -> Result<Subject> {
     let new = NewMonitor { vendor: VENDOR.to_owned(), serial: serial(place), model: None };
     let made = monitors::register(&ctx, ctx.home, &new).await?;
     let now_ms = platform.now().as_millis();
@@ -175,5 +151,5 @@ async fn introduce(platform: Platform, ctx: Ctx, place: u32) -> Result<(u32, Sub
         bodies.push(Body::Dictionary(dictionary()));
     }
     reports::accept(&device, report(sender, 1, 0, now_ms, bodies)).await?;
-    Ok((place, sender))
+    Ok(sender)
 }

@@ -14,23 +14,20 @@ use platen_core::monitors::{self, MonitorId, NewMonitor};
 use platen_core::{Ctx, Platform, reports};
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
-use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use wire::command::What;
-use wire::hello::{Hello, Road};
+use wire::hello::{Hello, HelloReply, Road};
 use wire::monitor::Kind;
 use wire::sealed::P256Secret;
 
 use super::device::{VENDOR, public, report, serial, status};
 use super::ingest_site::administrator;
-use super::leave;
-use crate::config::{Resolved, default_database};
+use super::{leave, together};
+use crate::config::Resolved;
 use crate::doors::Doors;
 use crate::exit::Exit;
 use crate::site;
 
-/// Devices that are registered or ordered at the same time: they share transactions.
-const TOGETHER: usize = 128;
 /// Life of an order, milliseconds.
 const LIFE: i64 = 24 * 3_600_000;
 
@@ -80,20 +77,7 @@ pub(in crate::bench) struct Ordered {
 
 pub(super) async fn run(args: MailSiteArgs) -> Result<Exit> {
     let stop = CancellationToken::new();
-    let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-    let config = Resolved {
-        data: args.data.clone(),
-        database: default_database(&args.data),
-        blobs: format!("dir:{}", args.data.join("blobs").display()),
-        listen: any,
-        gateway_listen: any,
-        admin_listen: None,
-        public_url: None,
-        gateway_public_url: None,
-        mail: Some(doors(any)),
-        calls: gateway::CallPolicy::default(),
-        outgoing: crate::outgoing::Outgoing::default(),
-    };
+    let config = Resolved { mail: Some(doors()), ..Resolved::local(&args.data) };
     let platform = site::open(&config.data, &config.database, &config.blobs).await?;
     let doors = Doors::open(platform.clone(), &config, true, stop.clone()).await?;
     let ctx = administrator(&platform).await?;
@@ -117,7 +101,8 @@ pub(super) async fn run(args: MailSiteArgs) -> Result<Exit> {
 }
 
 /// All connections come from this machine, and a session brings all messages of a run.
-fn doors(any: SocketAddr) -> MailConfig {
+fn doors() -> MailConfig {
+    let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let mut config = MailConfig { smtp: Some(any), pop3: Some(any), ..MailConfig::new("bench.example") };
     // Both sides are measured without TLS.
     config.pop3_login = Login::Legacy;
@@ -145,33 +130,21 @@ fn lines() -> UnboundedReceiver<()> {
 async fn register(platform: &Platform, ctx: &Ctx, devices: u32) -> Result<(Vec<MonitorId>, MailStanding)> {
     let nowhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let mut standing = MailStanding { smtp: nowhere, pop3: nowhere, key: 0, seal: Vec::new(), devices: Vec::new() };
-    let (mut places, mut under_way, mut found) = (0..devices, JoinSet::new(), Vec::new());
-    loop {
-        while under_way.len() < TOGETHER {
-            let Some(place) = places.next() else { break };
-            under_way.spawn(introduce(platform.clone(), ctx.clone(), place));
-        }
-        let Some(done) = under_way.join_next().await else { break };
-        let (place, reply) = done??;
+    let mut monitors = Vec::with_capacity(devices as usize);
+    for reply in together::for_each(devices, |place| introduce(platform.clone(), ctx.clone(), place)).await? {
         if let Some(key) = reply.keys.first() {
             (standing.key, standing.seal) = (key.id, key.seal.clone());
         }
         let pair = reply.mail.context("a device was given no addresses")?;
         let secret = pair.secret.context("a device was given no password")?;
         let sender = reply.sender.to_text();
-        found.push((
-            place,
-            MonitorId::from(reply.sender),
-            Correspondent { sender, device: pair.device, server: pair.server, secret },
-        ));
+        monitors.push(MonitorId::from(reply.sender));
+        standing.devices.push(Correspondent { sender, device: pair.device, server: pair.server, secret });
     }
-    found.sort_by_key(|(place, ..)| *place);
-    let monitors = found.iter().map(|(_, monitor, _)| *monitor).collect();
-    standing.devices = found.into_iter().map(|(.., device)| device).collect();
     Ok((monitors, standing))
 }
 
-async fn introduce(platform: Platform, ctx: Ctx, place: u32) -> Result<(u32, wire::hello::HelloReply)> {
+async fn introduce(platform: Platform, ctx: Ctx, place: u32) -> Result<HelloReply> {
     let new = NewMonitor { vendor: VENDOR.to_owned(), serial: serial(place), model: None };
     let made = monitors::register(&ctx, ctx.home, &new).await?;
     let secret = digest(&SHA256, format!("platen bench seal {place}").as_bytes());
@@ -196,21 +169,15 @@ async fn introduce(platform: Platform, ctx: Ctx, place: u32) -> Result<(u32, wir
     // What a device tells before it is known would wait for its first status.
     let device = monitors::key_of(&platform, reply.sender).await?.context("a device is not heard")?.1;
     reports::accept(&device, report(reply.sender, 1, 0, hello.clock_ms, vec![status(place)])).await?;
-    Ok((place, reply))
+    Ok(reply)
 }
 
 /// One order for each device.
 async fn order(ctx: &Ctx, monitors: &[MonitorId]) -> Result<()> {
-    let (mut left, mut under_way) = (monitors.iter().copied(), JoinSet::new());
-    loop {
-        while under_way.len() < TOGETHER {
-            let Some(monitor) = left.next() else { break };
-            let ctx = Ctx { now: ctx.platform.now(), ..ctx.clone() };
-            under_way.spawn(async move { monitors::order(&ctx, monitor, What::SendLog, LIFE).await });
-        }
-        match under_way.join_next().await {
-            Some(done) => drop(done??),
-            None => return Ok(()),
-        }
-    }
+    let give = |place: u32| {
+        let (ctx, monitor) = (Ctx { now: ctx.platform.now(), ..ctx.clone() }, monitors[place as usize]);
+        async move { Ok(monitors::order(&ctx, monitor, What::SendLog, LIFE).await?) }
+    };
+    together::for_each(u32::try_from(monitors.len())?, give).await?;
+    Ok(())
 }

@@ -22,6 +22,7 @@ mod stamps;
 #[path = "no_stamps.rs"]
 mod stamps;
 mod sweep;
+mod together;
 mod trap_blast;
 mod trap_site;
 mod walk;

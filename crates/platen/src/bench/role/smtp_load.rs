@@ -27,7 +27,7 @@ use crate::exit::Exit;
 /// Longest wait for a connection or a reply.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Values of the service menu that make a mail of about 5 KB.
-const VALUES: usize = 62;
+const VALUES: usize = 89;
 
 /// `platen bench-run smtp-load`
 #[derive(Args, Debug)]

@@ -25,7 +25,7 @@ use wire::enrol::EnrolToken;
 
 use super::leave;
 use super::trap_blast::{ALERT, jam};
-use crate::config::{Resolved, default_database};
+use crate::config::Resolved;
 use crate::doors::Doors;
 use crate::exit::Exit;
 use crate::site;
@@ -188,20 +188,7 @@ struct Site {
 
 impl Site {
     async fn open(args: TrapSiteArgs) -> Result<Self> {
-        let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        let config = Resolved {
-            data: args.data.clone(),
-            database: default_database(&args.data),
-            blobs: format!("dir:{}", args.data.join("blobs").display()),
-            listen: any,
-            gateway_listen: any,
-            admin_listen: None,
-            public_url: None,
-            gateway_public_url: None,
-            mail: None,
-            calls: gateway::CallPolicy::default(),
-            outgoing: crate::outgoing::Outgoing::default(),
-        };
+        let config = Resolved::local(&args.data);
         let platform = site::open(&config.data, &config.database, &config.blobs).await?;
         let doors = Doors::open(platform.clone(), &config, true, CancellationToken::new()).await?;
         let first = LocalUser {
@@ -220,7 +207,7 @@ impl Site {
             server: Some(doors.gateway_url().to_owned()),
             enrol: Some(token.to_text()),
             name: Some("bench".to_owned()),
-            trap_listen: Some(any),
+            trap_listen: Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))),
         };
         site::make_folder(&config.data)?;
         let (send, running) = tokio::sync::oneshot::channel();
