@@ -7,5 +7,6 @@ mod doubts;
 mod pages;
 mod rubbish;
 mod site;
+mod supplies;
 mod told;
 mod traps;
