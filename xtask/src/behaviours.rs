@@ -28,6 +28,24 @@ const BEHAVIOURS: [&str; 17] = [
     "partial_replies",
     "conflicting_truth",
 ];
+/// The hard behaviours of the gateway with their numbers; words that a test bears.
+const AT_THE_GATEWAY: [(&str, u8); 15] = [
+    ("herd", 1),
+    ("clocks", 3),
+    ("duplicates", 4),
+    ("rollover", 5),
+    ("swap", 6),
+    ("spoofing", 7),
+    ("replay", 8),
+    ("disk_full", 9),
+    ("poison", 10),
+    ("cut", 11),
+    ("drop", 12),
+    ("close", 13),
+    ("alert_storm", 14),
+    ("bounces", 15),
+    ("mutants", 21),
+];
 /// A claim without a test says why in these words, and is counted as open.
 const OPEN: &str = "open:";
 
@@ -56,7 +74,7 @@ fn judge(page: &str, tests: &BTreeMap<String, BTreeSet<String>>) -> (Vec<Claim>,
             faults.push(format!("docs/behaviours.md: three columns are wanted: {line}"));
             continue;
         };
-        let behaviour = behaviour.trim_matches('`').to_owned();
+        let behaviour = behaviour.replace('`', "");
         let named: Vec<String> = proof.split('`').skip(1).step_by(2).map(str::to_owned).collect();
         for name in &named {
             let (home, test) = name
@@ -77,6 +95,12 @@ fn judge(page: &str, tests: &BTreeMap<String, BTreeSet<String>>) -> (Vec<Claim>,
         let mut named = claims.iter().filter(|claim| claim.behaviour == behaviour).flat_map(|claim| &claim.tests);
         if !named.any(|test| test.contains(behaviour)) {
             faults.push(format!("docs/behaviours.md: no test bears the name of `{behaviour}`"));
+        }
+    }
+    for (word, number) in AT_THE_GATEWAY {
+        let name = format!("{word} ({number})");
+        if !claims.iter().any(|claim| claim.behaviour == name && !claim.tests.is_empty()) {
+            faults.push(format!("docs/behaviours.md: nothing proves `{word}` ({number})"));
         }
     }
     (claims, faults)

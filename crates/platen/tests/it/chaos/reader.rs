@@ -12,6 +12,8 @@ use wire::{Meter, Subject};
 
 /// Time for one device in one round.
 const PATIENCE: Duration = Duration::from_millis(600);
+/// The same once nothing is wrong any more: whatever this machine does beside, the last word must be heard.
+const LAST_PATIENCE: Duration = Duration::from_secs(10);
 /// Devices asked at the same time.
 const WIDTH: usize = 48;
 /// Rounds between two full readings.
@@ -42,12 +44,13 @@ pub(super) enum Seen {
 pub(super) async fn look(engine: &Engine, places: &mut [(SocketAddr, Place)], round: u64, settled: u64) -> Vec<Seen> {
     let slots = Arc::new(tokio::sync::Semaphore::new(WIDTH));
     let mut tasks = JoinSet::new();
+    let patience = if round + super::CALM >= settled { LAST_PATIENCE } else { PATIENCE };
     for (number, (address, place)) in places.iter().enumerate() {
         let (engine, slots, address, place) = (engine.clone(), Arc::clone(&slots), *address, place.clone());
         tasks.spawn(async move {
             let _slot = slots.acquire_owned().await;
             let due = round >= settled || (round + number as u64).is_multiple_of(EACH);
-            (number, one(&engine, address, place, due).await)
+            (number, one(&engine, Access { timeout: patience, ..Access::new(address) }, place, due).await)
         });
     }
     let mut all: Vec<Seen> = places.iter().map(|_| Seen::Silent).collect();
@@ -58,8 +61,7 @@ pub(super) async fn look(engine: &Engine, places: &mut [(SocketAddr, Place)], ro
     all
 }
 
-async fn one(engine: &Engine, address: SocketAddr, mut place: Place, due: bool) -> (Place, Seen) {
-    let access = Access { timeout: PATIENCE, ..Access::new(address) };
+async fn one(engine: &Engine, access: Access, mut place: Place, due: bool) -> (Place, Seen) {
     let before = place.vitals.take();
     let (Some(before), false) = (before, due) else { return full(engine, &access, place).await };
     let Ok(vitals) = device::vitals(engine, &access, &place.known).await else { return (place, Seen::Silent) };
