@@ -1,6 +1,9 @@
 //! zstd both ways; out of a frame comes never more than was granted, and never from a window larger than that.
 
-use std::io::Read as _;
+use std::cell::RefCell;
+
+use zstd::bulk::Compressor;
+use zstd::stream::raw::{DParameter, Decoder, InBuffer, Operation as _, OutBuffer};
 
 use super::{Limits, SealError};
 
@@ -10,20 +13,59 @@ const LEVEL: i32 = 3;
 const WINDOW_LOG: u32 = 23;
 /// What a small frame may always grow to, whatever the ratio says.
 const RATIO_FREE: usize = 64 * 1_024;
+/// Bytes that come out of a frame at a time.
+const CHUNK: usize = 32 * 1_024;
+
+thread_local! {
+    // Making one costs more than a report does, so that each thread keeps its own.
+    static COMPRESSOR: RefCell<Option<Compressor<'static>>> = const { RefCell::new(None) };
+    static DECODER: RefCell<Option<Decoder<'static>>> = const { RefCell::new(None) };
+}
 
 pub(super) fn deflate(content: &[u8]) -> Result<Vec<u8>, SealError> {
-    zstd::bulk::compress(content, LEVEL).map_err(|_| SealError::Inflated)
+    let compress = |kept: &mut Option<Compressor<'static>>| match kept {
+        Some(compressor) => compressor.compress(content),
+        None => kept.insert(Compressor::new(LEVEL)?).compress(content),
+    };
+    COMPRESSOR.with_borrow_mut(compress).map_err(|_| SealError::Inflated)
 }
 
 pub(super) fn inflate(frame: &[u8], limits: &Limits) -> Result<Vec<u8>, SealError> {
     let most = limits.content.min(frame.len().saturating_mul(limits.ratio).max(RATIO_FREE));
-    let mut decoder = zstd::stream::Decoder::with_buffer(frame).map_err(|_| SealError::Inflated)?.single_frame();
-    decoder.window_log_max(WINDOW_LOG).map_err(|_| SealError::Inflated)?;
-    let mut content = Vec::new();
-    (&mut decoder).take(most as u64 + 1).read_to_end(&mut content).map_err(|_| SealError::Inflated)?;
-    // A second frame or rubbish behind the first is nothing that was meant.
-    let whole = content.len() <= most && decoder.finish().is_empty();
-    if whole { Ok(content) } else { Err(SealError::Inflated) }
+    let decode = |kept: &mut Option<Decoder<'static>>| {
+        let decoder = match kept {
+            Some(decoder) => {
+                decoder.reinit()?;
+                decoder
+            }
+            None => {
+                let mut decoder = Decoder::new()?;
+                decoder.set_parameter(DParameter::WindowLogMax(WINDOW_LOG))?;
+                kept.insert(decoder)
+            }
+        };
+        one_frame(decoder, frame, most)
+    };
+    // A second frame or rubbish behind the first is nothing that was meant, nor is a frame that ends early.
+    DECODER.with_borrow_mut(decode).ok().flatten().ok_or(SealError::Inflated)
+}
+
+/// What the one whole frame holds; `None`: more than `most`, or not one whole frame.
+fn one_frame(decoder: &mut Decoder<'_>, frame: &[u8], most: usize) -> std::io::Result<Option<Vec<u8>>> {
+    let (mut content, mut chunk) = (Vec::new(), [0; CHUNK]);
+    let mut input = InBuffer::around(frame);
+    loop {
+        let mut out = OutBuffer::around(&mut chunk[..]);
+        let left = decoder.run(&mut input, &mut out)?;
+        let got = out.as_slice();
+        if content.len() + got.len() > most || got.is_empty() && left > 0 && input.pos() == frame.len() {
+            return Ok(None);
+        }
+        content.extend_from_slice(got);
+        if left == 0 {
+            return Ok((input.pos() == frame.len()).then_some(content));
+        }
+    }
 }
 
 #[cfg(test)]
