@@ -103,11 +103,11 @@ async fn what_a_device_left_unanswered_is_asked_again_though_nothing_moves() {
     let agent = gateway.agent().await;
     gateway.until("the device is reported", |kept| subjects(kept).len() == 1).await;
     let last_is_whole = |kept: &crate::gateway::Kept| {
-        let statuses = kept.messages.iter().filter_map(|(_, m)| match &m.body {
+        let mut statuses = kept.messages.iter().filter_map(|(_, m)| match &m.body {
             Body::Status(status) => Some(wire::report::is_whole(&status.quirks)),
             _ => None,
         });
-        statuses.last() == Some(true)
+        statuses.next_back() == Some(true)
     };
     let victim = Ipv4Addr::from(base);
     // The cheap look and the first question get through, the tables do not.
