@@ -11,13 +11,10 @@ use tokio::io::AsyncWriteExt as _;
 
 use super::close::{self, CloseRow, CloseState, Total};
 use super::gaps::{self, Gap};
-use super::reckon::{self, LineRow, Reckoner};
+use super::reckon::{self, LineRow};
 use super::rules::money;
-use super::{CloseId, DocumentId, contracts, sql, stages};
-use crate::audit::{self, Change};
+use super::{CloseId, DocumentId, contracts, sql};
 use crate::ctx::{Ctx, Role};
-use crate::devices::DeviceId;
-use crate::devices::fold::clean;
 use crate::error::{Error, Kind, Result};
 use crate::events;
 use crate::ids::Hex;
@@ -105,12 +102,12 @@ pub struct Document {
     pub mailed_at: Option<Micros>,
 }
 
-fn id(close: CloseId, no: i64) -> DocumentId {
+pub(super) fn id(close: CloseId, no: i64) -> DocumentId {
     DocumentId(contracts::named("platen-document", &[&close.to_string(), &no.to_string()]))
 }
 
 /// Text that a spreadsheet would take for a formula gets an apostrophe.
-fn plain(text: &str) -> String {
+pub(super) fn plain(text: &str) -> String {
     if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text.to_owned() }
 }
 
@@ -122,20 +119,20 @@ fn milli(value: i64) -> String {
 }
 
 /// The CSV text of rows of columns by name.
-struct Sheet {
+pub(super) struct Sheet {
     head: &'static [&'static str],
     writer: csv::Writer<Vec<u8>>,
-    count: i64,
+    pub(super) count: i64,
 }
 
 impl Sheet {
-    fn new(head: &'static [&'static str]) -> Result<Self> {
+    pub(super) fn new(head: &'static [&'static str]) -> Result<Self> {
         let mut sheet = Self { head, writer: csv::Writer::from_writer(Vec::new()), count: 0 };
         sheet.writer.write_record(head).map_err(|error| broken(&error))?;
         Ok(sheet)
     }
 
-    fn row(&mut self, cells: &[(&str, String)]) -> Result<()> {
+    pub(super) fn row(&mut self, cells: &[(&str, String)]) -> Result<()> {
         let mut record = vec![""; self.head.len()];
         for (name, value) in cells {
             let place = self.head.iter().position(|head| head == name);
@@ -147,7 +144,7 @@ impl Sheet {
     }
 
     /// What was written since the last time.
-    fn take(&mut self) -> Result<Vec<u8>> {
+    pub(super) fn take(&mut self) -> Result<Vec<u8>> {
         let writer = std::mem::replace(&mut self.writer, csv::Writer::from_writer(Vec::new()));
         writer.into_inner().map_err(|error| broken(&error))
     }
@@ -157,7 +154,7 @@ fn broken(error: &dyn std::fmt::Display) -> Error {
     Error::internal(format!("a line of a document could not be written: {error}"))
 }
 
-fn opt(value: Option<impl ToString>) -> String {
+pub(super) fn opt(value: Option<impl ToString>) -> String {
     value.map(|value| value.to_string()).unwrap_or_default()
 }
 
@@ -278,11 +275,11 @@ impl Terms<'_> {
 }
 
 /// A document that lies among the blobs.
-struct Stored {
-    hash: String,
-    size: i64,
-    lines: i64,
-    input: String,
+pub(super) struct Stored {
+    pub(super) hash: String,
+    pub(super) size: i64,
+    pub(super) lines: i64,
+    pub(super) input: String,
 }
 
 /// Makes the document of a close of what was written, and stores its bytes.
@@ -399,7 +396,7 @@ pub(super) async fn conclude(ctx: &Ctx, close: &CloseRow) -> Result<()> {
 }
 
 #[expect(clippy::too_many_arguments, reason = "a document is what all of these say, once")]
-async fn issue(
+pub(super) async fn issue(
     ctx: &Ctx,
     tx: &mut Tx,
     close: &CloseRow,
@@ -434,7 +431,7 @@ async fn issue(
 
 /// Mails a document to whom the contract names, in the transaction that issues it; one that is too large for a mail is
 /// named by its address and hash.
-async fn hand_over(
+pub(super) async fn hand_over(
     ctx: &Ctx,
     tx: &mut Tx,
     close: &CloseRow,
@@ -521,7 +518,7 @@ pub async fn document(ctx: &Ctx, id: CloseId, no: i64) -> Result<(Document, Vec<
     Ok((found, bytes))
 }
 
-fn read(row: &Row) -> Result<Document> {
+pub(super) fn read(row: &Row) -> Result<Document> {
     Ok(Document {
         id: row.get(0)?,
         close: row.get(1)?,
@@ -536,113 +533,4 @@ fn read(row: &Row) -> Result<Document> {
         made_by: row.get(10)?,
         mailed_at: row.get(11)?,
     })
-}
-
-const CORRECTION: [&str; 16] = [
-    "kind",
-    "contract",
-    "period",
-    "line",
-    "name",
-    "code",
-    "device",
-    "serial",
-    "billed",
-    "would_be",
-    "difference",
-    "closing",
-    "closing_at",
-    "closing_now",
-    "closing_now_at",
-    "note",
-];
-
-/// Reckons a closed period again with all that came in since, and issues a document of what differs. Its lines stay as
-/// they are: the difference is billed, or carried, in the period that follows.
-///
-/// # Errors
-/// `Forbidden` below manager, `NotFound`, `Conflict` when nothing differs, or when the period that follows is closed too.
-pub async fn correct(ctx: &Ctx, id_of_close: CloseId, note: &str) -> Result<Document> {
-    ctx.require(Role::Manager, "correct closes")?;
-    let note = clean(Some(note)).ok_or_else(|| Error::invalid("note", "say what is corrected"))?;
-    let mut tx = ctx.db().read(&ctx.scope.view()).await?;
-    let close = close::find_visible(ctx, &mut tx, id_of_close).await?;
-    if close.state != CloseState::Closed {
-        return Err(Error::conflict("the period is not closed; what comes in counts as it is"));
-    }
-    let newest: i64 = tx.query_one(&sql::NEWEST_CLOSED, &params![close.org, close.contract]).await?.get(0)?;
-    if newest > close.to_at.0 {
-        return Err(Error::conflict("the period that follows is closed too: what came in since is billed there"));
-    }
-    let issued = tx.query(&sql::DOCUMENTS, &params![close.org, id_of_close]).await?;
-    let before = issued.last().map(read).transpose()?.ok_or_else(DocumentId::missing)?;
-    let (bytes, count) = differences(ctx, &mut tx, &close, &note).await?;
-    drop(tx);
-    if count == 0 {
-        return Err(Error::conflict("nothing came in that changes this period"));
-    }
-    let stored = ctx.platform.blobs().put(bytes).await?;
-    let size = i64::try_from(stored.length).unwrap_or(i64::MAX);
-    let made = Stored { hash: stored.hash.to_string(), size, lines: count, input: String::new() };
-    if before.sha256 == made.hash {
-        return Ok(before);
-    }
-    let no = before.no + 1;
-    let mut tx = ctx.db().write(&ctx.scope.view()).await?;
-    let document = issue(ctx, &mut tx, &close, no, "correction-csv", &made, Some(before.id), Some(&note)).await?;
-    hand_over(ctx, &mut tx, &close, (document, &made), &format!("A correction: {note}.")).await?;
-    let told = json!({ "document": id(id_of_close, no), "note": note, "lines": count });
-    audit::record(&mut tx, ctx, Change::new(close.org, "corrected", "close", id_of_close).after(told)).await?;
-    tx.commit().await?;
-    let all = documents(ctx, id_of_close).await?;
-    all.into_iter().find(|document| document.no == no).ok_or_else(DocumentId::missing)
-}
-
-async fn differences(ctx: &Ctx, tx: &mut Tx, close: &CloseRow, note: &str) -> Result<(Vec<u8>, i64)> {
-    let names = reckon::names(tx, close).await?;
-    let reckoner = Reckoner::load(tx, close, ctx.now).await?;
-    let mut sheet = Sheet::new(&CORRECTION)?;
-    let mut bytes = Vec::new();
-    let mut after = String::new();
-    loop {
-        let now = reckoner.stretch(tx, &after, stages::STRETCH).await?;
-        let Some(last) = now.last().map(|line| line.device) else { break };
-        let most = i64::try_from(now.len()).unwrap_or(i64::MAX) + 1;
-        let mut was: BTreeMap<(DeviceId, i64), LineRow> = BTreeMap::new();
-        for row in tx.query(&sql::WRITTEN, &params![close.org, close.id, &after, i64::MAX, most]).await? {
-            let line = reckon::stored(&row, &names)?;
-            was.insert((line.device, line.no), line);
-        }
-        for line in &now {
-            let Some(old) = was.get(&(line.device, line.no)) else { continue };
-            let billed = line.owed.billed - line.owed.carry_out;
-            let difference = billed - (old.billed - old.carry_out);
-            if difference == 0 {
-                continue;
-            }
-            let closing = line.facts.closing.as_ref();
-            sheet.row(&[
-                ("kind", "correction".to_owned()),
-                ("contract", plain(&close.number)),
-                ("period", close.period.clone()),
-                ("line", old.no.to_string()),
-                ("name", plain(&old.name)),
-                ("code", plain(old.erp_code.as_deref().unwrap_or_default())),
-                ("device", old.device.to_string()),
-                ("serial", plain(old.serial.as_deref().unwrap_or_default())),
-                ("billed", old.billed.to_string()),
-                ("would_be", line.owed.billed.to_string()),
-                ("difference", difference.to_string()),
-                ("closing", opt(old.closing)),
-                ("closing_at", opt(old.closing_at)),
-                ("closing_now", opt(closing.map(|read| read.value))),
-                ("closing_now_at", opt(closing.map(|read| Micros(read.at)))),
-                ("note", plain(note)),
-            ])?;
-        }
-        bytes.extend(sheet.take()?);
-        after = last.to_string();
-    }
-    bytes.extend(sheet.take()?);
-    Ok((bytes, sheet.count))
 }

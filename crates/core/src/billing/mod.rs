@@ -4,6 +4,7 @@
 mod assignments;
 mod close;
 mod contracts;
+mod correction;
 mod document;
 mod gaps;
 mod maps;
@@ -22,7 +23,8 @@ pub use contracts::{
     CONTRACT_FIELDS, Contract, ContractPatch, ContractQuery, DEVICE_FIELDS, Line, NewContract, contract, contracts,
     create, end, set_lines, update,
 };
-pub use document::{Document, correct, document, documents};
+pub use correction::correct;
+pub use document::{Document, document, documents};
 pub use gaps::{Gap, GapKind, ManualRead, gaps, look_again, read_by_hand, waive};
 pub use maps::{MeterMap, NewMap, map, maps, unmap};
 pub use reckon::{LineRow, lines};
