@@ -1,19 +1,19 @@
 //! Monitors: devices that report by themselves. A provider registers the serial number; the device proves it once with a
 //! claim code and from then on by its key. The server gives it its slots and its orders, and hears no one else.
 
-mod group;
 mod calls;
+mod group;
 mod hello;
 mod keys;
 mod kinds;
 pub mod mail;
+#[cfg(test)]
+mod mail_tests;
 mod orders;
 mod refusals;
 mod registry;
 mod rules;
 mod sql;
-#[cfg(test)]
-mod mail_tests;
 #[cfg(test)]
 mod tests;
 
@@ -24,25 +24,23 @@ use crate::ids::OrgId;
 use crate::secrets::Secret;
 use crate::time::Micros;
 
+pub use calls::{Callable, callable, called_from, failed, orders_for, went};
 pub(crate) use group::{GivenBy, give, is_heard, take_back};
-pub use calls::{Callable, called_from, callable, failed, orders_for, went};
 pub(crate) use hello::{CachedKey, Standing, standing};
 pub use hello::{hello, key_of, key_of_sender};
 pub(crate) use keys::Ring;
 pub use keys::{rekey, roll};
 pub use kinds::{KindState, inquire, kinds, set_period};
 pub(crate) use kinds::{schedule as schedule_of, set_period_in};
-pub use orders::{
-    CommandId, CommandRow, CommandState, acknowledge, cancel, commands, expire, order, pending,
-};
 pub(crate) use mail::CachedMailbox;
 pub use mail::MailDoors;
+pub use orders::{CommandId, CommandRow, CommandState, acknowledge, cancel, commands, expire, order, pending};
 pub use refusals::refused_mail;
-pub(crate) use registry::{Heard, heard};
-pub(crate) use rules::{road_of, road_text, speaks_for_itself};
 pub use registry::{
     FIELDS, MonitorQuery, NewMonitor, Stranger, get, list, new_claim, register, release, resume, strangers, suspend,
 };
+pub(crate) use registry::{Heard, heard};
+pub(crate) use rules::{road_of, road_text, speaks_for_itself};
 
 crate::id!(
     /// A monitor; on the wire the same 16 bytes are its [`wire::Subject`].
