@@ -33,10 +33,7 @@ pub fn migrations() -> Vec<Migration> {
         migration!("0051_calls"),
         migration!("0052_ingest"),
         migration!("0053_kept"),
-        Migration {
-            sqlite: Some("-- One table: rows go in batches."),
-            ..migration!("0054_days")
-        },
+        Migration { sqlite: Some("-- One table: rows go in batches."), ..migration!("0054_days") },
         migration!("0055_billing"),
         migration!("0057_supplies"),
         migration!("0060_notifications"),

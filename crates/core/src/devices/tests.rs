@@ -249,9 +249,7 @@ async fn an_agent_off_line_is_one_incident_and_not_one_a_device() {
         reconcile(&platform).await.unwrap();
         let words: Vec<_> = rows(&site).await.iter().map(|row| row.word).collect();
         assert_eq!(words, [Word::Ready, Word::Ready, Word::Unknown, Word::Unknown, Word::Unknown]);
-        assert!(
-            crate::alerts::list_incidents(&site.person().await, &standing()).await.unwrap().items.is_empty()
-        );
+        assert!(crate::alerts::list_incidents(&site.person().await, &standing()).await.unwrap().items.is_empty());
         site.wait(1_000);
         site.seen(vec![subject(0), subject(1)], Vec::new()).await;
         reconcile(&platform).await.unwrap();

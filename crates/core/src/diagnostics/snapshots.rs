@@ -267,7 +267,8 @@ mod tests {
         for round in 0..rounds {
             // A tenth of the counters grow, as on a device at work.
             let value = |id: u32| {
-                i64::from(id.wrapping_mul(2_654_435_761) % 2_000_000) + if id.is_multiple_of(10) { round * 37 } else { 0 }
+                i64::from(id.wrapping_mul(2_654_435_761) % 2_000_000)
+                    + if id.is_multiple_of(10) { round * 37 } else { 0 }
             };
             bytes += keep(&mut chain, &set((0..4_500).map(|id| (id, value(id))).collect()), round).unwrap().body.len();
         }

@@ -16,8 +16,8 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::Value as Json;
 
-pub(crate) use intake::{NewDoubt, away, decided, take};
 pub use alarm::alarm;
+pub(crate) use intake::{NewDoubt, away, decided, take};
 pub use kinds::{Family, Kind};
 pub use service::{DoubtCounts, DoubtFlag, DoubtQuery, FIELDS, counts, get, list};
 pub(crate) use service::{flags, open_of};

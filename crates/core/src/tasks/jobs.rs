@@ -79,7 +79,8 @@ async fn running(ctx: &Ctx, only: Option<(OrgId, TaskId)>) -> Result<Vec<Running
     for row in tx.query(&sql::RUNNING, &[]).await? {
         let (org, id, wish): (OrgId, TaskId, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
         if only.is_none_or(|only| only == (org, id)) {
-            let wish = serde_json::from_str(&wish).map_err(|e| Error::internal(format!("a wish does not read: {e}")))?;
+            let wish =
+                serde_json::from_str(&wish).map_err(|e| Error::internal(format!("a wish does not read: {e}")))?;
             let (made_by, made_by_name) = (row.get(4)?, row.get(5)?);
             all.push(Running { org, id, wish, life_ms: row.get(3)?, made_by, made_by_name });
         }

@@ -4,7 +4,8 @@ use serde_json::json;
 use store::{Row, Sql, Tx, Value, params};
 
 use super::{
-    Counts, MOST_DEVICES, NewTask, Preview, Share, ShareQuery, ShareState, Task, TaskId, TaskState, Wish, jobs, rules, sql,
+    Counts, MOST_DEVICES, NewTask, Preview, Share, ShareQuery, ShareState, Task, TaskId, TaskState, Wish, jobs, rules,
+    sql,
 };
 use crate::audit::{self, Change};
 use crate::ctx::{Ctx, Role};

@@ -47,7 +47,10 @@ const ACROSS: &[(&str, &str)] = &[
     ("devices::sql::MONTHS", "reconciler over all organisations"),
     ("devices::sql::OVERDUE", "reconciler over all devices that report by themselves"),
     ("devices::sql::UNHEARD", "reconciler over all devices"),
-    ("notifications::sql::BOUNCED", "whose message came back is known only after this; people are asked for their tenant"),
+    (
+        "notifications::sql::BOUNCED",
+        "whose message came back is known only after this; people are asked for their tenant",
+    ),
     ("notifications::sql::CLAIM", "messages of all organisations are sent by one queue"),
     ("notifications::sql::DUE", "messages of all organisations are sent by one queue"),
     ("notifications::sql::EXPIRE", "messages of all organisations are sent by one queue"),
@@ -61,7 +64,10 @@ const ACROSS: &[(&str, &str)] = &[
     ("diagnostics::uploads::SHARED", "whether another organisation has the same bytes, before they go"),
     ("reports::sql::OPEN_COUNT", "what waits in the log, of all organisations"),
     ("reports::sql::OPEN_OLDEST", "how far the effects lag behind the log, over all organisations"),
-    ("reports::sql::OPEN_NEXT", "effects are drawn in the order of the log, each organisation in a transaction of its own"),
+    (
+        "reports::sql::OPEN_NEXT",
+        "effects are drawn in the order of the log, each organisation in a transaction of its own",
+    ),
     ("reports::verify::AHEAD", "doctor, over all streams"),
     ("reports::verify::COUNTS", "doctor, over all streams"),
     ("retention::sql::OF_DAY", "whose rows a day of the raw log holds, before it goes with a proof for each of them"),

@@ -17,7 +17,7 @@ const LIMIT: Duration = Duration::from_secs(3_600);
 
 pub(super) fn run(scene: &Scene) -> Result<Outcome> {
     let devices = scene.effort.size(1_000_000, 2_000, 20);
-    let each = devices.min(EACH).max(10);
+    let each = devices.clamp(10, EACH);
     let customers = devices.div_ceil(each);
     let data = scene.path("close").into_os_string();
     // The first month begins all accounts and is not measured.

@@ -67,8 +67,10 @@ pub(crate) fn mini(inks: &[Ink]) -> String {
     let others = inks.iter().filter(|ink| ink.letter == 'W' && !shown.iter().any(|(_, other)| other.letter == 'W'));
     let all = shown.iter().map(|(_, ink)| *ink).chain(others);
     let label: Vec<String> = all.map(|ink| format!("{} {}", ink.name, ink.words)).collect();
-    let mut svg =
-        format!(r#"<svg class="inks" viewBox="0 0 200 14" role="img" aria-label="{0}"><title>{0}</title>"#, escape(&label.join(", ")));
+    let mut svg = format!(
+        r#"<svg class="inks" viewBox="0 0 200 14" role="img" aria-label="{0}"><title>{0}</title>"#,
+        escape(&label.join(", "))
+    );
     for (column, ink) in shown {
         small_bar(&mut svg, column * 51, ink);
     }

@@ -14,6 +14,6 @@ pub(crate) use chart::{Bar, chart};
 pub(crate) use columns::{Column, columns};
 pub(crate) use curves::{Curve, curves};
 pub(crate) use inks::{Ink, bar, level_words, mini, progress};
-pub(crate) use slots::{SlotLine, slots};
 pub(crate) use outlook::{Ahead, Told, outlook};
+pub(crate) use slots::{SlotLine, slots};
 pub(crate) use spark::spark;

@@ -166,8 +166,8 @@ impl Shell {
     /// Links of the header.
     pub(crate) fn places(&self) -> Vec<Place> {
         use Section::{
-            Account, Agents, Alerting, Alerts, Audit, Doubts, Fleet, Help, Meters, Organisations, Registrations, Supplies, Tasks,
-            Troubles, Users,
+            Account, Agents, Alerting, Alerts, Audit, Doubts, Fleet, Help, Meters, Organisations, Registrations,
+            Supplies, Tasks, Troubles, Users,
         };
         let setup =
             matches!(self.section, Organisations | Users | Audit | Account | Help | Registrations | Tasks | Alerting);

@@ -16,8 +16,11 @@ const FARTHEST: f64 = 60.0;
 /// Days ahead at which forecasts are compared.
 pub(super) const HORIZON: f64 = 14.0;
 
+/// Days left by a straight line through days and levels.
+type Line = fn(&[(f64, f64)]) -> Option<f64>;
+
 /// The peers: all levels, the last thirty days, the ends.
-const LINES: [fn(&[(f64, f64)]) -> Option<f64>; 3] = [linear::whole, linear::month, linear::ends];
+const LINES: [Line; 3] = [linear::whole, linear::month, linear::ends];
 
 /// What is compared at a horizon.
 #[derive(Clone, Debug, Default)]
@@ -222,7 +225,7 @@ fn foretell(slot: &Slot, which: usize, day: f64, season: &Season, spread: Spread
             let used = first.told - last.told;
             let step = gone.readings.iter().find(|reading| reading.told < first.told);
             let until = step.filter(|_| gone.fresh).map(|step| step.pages - first.pages);
-            (used > 20.0).then(|| Lived { pages: last.pages - first.pages, used, first: until })
+            (used > 20.0).then_some(Lived { pages: last.pages - first.pages, used, first: until })
         })
         .collect();
     let all = slot.cartridges[..which].iter().flat_map(|gone| gone.readings.iter()).chain(readings);

@@ -63,10 +63,10 @@ impl Mischief {
         for place in (0..self.devices).step_by(9) {
             let bits = if self.random.below(2) == 0 { 31 } else { 32 };
             let left = 1 + self.random.below(60) as u32;
-            self.put(fleet, ledger, address(place), Fault::CounterNearWrap { bits, left });
+            self.put(fleet, ledger, address(place), &Fault::CounterNearWrap { bits, left });
         }
         for here in (0..self.devices).map(address).filter(|here| has_habit(*here)) {
-            self.put(fleet, ledger, here, Fault::NonIncreasing);
+            self.put(fleet, ledger, here, &Fault::NonIncreasing);
             if let Ok(truth) = fleet.truth(here) {
                 ledger.units.entry(truth.serial).or_default().is_mute = true;
             }
@@ -106,26 +106,26 @@ impl Mischief {
         match self.draw() {
             Act::Standing(fault) => {
                 self.until.insert(here, round + 1 + self.random.below(9));
-                self.put(fleet, ledger, here, fault);
+                self.put(fleet, ledger, here, &fault);
             }
-            Act::Reset => self.put(fleet, ledger, here, Fault::CounterReset),
-            Act::Reboot => self.put(fleet, ledger, here, Fault::Reboot),
-            Act::BoardSwap => self.put(fleet, ledger, here, Fault::BoardSwap),
-            Act::DeviceSwap => self.put(fleet, ledger, here, Fault::DeviceSwap),
+            Act::Reset => self.put(fleet, ledger, here, &Fault::CounterReset),
+            Act::Reboot => self.put(fleet, ledger, here, &Fault::Reboot),
+            Act::BoardSwap => self.put(fleet, ledger, here, &Fault::BoardSwap),
+            Act::DeviceSwap => self.put(fleet, ledger, here, &Fault::DeviceSwap),
             Act::Jump => {
                 let seconds = self.random.below(20_000) as i64 - 10_000;
-                self.put(fleet, ledger, here, Fault::ClockJump(seconds));
+                self.put(fleet, ledger, here, &Fault::ClockJump(seconds));
             }
             Act::Swap => {
                 let other = address(self.random.below(u64::from(self.devices)) as u32);
                 if other != here && !has_habit(other) && !self.until.contains_key(&other) {
-                    self.put(fleet, ledger, here, Fault::AddressSwap(other));
+                    self.put(fleet, ledger, here, &Fault::AddressSwap(other));
                 }
             }
         }
     }
 
-    fn put(&mut self, fleet: &Fleet, ledger: &mut Ledger, here: Ipv4Addr, fault: Fault) {
+    fn put(&mut self, fleet: &Fleet, ledger: &mut Ledger, here: Ipv4Addr, fault: &Fault) {
         let name = format!("{fault:?}");
         let name = name.split(['(', ' ', '{']).next().unwrap_or_default().to_owned();
         *self.counts.entry(name).or_default() += 1;
