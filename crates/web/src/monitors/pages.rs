@@ -94,7 +94,7 @@ async fn page(app: &App, viewer: &Viewer, fields: &Fields, error: Option<String>
         name: name_of(monitor),
         serial: monitor.serial.clone(),
         org: name_in(&shell, monitor.org),
-        road: road_words(monitor.said_road.or(monitor.road)),
+        road: road_words(monitor.road.or(monitor.said_road)),
         said: monitor.said_at.map_or_else(|| "never".to_owned(), |at| format!("{} ago", age(now, at))),
     });
     let refused = if may_change {

@@ -61,6 +61,7 @@ struct SuppliesPage {
     rows: Vec<SupplyLine>,
     foretold: bool,
     narrowed: bool,
+    early: bool,
     waiting: u64,
     shown: String,
     first: Option<String>,
@@ -90,8 +91,14 @@ fn query(fields: &Fields) -> SupplyQuery {
 /// `GET /supplies`.
 pub(crate) async fn list(State(app): State<App>, viewer: Viewer, fields: Fields) -> Shown {
     let shell = Shell::of(&app, &viewer, "Supplies", Section::Supplies).await?;
-    let asked = query(&fields);
-    let page = supplies::list(&viewer.ctx, &asked).await?;
+    let mut asked = query(&fields);
+    let mut page = supplies::list(&viewer.ctx, &asked).await?;
+    // As long as nothing is foretold, what devices tell today is worth more than an empty table.
+    let early = page.count == Some(0) && asked.filter.is_none() && fields.get("show").is_none();
+    if early {
+        asked.without_forecast = true;
+        page = supplies::list(&viewer.ctx, &asked).await?;
+    }
     let waiting = shipments::waiting(&viewer.ctx).await?;
     let n = page.count.unwrap_or(0);
     let choice = |name: &str, key: &str, label| Choice {
@@ -100,7 +107,8 @@ pub(crate) async fn list(State(app): State<App>, viewer: Viewer, fields: Fields)
         current: fields.get(name).unwrap_or_default() == key,
     };
     let rows: Vec<SupplyLine> = page.items.iter().map(line).collect();
-    let summary = match (asked.without_forecast, n) {
+    let summary = match (asked.without_forecast && !early, n) {
+        _ if early => "Nothing is foretold yet.".to_owned(),
         (false, 0) => "Nothing is foretold yet.".to_owned(),
         (false, n) => {
             format!("<b>{}</b> with a forecast, those that end first at the top.", count(n, "supply", "supplies"))
@@ -116,11 +124,15 @@ pub(crate) async fn list(State(app): State<App>, viewer: Viewer, fields: Fields)
         shown: format!("{} of {}", rows.len(), grouped(n)),
         foretold: !asked.without_forecast,
         narrowed: asked.filter.is_some(),
+        early,
         rows,
         waiting,
         place: "/supplies",
         first: fields.get("after").map(|_| format!("/supplies{}", fields.query_without(&["after"]))),
-        next: page.next.map(|next| format!("/supplies{}", fields.query_with("after", &next, &[]))),
+        next: page.next.map(|next| match early {
+            true => format!("/supplies?show=unforetold&after={}", crate::fields::encode(&next)),
+            false => format!("/supplies{}", fields.query_with("after", &next, &[])),
+        }),
         csv: format!("/supplies.csv{}", fields.query_without(&["after"])),
         shell,
     })
