@@ -59,6 +59,8 @@ pub enum Fault {
     /// The end of the MIB is a genErr (v1, v2c).
     GenErrAtEnd,
 
+    /// GETNEXT and GETBULK are met with silence, GET is answered: whole tables stay unread.
+    WalksSilent,
     /// GETBULK with max-repetitions 0 is met with silence.
     MaxRepetitionsZeroHang,
     /// GETBULK for more than this many repetitions is met with silence.

@@ -105,6 +105,11 @@ pub(crate) struct Listed<T> {
     pub(crate) count: Option<u64>,
 }
 
+/// Answers with a list that is never paged.
+pub(crate) fn whole<T: Serialize>(items: Vec<T>) -> Response {
+    Json(Listed { items, next: None, count: None }).into_response()
+}
+
 /// Columns of a list in the order of a CSV file.
 pub(crate) trait Row: Serialize {
     const COLUMNS: &'static [&'static str];

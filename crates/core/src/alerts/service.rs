@@ -168,8 +168,21 @@ pub(crate) async fn agent_is_gone(tx: &mut Tx, ctx: &Ctx, tenant: OrgId, agent: 
     if tx.query_opt(&sql::INCIDENT_OF_AGENT, &params![tenant, agent]).await?.is_some() {
         return Ok(());
     }
+    let words = "an agent is off line; nothing can be said of its devices";
+    open_of_agent(tx, ctx, (tenant, agent), "platen-agent-offline", words, devices).await?;
+    Ok(())
+}
+
+/// Opens an incident without alerts of its own: what befell so many devices of an agent at once, from one cause.
+pub(super) async fn open_of_agent(
+    tx: &mut Tx,
+    ctx: &Ctx,
+    (tenant, agent): (OrgId, AgentId),
+    reason: &str,
+    words: &str,
+    devices: u64,
+) -> Result<IncidentId> {
     let id = IncidentId::new(ctx.ids());
-    let cause = "an agent is off line; nothing can be said of its devices";
     let values = params![
         tenant,
         id,
@@ -177,17 +190,17 @@ pub(crate) async fn agent_is_gone(tx: &mut Tx, ctx: &Ctx, tenant: OrgId, agent: 
         "open",
         Value::Null,
         agent,
-        "platen-agent-offline",
+        reason,
         "critical",
-        cause,
+        words,
         ctx.now,
         Value::Null,
-        audience("platen-agent-offline")
+        audience(reason)
     ];
     tx.execute(&sql::INCIDENT, &values).await?;
-    let data = json!({ "incident": id, "cause": "platen-agent-offline", "agent": agent, "devices": devices });
+    let data = json!({ "incident": id, "cause": reason, "agent": agent, "devices": devices });
     crate::events::emit(tx, ctx, tenant, "incident.opened", ("incident", id.to_string()), data).await?;
-    Ok(())
+    Ok(id)
 }
 
 /// The agent that asks is heard: its incident is over, and its devices get their time to be heard too.

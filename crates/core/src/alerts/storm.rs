@@ -2,9 +2,9 @@
 //! It is known at the first that is silent: by then all the others are late. It ends when all are heard again.
 
 use serde_json::json;
-use store::{Tx, Value, params};
+use store::{Tx, params};
 
-use super::rules::audience;
+use super::service::open_of_agent;
 use super::{IncidentId, sql};
 use crate::devices::{LATE, SILENT};
 use crate::error::Result;
@@ -46,25 +46,8 @@ pub(crate) async fn cause_of(tx: &mut Tx, ctx: &Ctx, tenant: OrgId, agent: Agent
             opened_at: row.get(5)?,
         }));
     }
-    let id = IncidentId::new(ctx.ids());
     let words = format!("{hidden} devices of one agent fell silent within minutes; look at the network to them");
-    let values = params![
-        tenant,
-        id,
-        1_i64,
-        "open",
-        Value::Null,
-        agent,
-        REASON,
-        "critical",
-        &words,
-        ctx.now,
-        Value::Null,
-        audience(REASON)
-    ];
-    tx.execute(&sql::INCIDENT, &values).await?;
-    let data = json!({ "incident": id, "cause": REASON, "agent": agent, "devices": hidden });
-    crate::events::emit(tx, ctx, tenant, "incident.opened", ("incident", id.to_string()), data).await?;
+    let id = open_of_agent(tx, ctx, (tenant, agent), REASON, &words, hidden.unsigned_abs()).await?;
     Ok(Some(Shared { id, state: "open".to_owned(), words, version: 1, opened_at: now }))
 }
 

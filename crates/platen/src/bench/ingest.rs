@@ -16,7 +16,7 @@ use super::copy;
 use super::outcome::{Better, Outcome, Sample, median, round};
 use super::peer;
 use super::process::{Core, Running, await_file, command, line, measure, role, spent};
-use super::role::{Delivered, LARGE, Standing, Taken};
+use super::role::{Delivered, LARGE, Standing, Taken, children};
 use super::scene::Scene;
 use super::serving::Server;
 
@@ -363,8 +363,7 @@ impl Nginx {
     /// Processor time of its master and workers.
     fn spent(&self) -> Option<f64> {
         let pid = self.server.pid();
-        let children = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).ok()?;
-        let workers = children.split_whitespace().filter_map(|pid| spent(pid.parse().ok()?)).map(|(cpu, _)| cpu);
+        let workers = children(pid).into_iter().filter_map(spent).map(|(cpu, _)| cpu);
         Some(spent(pid)?.0 + workers.sum::<f64>())
     }
 }

@@ -65,12 +65,12 @@ pub(crate) fn hears(faults: &[Fault], odd: &mut Odd, random: &mut Random, moment
 
 /// Whether it answers a request of this kind.
 pub(crate) fn minds(faults: &[Fault], asked: &Asked<'_>) -> bool {
-    asked.kind != PduKind::GetBulk
-        || faults.iter().all(|fault| match fault {
-            Fault::MaxRepetitionsZeroHang => asked.repetitions != 0,
-            Fault::BulkSilentAbove(most) => asked.repetitions <= *most,
-            _ => true,
-        })
+    faults.iter().all(|fault| match (fault, asked.kind) {
+        (Fault::WalksSilent, PduKind::GetNext | PduKind::GetBulk) => false,
+        (Fault::MaxRepetitionsZeroHang, PduKind::GetBulk) => asked.repetitions != 0,
+        (Fault::BulkSilentAbove(most), PduKind::GetBulk) => asked.repetitions <= *most,
+        _ => true,
+    })
 }
 
 /// Longest answer that it writes, in bytes.

@@ -31,6 +31,8 @@ async fn silent_devices_say_nothing_until_healed() {
         (Fault::V1Only, PduKind::Get, [0, 0]),
         (Fault::OnlyCommunity("other".into()), PduKind::Get, [0, 0]),
         (Fault::Loss(1.0), PduKind::Get, [0, 0]),
+        (Fault::WalksSilent, PduKind::GetNext, [0, 0]),
+        (Fault::WalksSilent, PduKind::GetBulk, [0, 20]),
         (Fault::MaxRepetitionsZeroHang, PduKind::GetBulk, [0, 0]),
         (Fault::BulkSilentAbove(20), PduKind::GetBulk, [0, 21]),
     ] {

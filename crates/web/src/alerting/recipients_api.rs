@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 use crate::{
     api::{Answered, Body, IfMatch, Posting, tagged},
     caller::Caller,
-    listing::Listed,
+    listing::{Listed, whole},
     problem::Problem,
 };
 
@@ -166,7 +166,7 @@ pub(crate) struct DigestView {
 pub(crate) async fn list_recipients(caller: Caller) -> Answered {
     let items: Vec<RecipientView> =
         notifications::list_recipients(&caller.ctx).await?.into_iter().map(Into::into).collect();
-    Ok(Json(Listed { items, next: None, count: None }).into_response())
+    Ok(whole(items))
 }
 
 /// Makes a recipient.

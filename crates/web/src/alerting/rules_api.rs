@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 use crate::{
     api::{Answered, Body, IfMatch, Posting, tagged},
     caller::Caller,
-    listing::Listed,
+    listing::{Listed, whole},
     problem::Problem,
 };
 
@@ -170,7 +170,7 @@ impl From<DryRun> for DryRunView {
     responses((status = 200, body = Listed<RuleView>), (status = "default", body = Problem)))]
 pub(crate) async fn list_alert_rules(caller: Caller) -> Answered {
     let items: Vec<RuleView> = alerting::list_rules(&caller.ctx).await?.into_iter().map(Into::into).collect();
-    Ok(Json(Listed { items, next: None, count: None }).into_response())
+    Ok(whole(items))
 }
 
 /// Makes a rule. It tells what begins from now on.

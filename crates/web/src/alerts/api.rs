@@ -7,8 +7,8 @@ use axum::{
     response::IntoResponse,
 };
 use platen_core::{
-    Micros,
-    alerts::{self, AlertId},
+    Ctx, Micros,
+    alerts::{self, AlertId, IncidentId},
 };
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -140,6 +140,18 @@ pub(crate) struct Acknowledgement {
     pub(crate) note: Option<String>,
 }
 
+impl Acknowledgement {
+    /// Acknowledges or snoozes the incident, and answers with its new version.
+    pub(crate) async fn apply(&self, ctx: &Ctx, id: IncidentId, version: Option<i64>) -> Answered {
+        let note = self.note.as_deref();
+        let version = match self.snooze_until {
+            Some(until) => alerts::snooze(ctx, id, until, note, version).await?,
+            None => alerts::acknowledge(ctx, id, note, version).await?,
+        };
+        Ok(Json(Acknowledged { version }).into_response())
+    }
+}
+
 /// The new version of what was acknowledged.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Acknowledged {
@@ -170,12 +182,7 @@ pub(crate) async fn acknowledge_alert(
     let (ctx, id) = (&caller.ctx, AlertId::parse(&id)?);
     once.run(ctx, async {
         let id = alerts::incident_of(ctx, id).await?;
-        let note = new.note.as_deref();
-        let version = match new.snooze_until {
-            Some(until) => alerts::snooze(ctx, id, until, note, version).await?,
-            None => alerts::acknowledge(ctx, id, note, version).await?,
-        };
-        Ok(Json(Acknowledged { version }).into_response())
+        new.apply(ctx, id, version).await
     })
     .await
 }

@@ -19,7 +19,7 @@ use utoipa::ToSchema;
 use crate::{
     api::{Answered, Body, IfMatch, Posting, tagged},
     caller::Caller,
-    listing::{ListQuery, Listed, Row, answer},
+    listing::{ListQuery, Listed, Row, answer, whole},
     problem::Problem,
 };
 
@@ -464,7 +464,7 @@ pub(crate) async fn unassign_contract_device(caller: Caller, Path((id, device)):
 pub(crate) async fn list_meter_maps(caller: Caller) -> Answered {
     let org = org_of(&caller, None)?;
     let items: Vec<MapView> = billing::maps(&caller.ctx, org).await?.into_iter().map(Into::into).collect();
-    Ok(Json(Listed { items, next: None, count: None }).into_response())
+    Ok(whole(items))
 }
 
 /// Sets the code of a counter: for a maker, a model, or one device; the narrowest holds.

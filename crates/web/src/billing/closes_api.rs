@@ -16,7 +16,7 @@ use utoipa::ToSchema;
 use crate::{
     api::{Answered, Posting},
     caller::Caller,
-    listing::{ListQuery, Listed, Row, answer},
+    listing::{ListQuery, Listed, Row, answer, whole},
     problem::Problem,
 };
 
@@ -472,7 +472,7 @@ pub(crate) async fn list_unbilled_meters(caller: Caller, Path(id): Path<String>)
             counts: one.counts,
         })
         .collect();
-    Ok(Json(Listed { items, next: None, count: None }).into_response())
+    Ok(whole(items))
 }
 
 /// Lets a period be closed without something, by name and with a reason.
@@ -548,7 +548,7 @@ pub(crate) async fn close_period(
 pub(crate) async fn list_close_documents(caller: Caller, Path(id): Path<String>) -> Answered {
     let items: Vec<DocumentView> =
         billing::documents(&caller.ctx, CloseId::parse(&id)?).await?.into_iter().map(Into::into).collect();
-    Ok(Json(Listed { items, next: None, count: None }).into_response())
+    Ok(whole(items))
 }
 
 /// The bytes of a document; its SHA-256 is the `ETag`.

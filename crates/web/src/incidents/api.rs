@@ -208,15 +208,7 @@ pub(crate) async fn acknowledge_incident(
     Posting(new, once): Posting<Acknowledgement>,
 ) -> Answered {
     let (ctx, id) = (&caller.ctx, IncidentId::parse(&id)?);
-    once.run(ctx, async {
-        let note = new.note.as_deref();
-        let version = match new.snooze_until {
-            Some(until) => alerts::snooze(ctx, id, until, note, version).await?,
-            None => alerts::acknowledge(ctx, id, note, version).await?,
-        };
-        Ok(Json(Acknowledged { version }).into_response())
-    })
-    .await
+    once.run(ctx, new.apply(ctx, id, version)).await
 }
 
 /// Ends an incident by hand, with the reason.

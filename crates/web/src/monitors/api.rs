@@ -17,7 +17,7 @@ use wire::{command::What, monitor::Kind};
 use crate::{
     api::{Answered, Body, Posting},
     caller::Caller,
-    listing::{ListQuery, Listed, Row, answer},
+    listing::{ListQuery, Listed, Row, answer, whole},
     problem::Problem,
 };
 
@@ -360,7 +360,7 @@ pub(crate) async fn make_monitor_claim(caller: Caller, Path(id): Path<String>) -
 pub(crate) async fn get_monitor_kinds(caller: Caller, Path(id): Path<String>) -> Answered {
     let items: Vec<KindView> =
         monitors::kinds(&caller.ctx, MonitorId::parse(&id)?).await?.into_iter().map(Into::into).collect();
-    Ok(Json(Listed { items, next: None, count: None }).into_response())
+    Ok(whole(items))
 }
 
 /// Sets how often a kind is told; the device learns it with its next answer.
@@ -383,7 +383,7 @@ pub(crate) async fn set_monitor_period(
 pub(crate) async fn list_monitor_commands(caller: Caller, Path(id): Path<String>) -> Answered {
     let items: Vec<CommandView> =
         monitors::commands(&caller.ctx, MonitorId::parse(&id)?).await?.into_iter().map(Into::into).collect();
-    Ok(Json(Listed { items, next: None, count: None }).into_response())
+    Ok(whole(items))
 }
 
 /// Gives an order; the device fetches it with its next contact.

@@ -94,7 +94,7 @@ pub(crate) async fn list(State(app): State<App>, viewer: Viewer, fields: Fields)
     let mut asked = query(&fields);
     let mut page = supplies::list(&viewer.ctx, &asked).await?;
     // As long as nothing is foretold, what devices tell today is worth more than an empty table.
-    let early = page.count == Some(0) && asked.filter.is_none() && fields.get("show").is_none();
+    let early = page.count == Some(0) && asked.filter.is_none() && !asked.without_forecast;
     if early {
         asked.without_forecast = true;
         page = supplies::list(&viewer.ctx, &asked).await?;
@@ -107,7 +107,7 @@ pub(crate) async fn list(State(app): State<App>, viewer: Viewer, fields: Fields)
         current: fields.get(name).unwrap_or_default() == key,
     };
     let rows: Vec<SupplyLine> = page.items.iter().map(line).collect();
-    let summary = match (asked.without_forecast && !early, n) {
+    let summary = match (asked.without_forecast, n) {
         _ if early => "Nothing is foretold yet.".to_owned(),
         (false, 0) => "Nothing is foretold yet.".to_owned(),
         (false, n) => {

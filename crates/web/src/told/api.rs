@@ -14,7 +14,12 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use wire::monitor::Kind;
 
-use crate::{api::Answered, caller::Caller, listing::Listed, problem::Problem};
+use crate::{
+    api::Answered,
+    caller::Caller,
+    listing::{Listed, whole},
+    problem::Problem,
+};
 
 /// A kind by its name or number.
 pub(super) fn kind_of(text: &str) -> Option<Kind> {
@@ -156,7 +161,7 @@ pub(crate) async fn list_counter_sets(
     let kind = query.kind.as_deref().map(set_kind).transpose()?;
     let rows = diagnostics::sets(&caller.ctx, DeviceId::parse(&id)?, kind, query.limit.unwrap_or(50)).await?;
     let items: Vec<SetView> = rows.into_iter().map(Into::into).collect();
-    Ok(Json(Listed { items, next: None, count: None }).into_response())
+    Ok(whole(items))
 }
 
 /// A set of counters by the names of its dictionary, beside an earlier one.
@@ -207,5 +212,5 @@ pub(crate) async fn list_diagnostics(
         }
     };
     let items: Vec<EntryView> = entries.into_iter().map(Into::into).collect();
-    Ok(Json(Listed { items, next: None, count: None }).into_response())
+    Ok(whole(items))
 }

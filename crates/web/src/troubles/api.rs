@@ -1,10 +1,8 @@
 //! `/api/v1/events-of-devices`, `/api/v1/troubles`, `/api/v1/codes`.
 
 use axum::{
-    Json,
     extract::{Path, Query},
     http::HeaderMap,
-    response::IntoResponse,
 };
 use platen_core::{
     DeviceId, Micros,
@@ -18,7 +16,7 @@ use wire::monitor::Kind;
 use crate::{
     api::Answered,
     caller::Caller,
-    listing::{ListQuery, Listed, Row, answer},
+    listing::{ListQuery, Listed, Row, answer, whole},
     problem::Problem,
 };
 
@@ -285,5 +283,5 @@ pub(crate) async fn list_troubles(caller: Caller, Query(query): Query<TroublesQu
 pub(crate) async fn list_codes(_: Caller, Query(query): Query<CodesQuery>) -> Answered {
     let items: Vec<CodeView> =
         codes::all(&query.vendor, query.model.as_deref()).into_iter().map(CodeView::from).collect();
-    Ok(Json(Listed { items, next: None, count: None }).into_response())
+    Ok(whole(items))
 }

@@ -16,7 +16,7 @@ use utoipa::ToSchema;
 use crate::{
     api::{Answered, Body, IfMatch, Posting, tagged},
     caller::Caller,
-    listing::{ListQuery, Listed, Row, answer},
+    listing::{ListQuery, Listed, Row, answer, whole},
     problem::Problem,
 };
 
@@ -159,7 +159,7 @@ pub(crate) struct DeliveryQueued {
     responses((status = 200, body = Listed<WebhookView>), (status = "default", body = Problem)))]
 pub(crate) async fn list_webhooks(caller: Caller) -> Answered {
     let items: Vec<WebhookView> = webhooks::list_webhooks(&caller.ctx).await?.into_iter().map(Into::into).collect();
-    Ok(Json(Listed { items, next: None, count: None }).into_response())
+    Ok(whole(items))
 }
 
 /// Makes a webhook. Its secret is in this answer and nowhere else.

@@ -10,6 +10,7 @@ use anyhow::{Context, Result, anyhow, bail, ensure};
 
 use super::super::peer;
 use super::super::process::{Core, line, spent};
+use super::super::role::children;
 use super::super::scene::Scene;
 use super::super::serving::Server;
 
@@ -30,10 +31,9 @@ pub(super) struct Rival {
 impl Rival {
     /// Processor time and most memory of all its processes, those that ended counted.
     pub(super) fn spent(&self) -> (f64, f64) {
-        let children = std::fs::read_to_string(format!("/proc/{0}/task/{0}/children", self.head)).unwrap_or_default();
-        let children = children.split_whitespace().filter_map(|pid| spent(pid.parse().ok()?));
         let own = spent(self.head).unwrap_or_default();
-        let sum = children.fold(own, |sum, one| (sum.0 + one.0, sum.1 + one.1));
+        let sum =
+            children(self.head).into_iter().filter_map(spent).fold(own, |sum, one| (sum.0 + one.0, sum.1 + one.1));
         (sum.0 + of_ended(self.head).unwrap_or(0.0), sum.1)
     }
 }

@@ -98,7 +98,7 @@ impl Watch {
                 most = most.max(tree_mb(pid));
                 if gone.load(Ordering::Acquire) || start.elapsed() > limit {
                     timed_out = true;
-                    kill(pid);
+                    end(pid);
                 }
                 std::thread::park_timeout(Duration::from_millis(20));
             }
@@ -123,11 +123,22 @@ pub(in crate::bench) fn peak_mb(pid: u32) -> Option<f64> {
     line.trim().strip_suffix("kB")?.trim().parse::<f64>().ok().map(|kilobytes| kilobytes / 1_024.0)
 }
 
+/// The children of a process at this moment.
+pub(in crate::bench) fn children(pid: u32) -> Vec<u32> {
+    let listed = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
+    listed.split_whitespace().filter_map(|child| child.parse().ok()).collect()
+}
+
 /// A process and its children at this moment.
 fn tree_mb(pid: u32) -> f64 {
-    let children = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
-    let children = children.split_whitespace().filter_map(|child| child.parse().ok());
-    peak_mb(pid).unwrap_or(0.0) + children.filter_map(peak_mb).sum::<f64>()
+    peak_mb(pid).unwrap_or(0.0) + children(pid).into_iter().filter_map(peak_mb).sum::<f64>()
+}
+
+/// Ends a process and its children, who would outlive it: workers do not notice that their master was killed.
+fn end(pid: u32) {
+    let below = children(pid);
+    kill(pid);
+    below.into_iter().for_each(kill);
 }
 
 /// Seconds, user and system.

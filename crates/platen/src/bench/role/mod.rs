@@ -45,7 +45,7 @@ pub(super) use self::ingest_load::Delivered;
 pub(super) use self::ingest_site::{Standing, Taken};
 pub(super) use self::load::Loaded;
 pub(super) use self::mail_site::{MailStanding, Ordered};
-pub(super) use self::measure::{Usage, peak_mb};
+pub(super) use self::measure::{Usage, children, peak_mb};
 pub(super) use self::poll::{EIGHT, Polled};
 pub(super) use self::pop3_load::Emptied;
 pub(super) use self::secure::{AUTH_PASS, PRIV_PASS, USER};
