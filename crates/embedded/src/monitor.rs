@@ -2,7 +2,7 @@
 
 use std::io;
 
-use wire::command::{Ack, Command, Order, Taken, What as Ordered};
+use wire::command::{Ack, Command, Taken, Unfit, What as Ordered};
 use wire::hello::{Hello, HelloReply, PollReply, Road};
 use wire::monitor::{Dictionary, Kind, Trigger};
 use wire::schedule::Schedule;
@@ -379,18 +379,17 @@ impl<F: Flash, C: Crypto> Monitor<F, C> {
 
     /// Executes an order at most once: it is noted before it is done, so that a loss of power cannot repeat it.
     fn on_order(&mut self, now: Moment, command: &Command, wishes: &mut Vec<Wish>) -> io::Result<()> {
-        let key = self.state.keys.iter().find(|key| key.id == command.key);
-        let input = Command::signing_input(&command.order);
-        let genuine = key.is_some_and(|key| self.crypto.verify(&key.verify, &input, &command.signature));
-        let Ok(order) = cbor::decode::<Order>(&command.order) else { return Ok(()) };
-        let now_ms = self.server_ms(now);
-        let mine = Some(order.target) == self.state.sender;
-        if !genuine || !mine || order.expires_ms <= now_ms {
-            let ack =
-                Ack { id: order.id, taken: Taken::Refused, detail: Some("not mine, over, or not genuine".to_owned()) };
-            wishes.push(Wish::Answered(order.id, Taken::Refused));
-            return self.outbox.answer(&mut self.flash, ack);
-        }
+        let me = self.state.sender.unwrap_or(Subject([0; 16]));
+        let verify = |key: &[u8], input: &[u8], signature: &[u8]| self.crypto.verify(key, input, signature);
+        let order = match command.open(me, &self.state.keys, self.server_ms(now), verify) {
+            Ok(order) => order,
+            Err(Unfit { id: None, .. }) => return Ok(()),
+            Err(Unfit { id: Some(id), why }) => {
+                let ack = Ack { id, taken: Taken::Refused, detail: Some(why.to_owned()) };
+                wishes.push(Wish::Answered(id, Taken::Refused));
+                return self.outbox.answer(&mut self.flash, ack);
+            }
+        };
         let fresh = self.state.execute(order.id);
         self.state.save(&mut self.flash)?;
         if fresh {
@@ -408,6 +407,11 @@ impl<F: Flash, C: Crypto> Monitor<F, C> {
                 Ordered::SendLog => {
                     wishes.push(Wish::SendLog(order.id));
                     return Ok(());
+                }
+                Ordered::Discover => {
+                    wishes.push(Wish::Answered(order.id, Taken::Refused));
+                    let detail = Some("a device looks for no others".to_owned());
+                    return self.outbox.answer(&mut self.flash, Ack { id: order.id, taken: Taken::Refused, detail });
                 }
             }
         }

@@ -32,6 +32,42 @@ impl Command {
     pub fn signing_input(order: &[u8]) -> Vec<u8> {
         [b"platen-command-v1\n".as_slice(), order].concat()
     }
+
+    /// The order, if it is one for `me` to execute at `now_ms` of the server's clock. `verify` checks an Ed25519 signature
+    /// by public key, message and signature. Whether the id was executed before is for the caller to know.
+    ///
+    /// # Errors
+    /// [`Unfit`], which also names the order where that can be read.
+    pub fn open(
+        &self,
+        me: Subject,
+        keys: &[GatewayKey],
+        now_ms: i64,
+        verify: impl FnOnce(&[u8], &[u8], &[u8]) -> bool,
+    ) -> Result<Order, Unfit> {
+        let order: Order = crate::cbor::decode(&self.order).map_err(|_| Unfit { id: None, why: "it does not read" })?;
+        let unfit = |why| Err(Unfit { id: Some(order.id), why });
+        let key = keys.iter().find(|key| key.id == self.key);
+        if !key.is_some_and(|key| verify(&key.verify, &Self::signing_input(&self.order), &self.signature)) {
+            return unfit("it is not genuine: no key of the gateway that is known signed it");
+        }
+        if order.target != me {
+            return unfit("it is for somebody else");
+        }
+        if order.expires_ms <= now_ms || order.expires_ms.saturating_sub(order.issued_ms) > MAX_LIFE_MS {
+            return unfit("its time is over");
+        }
+        Ok(order)
+    }
+}
+
+/// Why an order is not executed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unfit {
+    /// Its name, if it has one.
+    pub id: Option<Subject>,
+    /// For people.
+    pub why: &'static str,
 }
 
 /// What one device or agent shall do.
@@ -75,6 +111,9 @@ pub enum What {
     /// Know these keys of the gateway from now on, and no others; newest first.
     #[n(4)]
     Keys(#[n(0)] Vec<GatewayKey>),
+    /// Look for devices now, whatever the hours; for agents.
+    #[n(5)]
+    Discover,
 }
 
 /// `POST /d/v1/ack`: what became of orders.
@@ -119,4 +158,40 @@ pub enum Taken {
     /// Not now, ask again: a job is running, a person is at the panel.
     #[n(4)]
     NotNow,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn command(order: &Order) -> Command {
+        Command { order: crate::cbor::encode(order), key: 7, signature: vec![9; 64] }
+    }
+
+    #[test]
+    fn an_order_is_opened_only_when_genuine_mine_and_in_time() {
+        let me = Subject([1; 16]);
+        let order = Order {
+            id: Subject([2; 16]),
+            target: me,
+            issued_ms: 1_000,
+            expires_ms: 2_000,
+            subject: None,
+            what: What::Discover,
+        };
+        let keys = [GatewayKey { id: 7, verify: vec![3; 32], seal: vec![4; 65] }];
+        let why = |order: &Order, keys: &[GatewayKey], now, genuine| {
+            command(order).open(me, keys, now, |_, _, _| genuine).err().map(|unfit| (unfit.id.is_some(), unfit.why))
+        };
+        assert_eq!(why(&order, &keys, 1_999, true), None);
+        assert_eq!(why(&order, &keys, 2_000, true), Some((true, "its time is over")));
+        assert!(why(&order, &keys, 1_500, false).is_some_and(|(_, why)| why.contains("not genuine")));
+        assert!(why(&order, &[], 1_500, true).is_some_and(|(_, why)| why.contains("not genuine")), "an unknown key");
+        let of_another = Order { target: Subject([5; 16]), ..order.clone() };
+        assert_eq!(why(&of_another, &keys, 1_500, true), Some((true, "it is for somebody else")));
+        let eternal = Order { expires_ms: 1_000 + MAX_LIFE_MS + 1, ..order };
+        assert_eq!(why(&eternal, &keys, 1_500, true), Some((true, "its time is over")), "no order lives for ever");
+        let rubbish = Command { order: vec![0xff], key: 7, signature: Vec::new() };
+        assert_eq!(rubbish.open(me, &keys, 0, |_, _, _| true).unwrap_err().id, None);
+    }
 }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Alert, Cover, Identity, Input, Meter, Output, SnmpVersion, Status, Subject, Supply,
     command::Command,
+    hello::GatewayKey,
     monitor::{
         BrowserBody, CounterSet, Dictionary, EnvironmentBody, EventBody, LogBody, RomBody, ServiceBody, SmartBody,
     },
@@ -245,6 +246,11 @@ pub struct AgentBody {
     #[cbor(default)]
     #[serde(default)]
     pub discovery_next_ms: i64,
+    /// Number of the newest key of the gateway that it knows; 0: none, it can take no orders yet.
+    #[n(8)]
+    #[cbor(default)]
+    #[serde(default)]
+    pub gateway_key: u32,
 }
 
 /// Most entries of a list in a [`DiscoveryBody`].
@@ -332,6 +338,12 @@ pub struct Reply {
     /// The plan to follow from now on, when the sender's revision is not the newest.
     #[n(8)]
     pub plan: Option<AgentPlan>,
+    /// Keys that sign orders, newest first, for an agent that says it knows none; whoever knows one learns the next by a
+    /// signed order alone.
+    #[n(9)]
+    #[cbor(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub keys: Vec<GatewayKey>,
 }
 
 /// What became of one message.

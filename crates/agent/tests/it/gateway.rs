@@ -346,7 +346,7 @@ fn take(kept: &mut Kept, mood: Mood, headers: &HeaderMap, body: &[u8]) -> Respon
     }
     let plan = (report.plan_revision != kept.plan.revision).then(|| kept.plan.clone());
     let reply =
-        Reply { version: 1, server_ms, results, commands: Vec::new(), schedule: None, not_before_ms: None, plan };
+        Reply { version: 1, server_ms, results, commands: Vec::new(), schedule: None, not_before_ms: None, plan, keys: Vec::new() };
     stamped(document(cbor::encode(&reply)))
 }
 

@@ -155,6 +155,7 @@ pub(super) fn answer(ctx: &Ctx, results: Vec<MessageResult>) -> Reply {
         schedule: None,
         not_before_ms: None,
         plan: None,
+        keys: Vec::new(),
     }
 }
 

@@ -214,6 +214,7 @@ impl Server {
                         schedule,
                         not_before_ms,
                         plan: None,
+                        keys: Vec::new(),
                     }),
                 )
             }
