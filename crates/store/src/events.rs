@@ -27,6 +27,8 @@ crate::sql! {
     LOWEST_OPEN = sqlite "select null" postgres "select min(((classid::bigint & 65535) << 32) | objid::bigint)
         from pg_locks where locktype = 'advisory' and objsubid = 1 and (classid::bigint >> 16) = 20556
         and database = (select oid from pg_database where datname = current_database())";
+    SUBJECTS = "select subject_kind, subject_id from events where id > $1 and id <= $2
+        and (subject_kind = $3 or type in ($4, $5, $6))";
     DELETE_BEFORE = "delete from events where id in (select id from events where at < $1 order by id limit $2)";
 }
 
@@ -160,6 +162,25 @@ pub async fn after(db: &Db, view: &View, last: i64, limit: u32) -> Result<Vec<Ev
     );
     let rows = tx.query(&Sql::built_as("store::events::after", text), &values).await?;
     rows.iter().map(Event::read).collect()
+}
+
+/// What events after some id were about.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Subjects {
+    /// Every event up to here was looked at.
+    pub end: i64,
+    /// Kind and id of each subject, as often as it was spoken of.
+    pub found: Vec<(String, String)>,
+}
+
+/// Of the events after `last`, of all organisations: the subjects of one kind, and those of three types.
+pub async fn subjects(db: &Db, last: i64, kind: &str, types: [&str; 3]) -> Result<Subjects> {
+    let mut tx = begin(db, &View::All("what is remembered of any tenant follows the events of all")).await?;
+    let end = horizon(&mut tx).await?;
+    let [first, second, third] = types;
+    let rows = tx.query(&SUBJECTS, &params![last, end, kind, first, second, third]).await?;
+    let found = rows.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect::<Result<_>>()?;
+    Ok(Subjects { end, found })
 }
 
 /// Deletes at most `limit` events older than `before` (µs); how many.

@@ -76,9 +76,11 @@ impl Sqlite {
         let connection = self.readers.idle.lock().pop().ok_or_else(closed)?;
         let tx = ReadTx { connection: Some(connection), readers: Arc::clone(&self.readers), _permit: permit };
         // `begin` alone takes no snapshot, the first read does: so that all of this Tx sees one moment, read now.
-        tx.connection()?
-            .execute_batch("begin; select 1 from sqlite_schema limit 1")
-            .map_err(|e| engine_error("begin read", e))?;
+        let begin = |connection: &Connection| {
+            run_kept(connection, "begin")?;
+            run_kept(connection, "select 1 from sqlite_schema limit 1")
+        };
+        begin(tx.connection()?).map_err(|e| engine_error("begin read", e))?;
         Ok(tx)
     }
 }
@@ -100,13 +102,26 @@ impl Drop for ReadTx {
     fn drop(&mut self) {
         if let Some(connection) = self.connection.take() {
             if !connection.is_autocommit()
-                && let Err(error) = connection.execute_batch("rollback")
+                && let Err(error) = run_kept(&connection, "rollback")
             {
                 tracing::error!(%error, "cannot end a read transaction");
             }
             self.readers.idle.lock().push(connection);
         }
     }
+}
+
+/// Compiling these few words costs more than running them.
+fn run_kept(connection: &Connection, sql: &str) -> rusqlite::Result<()> {
+    let mut statement = connection.prepare_cached(sql)?;
+    let mut rows = statement.raw_query();
+    while rows.next()?.is_some() {}
+    Ok(())
+}
+
+/// Runs a text of ours that is kept prepared.
+pub(crate) fn run(connection: &Connection, text: &str) -> rusqlite::Result<()> {
+    connection.prepare_cached(text)?.raw_query().next().map(drop)
 }
 
 fn connect(path: &Path, flags: OpenFlags, room: Room) -> rusqlite::Result<Connection> {
@@ -125,6 +140,12 @@ fn prepare_writer(writer: &Connection) -> rusqlite::Result<()> {
         "pragma journal_mode = wal; pragma synchronous = full; pragma journal_size_limit = 67108864; \
          pragma trusted_schema = off;",
     )?;
+    if let Ok(pages) = std::env::var("X_CKPT") {
+        writer.execute_batch(&format!("pragma wal_autocheckpoint = {pages};"))?;
+    }
+    if std::env::var("X_NOMAP").is_ok() {
+        writer.execute_batch("pragma mmap_size = 0;")?;
+    }
     // The writer waits for other processes without blocking a thread of the runtime (see `commit`).
     writer.busy_timeout(Duration::ZERO)
 }
@@ -132,7 +153,8 @@ fn prepare_writer(writer: &Connection) -> rusqlite::Result<()> {
 /// Runs a statement and reads all its rows.
 pub(crate) fn query(connection: &Connection, sql: &Sql, values: &[Value]) -> Result<Vec<Row>> {
     with_statement(connection, sql, |statement| {
-        bind(statement, sql, values)?;
+        let places = places(statement, sql)?;
+        bind(statement, sql, &places, values)?;
         let columns: Arc<[String]> = statement.column_names().map(str::to_owned).collect();
         let name: Arc<str> = sql.name().into();
         let width = columns.len();
@@ -151,18 +173,27 @@ pub(crate) fn query(connection: &Connection, sql: &Sql, values: &[Value]) -> Res
 
 /// Runs a statement and tells how many rows it changed.
 pub(crate) fn execute(connection: &Connection, sql: &Sql, values: &[Value]) -> Result<u64> {
-    with_statement(connection, sql, |statement| run_bound(connection, statement, sql, values))
+    with_statement(connection, sql, |statement| {
+        let places = places(statement, sql)?;
+        run_bound(connection, statement, (sql, &places), values)
+    })
 }
 
 /// Runs a statement once for each row of parameters.
 pub(crate) fn many(connection: &Connection, sql: &Sql, rows: &[Vec<Value>]) -> Result<u64> {
     with_statement(connection, sql, |statement| {
-        rows.iter().try_fold(0, |sum, values| Ok(sum + run_bound(connection, statement, sql, values)?))
+        let places = places(statement, sql)?;
+        rows.iter().try_fold(0, |sum, values| Ok(sum + run_bound(connection, statement, (sql, &places), values)?))
     })
 }
 
-fn run_bound(connection: &Connection, statement: &mut Statement<'_>, sql: &Sql, values: &[Value]) -> Result<u64> {
-    bind(statement, sql, values)?;
+fn run_bound(
+    connection: &Connection,
+    statement: &mut Statement<'_>,
+    (sql, places): (&Sql, &[usize]),
+    values: &[Value],
+) -> Result<u64> {
+    bind(statement, sql, places, values)?;
     let writes = !statement.readonly();
     let mut rows = statement.raw_query();
     while rows.next().map_err(|e| engine_error(sql.name(), e))?.is_some() {}
@@ -202,26 +233,31 @@ pub(crate) fn copy(from: &Path, to: &Path) -> Result<()> {
     synced.map_err(|e| Error::io(subject(), e))
 }
 
-/// SQLite takes `$1` as a name and numbers names by first appearance: the number in the name decides here.
-fn bind(statement: &mut Statement<'_>, sql: &Sql, values: &[Value]) -> Result<()> {
-    let mut highest = 0;
-    for position in 1..=statement.parameter_count() {
-        let name = statement.parameter_name(position).unwrap_or("?").to_owned();
-        let number = name.strip_prefix('$').and_then(|digits| digits.parse::<usize>().ok()).filter(|n| *n > 0);
-        let Some(number) = number else {
-            return Err(Error::usage(sql.name(), format!("parameter {name} is no $1, $2, …")));
-        };
-        let Some(value) = values.get(number - 1) else {
-            return Err(Error::usage(sql.name(), format!("parameter ${number} is missing, {} given", values.len())));
-        };
-        highest = highest.max(number);
-        let bound = Bound(value);
+/// Which value each parameter of a statement takes. SQLite takes `$1` as a name and numbers names by first appearance:
+/// the number in the name decides here.
+fn places(statement: &Statement<'_>, sql: &Sql) -> Result<Vec<usize>> {
+    let place = |position| {
+        let name = statement.parameter_name(position).unwrap_or("?");
+        let number = name.strip_prefix('$').and_then(|digits| digits.parse::<usize>().ok());
+        let no_number = || Error::usage(sql.name(), format!("parameter {name} is no $1, $2, …"));
+        number.and_then(|number| number.checked_sub(1)).ok_or_else(no_number)
+    };
+    (1..=statement.parameter_count()).map(place).collect()
+}
+
+fn bind(statement: &mut Statement<'_>, sql: &Sql, places: &[usize], values: &[Value]) -> Result<()> {
+    let wanted = places.iter().map(|place| place + 1).max().unwrap_or(0);
+    if wanted > values.len() {
+        return Err(Error::usage(sql.name(), format!("parameter ${wanted} is missing, {} given", values.len())));
+    }
+    if wanted < values.len() {
+        return Err(Error::usage(sql.name(), format!("{} parameters given, the statement has {wanted}", values.len())));
+    }
+    for (position, place) in (1..).zip(places) {
+        let bound = Bound(&values[*place]);
         statement.raw_bind_parameter(position, bound).map_err(|e| engine_error(sql.name(), e))?;
     }
-    if highest == values.len() {
-        return Ok(());
-    }
-    Err(Error::usage(sql.name(), format!("{} parameters given, the statement has {highest}", values.len())))
+    Ok(())
 }
 
 struct Bound<'a>(&'a Value);
