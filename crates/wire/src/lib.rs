@@ -10,9 +10,11 @@ pub mod hello;
 pub mod hours;
 pub mod monitor;
 mod numbered;
+pub mod packing;
 pub mod places;
 pub mod plan;
 pub mod reading;
+mod received;
 pub mod report;
 pub mod schedule;
 pub mod sealed;
@@ -25,5 +27,6 @@ pub use reading::{
     Alert, AlertSeverity, Class, ColorMode, Component, Cover, Function, Identity, Input, Level, Meter, Output,
     PaperSize, RawLevel, Reading, Sides, SnmpVersion, State, Status, Supply, Unit,
 };
+pub use received::Received;
 pub use report::{Body, Message, MessageResult, Outcome, Reply, Report};
 pub use subject::Subject;

@@ -193,6 +193,22 @@ pub fn is_whole(quirks: &[String]) -> bool {
     !quirks.iter().any(|quirk| PARTIAL.contains(&quirk.as_str()))
 }
 
+/// Quirk of a reading whose table of alerts came to no end: rows may stand that it does not tell.
+pub const ALERTS_NOT_TOLD: &str = "alerts-not-told";
+
+/// Quirk of a reading whose table of supplies came to no end.
+pub const SUPPLIES_NOT_TOLD: &str = "supplies-not-told";
+
+/// Whether a reading with these quirks tells every row of the table of alerts.
+pub fn tells_alerts(quirks: &[String]) -> bool {
+    is_whole(quirks) && !quirks.iter().any(|quirk| quirk == ALERTS_NOT_TOLD)
+}
+
+/// Whether a reading with these quirks tells every supply.
+pub fn tells_supplies(quirks: &[String]) -> bool {
+    is_whole(quirks) && !quirks.iter().any(|quirk| quirk == SUPPLIES_NOT_TOLD)
+}
+
 /// The counters of a device at one moment.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Encode, Decode)]
 #[cbor(map)]
@@ -447,7 +463,9 @@ impl<'b, C> Decode<'b, C> for Message {
         let at = d.position();
         let missing = |what: &str| minicbor::decode::Error::message(format!("message without {what}")).at(at);
         let fields = d.map()?.ok_or_else(|| missing("a definite length"))?;
-        let (mut seq, mut kind, mut taken_ms, mut subject, mut body) = (None, None, None, None, None);
+        let (mut seq, mut kind, mut taken_ms, mut subject) = (None, None, None, None);
+        // A body that comes before its kind is read when that is known.
+        let (mut body, mut early) = (None, None);
         for _ in 0..fields {
             match d.u64()? {
                 1 => seq = Some(d.u64()?),
@@ -455,36 +473,40 @@ impl<'b, C> Decode<'b, C> for Message {
                 3 => taken_ms = Some(d.i64()?),
                 4 if d.datatype()? == Type::Null => d.null()?,
                 4 => subject = Some(Subject::decode(d, ctx)?),
-                5 => {
-                    let start = d.position();
-                    d.skip()?;
-                    body = Some(start..d.position());
-                }
+                5 => match kind {
+                    Some(kind) => body = Some(body_of(kind, d, ctx)?),
+                    None => {
+                        early = Some(d.position());
+                        d.skip()?;
+                    }
+                },
                 _ => d.skip()?,
             }
         }
-        let span = body.ok_or_else(|| missing("a body"))?;
-        let raw = &d.input()[span.clone()];
         let kind = kind.ok_or_else(|| missing("a kind"))?;
-        let body = body_of(kind, raw, ctx).map_err(|e| e.at(span.start))?;
+        if let (None, Some(start)) = (&body, early) {
+            let end = d.position();
+            d.set_position(start);
+            body = Some(body_of(kind, d, ctx)?);
+            d.set_position(end);
+        }
         Ok(Self {
             seq: seq.ok_or_else(|| missing("a number"))?,
             taken_ms: taken_ms.ok_or_else(|| missing("a time"))?,
             subject,
-            body,
+            body: body.ok_or_else(|| missing("a body"))?,
         })
     }
 }
 
 /// The body of a kind; a number that this version does not know is kept raw.
-fn body_of<C>(kind: u64, raw: &[u8], ctx: &mut C) -> Result<Body, minicbor::decode::Error> {
-    let d = &mut Decoder::new(raw);
+fn body_of<C>(kind: u64, d: &mut Decoder<'_>, ctx: &mut C) -> Result<Body, minicbor::decode::Error> {
     Ok(match kind {
         1 => Body::Error(EventBody::decode(d, ctx)?),
         2 => Body::Jam(EventBody::decode(d, ctx)?),
         3 => Body::Alarm(EventBody::decode(d, ctx)?),
         4 => Body::Status(Box::new(StatusBody::decode(d, ctx)?)),
-        5 if in_words(raw) => Body::Counters(CountersBody::decode(d, ctx)?),
+        5 if in_words(d) => Body::Counters(CountersBody::decode(d, ctx)?),
         5 => Body::Billing(CounterSet::decode(d, ctx)?),
         6 => Body::Detailed(CounterSet::decode(d, ctx)?),
         7 => Body::Parts(CounterSet::decode(d, ctx)?),
@@ -502,13 +524,17 @@ fn body_of<C>(kind: u64, raw: &[u8], ctx: &mut C) -> Result<Body, minicbor::deco
         67 => Body::Senders(SendersBody::decode(d, ctx)?),
         68 => Body::Discovery(Box::new(DiscoveryBody::decode(d, ctx)?)),
         80 => Body::Dictionary(Dictionary::decode(d, ctx)?),
-        other => Body::Unknown(other, raw.to_vec()),
+        other => {
+            let start = d.position();
+            d.skip()?;
+            Body::Unknown(other, d.input()[start..d.position()].to_vec())
+        }
     })
 }
 
 /// Whether a body of kind 5 is an agent's: its map has the key 0.
-fn in_words(raw: &[u8]) -> bool {
-    let mut d = Decoder::new(raw);
+fn in_words(d: &mut Decoder<'_>) -> bool {
+    let mut d = d.probe();
     let Ok(Some(fields)) = d.map() else { return false };
     for _ in 0..fields {
         match d.u64() {

@@ -32,7 +32,15 @@ const fn shape(what: &'static str) -> SealError {
 
 /// Writes to memory, which cannot fail.
 fn write(make: impl FnOnce(&mut Writer) -> Result<(), minicbor::encode::Error<std::convert::Infallible>>) -> Vec<u8> {
-    let mut writer = Encoder::new(Vec::new());
+    write_with(128, make)
+}
+
+/// With room for so many bytes at once.
+fn write_with(
+    room: usize,
+    make: impl FnOnce(&mut Writer) -> Result<(), minicbor::encode::Error<std::convert::Infallible>>,
+) -> Vec<u8> {
+    let mut writer = Encoder::new(Vec::with_capacity(room));
     make(&mut writer).expect("writing to memory does not fail");
     writer.into_writer()
 }
@@ -59,17 +67,21 @@ pub(super) fn kdf_context(protected: &[u8]) -> Vec<u8> {
 
 /// Enc_structure of RFC 9052 §5.3.
 pub(super) fn encrypted_bytes(protected: &[u8], bound: &[u8]) -> Vec<u8> {
-    write(|e| e.array(3)?.str("Encrypt")?.bytes(protected)?.bytes(bound)?.ok())
+    write_with(protected.len() + bound.len() + 32, |e| e.array(3)?.str("Encrypt")?.bytes(protected)?.bytes(bound)?.ok())
 }
 
 /// Sig_structure of RFC 9052 §4.4.
 pub(super) fn signed_bytes(protected: &[u8], bound: &[u8], payload: &[u8]) -> Vec<u8> {
-    write(|e| e.array(4)?.str("Signature1")?.bytes(protected)?.bytes(bound)?.bytes(payload)?.ok())
+    let room = protected.len() + bound.len() + payload.len() + 32;
+    write_with(room, |e| e.array(4)?.str("Signature1")?.bytes(protected)?.bytes(bound)?.bytes(payload)?.ok())
 }
 
 /// COSE_Sign1.
 pub(super) fn sign1(protected: &[u8], payload: &[u8], signature: &[u8]) -> Vec<u8> {
-    write(|e| e.tag(Tag::new(SIGN1))?.array(4)?.bytes(protected)?.map(0)?.bytes(payload)?.bytes(signature)?.ok())
+    let room = protected.len() + payload.len() + signature.len() + 32;
+    write_with(room, |e| {
+        e.tag(Tag::new(SIGN1))?.array(4)?.bytes(protected)?.map(0)?.bytes(payload)?.bytes(signature)?.ok()
+    })
 }
 
 /// The protected header of the inner layer.

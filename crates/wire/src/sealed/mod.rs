@@ -7,7 +7,6 @@ mod aws_lc;
 mod claims;
 mod cose;
 mod header;
-mod inflate;
 mod opening;
 mod sealing;
 mod suite;

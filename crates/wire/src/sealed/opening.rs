@@ -1,9 +1,12 @@
 //! Opening an envelope: nothing is believed before it is verified, nothing grows beyond its limit.
 
 use super::cose::{self, Outer, Signed};
-use super::inflate::inflate;
 use super::suite::hkdf_sha256;
 use super::{Addresses, Algorithm, Claims, Header, POINT, SealError, Suite};
+use crate::packing;
+
+/// What a small frame may always grow to, whatever the ratio says.
+const RATIO_FREE: usize = 64 * 1_024;
 
 /// What an envelope may cost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,6 +22,13 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self { envelope: 3 << 20, content: 4 << 20, ratio: 200 }
+    }
+}
+
+impl Limits {
+    /// Bytes that may come out of a frame of so many.
+    fn most(&self, frame: usize) -> usize {
+        self.content.min(frame.saturating_mul(self.ratio).max(RATIO_FREE))
     }
 }
 
@@ -71,7 +81,8 @@ pub fn open(
         return Err(SealError::Mark);
     }
     claims.in_time(opener.now_ms)?;
-    Ok((claims, inflate(signed.payload, &opener.limits)?))
+    let content = packing::unpack(signed.payload, opener.limits.most(signed.payload.len()));
+    Ok((claims, content.map_err(|_| SealError::Inflated)?))
 }
 
 /// The name of the key that an envelope was encrypted for; to be told to people, never trusted.

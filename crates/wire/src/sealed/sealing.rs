@@ -1,9 +1,9 @@
 //! Making an envelope: compress, sign, encrypt to one receiver.
 
 use super::cose::{self, Outer, SignedHead};
-use super::inflate::deflate;
 use super::suite::hkdf_sha256;
 use super::{Addresses, Algorithm, Claims, Header, POINT, SealError, Suite};
+use crate::packing;
 
 /// For whom an envelope is encrypted.
 #[derive(Clone, Copy, Debug)]
@@ -43,7 +43,7 @@ pub fn seal(
     }
     let bound = addresses.bound(header);
     let head = SignedHead { algorithm: signer.algorithm, kid: signer.kid.to_vec(), claims: *claims }.encode();
-    let payload = deflate(content)?;
+    let payload = packing::pack(content, packing::USUAL).ok_or(SealError::Inflated)?;
     let signature = (signer.sign)(&cose::signed_bytes(&head, &bound, &payload)).ok_or(SealError::Key)?;
     let inner = cose::sign1(&head, &payload, &signature);
     let (ephemeral, secret) = suite.agree_once(recipient.key).ok_or(SealError::Key)?;
