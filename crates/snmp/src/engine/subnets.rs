@@ -5,6 +5,7 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, VecDeque};
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
@@ -36,7 +37,14 @@ impl Default for SubnetBudget {
 #[derive(Clone, Debug)]
 pub struct Subnets {
     epoch: Instant,
-    state: Arc<Mutex<State>>,
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    /// Whether there is a budget at all; most sites have none, and their packets shall not queue for a lock.
+    limited: AtomicBool,
+    state: Mutex<State>,
 }
 
 #[derive(Debug)]
@@ -55,12 +63,15 @@ impl Default for Subnets {
 impl Subnets {
     /// The same budget for every subnet.
     pub fn new(budget: SubnetBudget) -> Self {
-        Self { epoch: Instant::now(), state: Arc::new(Mutex::new(State { budget, even_at: HashMap::new() })) }
+        let limited = AtomicBool::new(budget.rate_pps > 0);
+        let state = Mutex::new(State { budget, even_at: HashMap::new() });
+        Self { epoch: Instant::now(), shared: Arc::new(Shared { limited, state }) }
     }
 
-    /// Another budget from now on.
+    /// Another budget from now on. What waits already has its next look when its turn under the former one comes.
     pub fn set(&self, budget: SubnetBudget) {
-        let mut state = self.state.lock();
+        let mut state = self.shared.state.lock();
+        self.shared.limited.store(budget.rate_pps > 0, Ordering::Release);
         if state.budget != budget {
             *state = State { budget, even_at: HashMap::new() };
         }
@@ -68,7 +79,10 @@ impl Subnets {
 
     /// Takes the subnet's turn for one packet, or tells when it will have one.
     pub(crate) fn take(&self, address: IpAddr, now: Instant) -> Result<(), Later> {
-        let mut state = self.state.lock();
+        if !self.shared.limited.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        let mut state = self.shared.state.lock();
         let SubnetBudget { prefix, rate_pps } = state.budget;
         if rate_pps == 0 {
             return Ok(());
@@ -257,5 +271,22 @@ mod tests {
         assert!(
             subnets.take(address(0, 0), subnets.epoch).is_ok() && subnets.take(address(0, 1), subnets.epoch).is_err()
         );
+    }
+
+    #[test]
+    fn what_waited_goes_on_when_the_budget_is_taken_away() {
+        let subnets = Subnets::new(SubnetBudget { prefix: 24, rate_pps: 10 });
+        let (mut parked, now) = (Parked::default(), Instant::now());
+        let address = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1));
+        assert!(subnets.take(address, now).is_ok());
+        for item in 0..3 {
+            let later = subnets.take(address, now).unwrap_err();
+            parked.park(later, address, item);
+        }
+        subnets.set(SubnetBudget { prefix: 24, rate_pps: 0 });
+        assert!(subnets.take(address, now).is_ok(), "who comes anew waits for nobody");
+        let turn = parked.next().unwrap();
+        let gone: Vec<_> = std::iter::from_fn(|| parked.due(turn, &subnets, |_| true)).collect();
+        assert_eq!((gone, parked.len()), (vec![0, 1, 2], 0), "all of them at the turn of the first");
     }
 }

@@ -1,5 +1,6 @@
 //! What a walk is allowed to cost, what it brought, and which faults of the agent it had to work around.
 
+use crate::oid::Oid;
 use crate::value::VarBind;
 
 /// A fault of an agent that was worked around.
@@ -32,6 +33,8 @@ pub enum Quirk {
     V1ErrorInV2,
     /// More rows came than were asked for.
     TooManyRows,
+    /// A column did not end where columns do.
+    Endless,
 }
 
 impl Quirk {
@@ -51,6 +54,7 @@ impl Quirk {
             Self::ExceptionInWalk => "snmp-exception-in-walk",
             Self::V1ErrorInV2 => "snmp-v1-error-in-v2c",
             Self::TooManyRows => "snmp-too-many-rows",
+            Self::Endless => "snmp-column-without-end",
         }
     }
 }
@@ -70,6 +74,8 @@ pub enum BulkUse {
 pub struct WalkLimits {
     /// Most rows kept.
     pub rows: usize,
+    /// Most rows of one root, behind which the walk goes on with the next.
+    pub column_rows: usize,
     /// Most bytes of datagrams read.
     pub bytes: usize,
     /// Most requests.
@@ -83,7 +89,14 @@ pub struct WalkLimits {
 impl Default for WalkLimits {
     /// 20,000 rows, 4 MB, 5,000 exchanges, answers that fit an Ethernet frame.
     fn default() -> Self {
-        Self { rows: 20_000, bytes: 4 << 20, exchanges: 5_000, answer_bytes: 1_472, bulk: BulkUse::Auto }
+        Self {
+            rows: 20_000,
+            column_rows: usize::MAX,
+            bytes: 4 << 20,
+            exchanges: 5_000,
+            answer_bytes: 1_472,
+            bulk: BulkUse::Auto,
+        }
     }
 }
 
@@ -98,6 +111,10 @@ pub struct Walk {
     pub exchanges: u32,
     /// Whether a limit, a fault or silence ended it before the end of the subtree.
     pub incomplete: bool,
+    /// Roots of which rows may be missing, because a limit, a fault or silence came before their end.
+    pub unfinished: Vec<Oid>,
+    /// Roots that had more rows than a column may have; the first of them are in `rows`.
+    pub endless: Vec<Oid>,
 }
 
 impl Walk {

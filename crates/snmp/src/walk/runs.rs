@@ -9,11 +9,39 @@ pub(super) struct Run {
     roots: Vec<Oid>,
     pub(super) last: Oid,
     pub(super) done: bool,
+    /// Rows of the root that it stands in.
+    count: usize,
+    /// The rest of this answer is behind: the run has left a column without end.
+    pub(super) leaves: bool,
 }
 
 impl Run {
     pub(super) fn holds(&self, oid: OidRef<'_>) -> bool {
         self.roots.iter().any(|root| oid.starts_with(root.as_ref()))
+    }
+
+    /// Goes on to `oid`, which is in this run. Returns the root that has given more than `most` rows, if it has; the run
+    /// then stands before the next one, or is done.
+    pub(super) fn step(&mut self, oid: Oid, most: usize) -> Option<Oid> {
+        let place = self.roots.iter().position(|root| oid.starts_with(root))?;
+        let root = &self.roots[place];
+        self.count = if self.last.starts_with(root) { self.count + 1 } else { 1 };
+        self.last = oid;
+        if self.count <= most {
+            return None;
+        }
+        let root = root.clone();
+        (self.count, self.leaves) = (0, true);
+        match self.roots.get(place + 1) {
+            Some(next) => self.last = next.clone(),
+            None => self.done = true,
+        }
+        Some(root)
+    }
+
+    /// Roots that have not been read to their end, as far as the run knows.
+    pub(super) fn rest(&self) -> impl Iterator<Item = &Oid> {
+        self.roots.iter().filter(|root| **root > self.last || self.last.starts_with(root))
     }
 }
 
@@ -33,7 +61,7 @@ pub(super) fn runs(roots: &[Oid]) -> Vec<Run> {
                 continue;
             }
         }
-        runs.push(Run { last: root.clone(), roots: vec![root], done: false });
+        runs.push(Run { last: root.clone(), roots: vec![root], done: false, count: 0, leaves: false });
     }
     runs
 }

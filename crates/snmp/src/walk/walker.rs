@@ -119,7 +119,7 @@ impl<'l> Walker<'l> {
     /// The next question; `None` at the end.
     pub(super) fn plan(&mut self) -> Option<Plan> {
         if self.is_over_limit() {
-            self.walk.incomplete |= self.runs.iter().any(|run| !run.done);
+            self.end_all();
             return None;
         }
         let width = match self.mode {
@@ -165,7 +165,7 @@ impl<'l> Walker<'l> {
 
     /// Whatever moves the walk on changes this.
     fn progress(&self) -> (usize, usize, Mode, usize, Version) {
-        let done = self.runs.iter().filter(|run| run.done).count();
+        let done = self.runs.iter().filter(|run| run.done).count() + self.walk.endless.len();
         // Fewer rows or columns asked are progress, too; more are not.
         let size =
             if self.mode == Mode::Bulk { MOST_ROWS - self.rows.min(self.ceiling) } else { NEXT_WIDTH - self.width };
@@ -205,8 +205,19 @@ impl<'l> Walker<'l> {
 
     /// Ends a run before its time.
     fn end(&mut self, plan: &Plan, position: usize) {
-        self.runs[plan.asked[position]].done = true;
+        let run = &mut self.runs[plan.asked[position]];
+        run.done = true;
+        self.walk.unfinished.extend(run.rest().cloned());
         self.walk.incomplete = true;
+    }
+
+    /// Ends all runs before their time.
+    fn end_all(&mut self) {
+        for run in self.runs.iter_mut().filter(|run| !run.done) {
+            run.done = true;
+            self.walk.unfinished.extend(run.rest().cloned());
+            self.walk.incomplete = true;
+        }
     }
 
     fn take_error(&mut self, plan: &Plan, pdu: &PduRef<'_>, status: ErrorStatus) {
@@ -240,7 +251,11 @@ impl<'l> Walker<'l> {
                     index: u32::try_from(pdu.index).unwrap_or(0),
                 });
                 match position {
-                    Some(position) => self.end(plan, position),
+                    // Many agents say so at the end of all that they have: nothing need be missing.
+                    Some(position) => {
+                        self.runs[plan.asked[position]].done = true;
+                        self.walk.incomplete = true;
+                    }
                     None => self.retreat(plan),
                 }
             }
@@ -250,6 +265,7 @@ impl<'l> Walker<'l> {
     fn take_rows(&mut self, plan: &Plan, length: usize, pdu: &PduRef<'_>) {
         let (mut count, mut broken) = (0, false);
         let before = self.walk.rows.len();
+        plan.asked.iter().for_each(|place| self.runs[*place].leaves = false);
         let places: SmallVec<[(Oid, bool); 8]> =
             plan.asked.iter().map(|place| (self.runs[*place].last.clone(), self.runs[*place].done)).collect();
         for item in pdu.varbinds {
@@ -317,7 +333,7 @@ impl<'l> Walker<'l> {
 
     fn take_row(&mut self, plan: &Plan, position: usize, item: VarBindRef<'_>) {
         let run = &mut self.runs[plan.asked[position]];
-        if run.done {
+        if run.done || run.leaves {
             return;
         }
         if item.value.is_exception() {
@@ -365,7 +381,12 @@ impl<'l> Walker<'l> {
             self.end(plan, position);
             return;
         }
-        self.runs[plan.asked[position]].last = row.oid.clone();
+        let run = &mut self.runs[plan.asked[position]];
+        if let Some(endless) = run.step(row.oid.clone(), self.limits.column_rows) {
+            self.walk.note(Quirk::Endless);
+            self.walk.endless.push(endless);
+            return;
+        }
         self.walk.rows.push(row);
     }
 
@@ -411,10 +432,7 @@ impl<'l> Walker<'l> {
         if self.walk.rows.is_empty() || matches!(error, Error::Stopped { .. } | Error::Busy { .. }) {
             return Err(self.first_error.take().unwrap_or(error));
         }
-        for run in &mut self.runs {
-            self.walk.incomplete |= !run.done;
-            run.done = true;
-        }
+        self.end_all();
         Ok(())
     }
 
@@ -428,6 +446,10 @@ impl<'l> Walker<'l> {
         if self.runs.len() > 1 {
             self.walk.rows.sort_by(|a, b| a.oid.cmp(&b.oid));
             self.walk.rows.dedup_by(|a, b| a.oid == b.oid);
+        }
+        for list in [&mut self.walk.unfinished, &mut self.walk.endless] {
+            list.sort();
+            list.dedup();
         }
         Ok(self.walk)
     }

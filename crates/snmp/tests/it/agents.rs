@@ -52,23 +52,54 @@ pub struct Running {
     pub address: SocketAddr,
     /// Requests seen.
     pub seen: Arc<AtomicUsize>,
+    marks: Arc<AtomicUsize>,
 }
 
 impl Running {
     pub fn requests(&self) -> usize {
         self.seen.load(Ordering::SeqCst)
     }
+
+    /// Requests seen when all that was sent to it by now has been read: datagrams are read in the order they came.
+    pub async fn all_requests(&self) -> usize {
+        let marks = self.marks.load(Ordering::SeqCst);
+        let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        socket.send_to(MARK, self.address).unwrap();
+        while self.marks.load(Ordering::SeqCst) == marks {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        self.requests()
+    }
+}
+
+/// A datagram that only tells how far an agent has read.
+const MARK: &[u8] = b"how far?";
+
+/// Repeats a measurement that a stall of the machine spoils, ten times at most: what a receiver reads late seems to have
+/// come at once, and a sender that is kept waiting seems slow. A fault in what is measured shows every time.
+pub async fn calmly(mut measure: impl AsyncFnMut() -> Result<(), String>) {
+    for _ in 0..9 {
+        match measure().await {
+            Ok(()) => return,
+            Err(why) => println!("measured once more: {why}"),
+        }
+    }
+    measure().await.unwrap();
 }
 
 /// A hostile agent: each request as it came, and the bytes to answer with (none: silence).
 pub fn hostile(mut reply: impl FnMut(&[u8]) -> Option<Vec<u8>> + Send + 'static) -> Running {
     let bind = SocketAddr::from(([127, 0, 0, 1], 0));
     let responder = Responder::bind(ResponderConfig { bind, loopback_only: false }).unwrap();
-    let (address, seen) = (responder.local_addr(), Arc::new(AtomicUsize::new(0)));
-    let counter = Arc::clone(&seen);
+    let (address, seen, marks) = (responder.local_addr(), Arc::<AtomicUsize>::default(), Arc::<AtomicUsize>::default());
+    let (counter, marked) = (Arc::clone(&seen), Arc::clone(&marks));
     tokio::spawn(async move {
         responder
             .serve(move |datagram, out| {
+                if datagram.bytes == MARK {
+                    marked.fetch_add(1, Ordering::SeqCst);
+                    return false;
+                }
                 counter.fetch_add(1, Ordering::SeqCst);
                 let bytes = reply(datagram.bytes);
                 let answers = bytes.is_some();
@@ -78,7 +109,7 @@ pub fn hostile(mut reply: impl FnMut(&[u8]) -> Option<Vec<u8>> + Send + 'static)
             .await
             .unwrap();
     });
-    Running { address, seen }
+    Running { address, seen, marks }
 }
 
 /// An honest agent for community `public`, in the versions given, with answers of at most `limit` bytes.
@@ -122,7 +153,12 @@ pub fn engine() -> Engine {
     Engine::start(EngineConfig { shards: 1, bind, ..EngineConfig::default() }).unwrap()
 }
 
-/// A target with short patience.
+/// A target that answers: it is waited for longer than a busy machine keeps it.
 pub fn target(address: SocketAddr) -> Target {
-    Target::new(address, Security::v2c("public")).patience(Duration::from_millis(150), 1)
+    Target::new(address, Security::v2c("public")).patience(Duration::from_secs(30), 1)
+}
+
+/// A target that keeps silent to some requests, which costs 0.9 s each time; three tries outlast a stall.
+pub fn reticent(address: SocketAddr) -> Target {
+    target(address).patience(Duration::from_millis(300), 2)
 }

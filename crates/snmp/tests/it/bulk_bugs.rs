@@ -2,11 +2,16 @@
 
 use snmp::{Engine, Quirk, Version, Walk, WalkLimits};
 
-use crate::agents::{ALL, Running, Table, answer_from, decode, engine, hostile, oid, response, target};
+use crate::agents::{ALL, Running, Table, answer_from, decode, engine, hostile, oid, response, reticent, target};
 use snmp::pdu::PduKind;
 
 async fn walk(engine: &Engine, agent: &Running) -> Walk {
     engine.walk(&target(agent.address), &oid("1.3.6.1.4.1.9.1"), &WalkLimits::default()).await.unwrap()
+}
+
+/// A walk over an agent that keeps silent to some requests.
+async fn walk_reticent(engine: &Engine, agent: &Running) -> Walk {
+    engine.walk(&reticent(agent.address), &oid("1.3.6.1.4.1.9.1"), &WalkLimits::default()).await.unwrap()
 }
 
 /// An agent that answers honestly but for GETBULK, which `bulk` may spoil.
@@ -28,7 +33,7 @@ fn assert_whole(walk: &Walk) {
 async fn getbulk_never_answered_falls_back_to_getnext() {
     let agent = bulk_agent(|_, _, _| None);
     let engine = engine();
-    let first = walk(&engine, &agent).await;
+    let first = walk_reticent(&engine, &agent).await;
     assert_whole(&first);
     assert!(first.quirks.contains(&Quirk::NoBulk) && !first.quirks.contains(&Quirk::V1Only), "{:?}", first.quirks);
     assert!(engine.learnt(agent.address).no_bulk);
@@ -43,7 +48,7 @@ async fn v1_only_agents_are_found_out_once() {
     let table = Table::grid(2, 100);
     let agent = hostile(move |request| answer_from(&table, &[Version::V1], 1_472, request));
     let engine = engine();
-    let first = walk(&engine, &agent).await;
+    let first = walk_reticent(&engine, &agent).await;
     assert_whole(&first);
     assert_eq!(first.quirks, [Quirk::V1Only]);
     assert!(engine.learnt(agent.address).v1_only);
@@ -58,7 +63,7 @@ async fn too_many_rows_that_time_out_are_halved_and_remembered() {
     let engine = engine();
     // It has answered something, so it is alive.
     engine.get(&target(agent.address), &[oid("1.3.6.1.4.1.9.1.1.1")]).await.unwrap();
-    let first = walk(&engine, &agent).await;
+    let first = walk_reticent(&engine, &agent).await;
     assert_whole(&first);
     assert!(first.quirks.contains(&Quirk::BulkTimeout), "{:?}", first.quirks);
     let learnt = engine.learnt(agent.address);
@@ -104,7 +109,7 @@ async fn truncated_answers_are_used_as_far_as_they_go() {
         good.truncate(300);
         Some(good)
     });
-    let walk = walk(&engine(), &agent).await;
+    let walk = walk_reticent(&engine(), &agent).await;
     assert_whole(&walk);
     assert!(walk.quirks.contains(&Quirk::Truncated));
 }
@@ -114,7 +119,7 @@ async fn garbage_in_bulk_only_falls_back() {
     let agent = bulk_agent(|_, _, good| Some(good.iter().map(|byte| byte ^ 0x55).collect()));
     let engine = engine();
     engine.get(&target(agent.address), &[oid("1.3.6.1.4.1.9.1.1.1")]).await.unwrap();
-    let walk = walk(&engine, &agent).await;
+    let walk = walk_reticent(&engine, &agent).await;
     assert_whole(&walk);
     assert!(walk.quirks.contains(&Quirk::Garbage));
 }

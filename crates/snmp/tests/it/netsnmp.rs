@@ -62,7 +62,7 @@ pub async fn snmpd(lines: &str, ready: &Security) -> Option<(Daemon, Engine)> {
         .unwrap();
     let (daemon, engine) = (Daemon { child, address, folder }, engine());
     let target = Target::new(address, ready.clone()).patience(Duration::from_millis(300), 0);
-    for _ in 0..100 {
+    for _ in 0..1_200 {
         if engine.get(&target, &[oid("1.3.6.1.2.1.1.6.0")]).await.is_ok() {
             return Some((daemon, engine));
         }
@@ -115,7 +115,7 @@ async fn net_snmp_reads_our_responder_whole() {
     let Some(walker) = program("snmpbulkwalk", "snmp") else { return };
     let Some(next) = program("snmpwalk", "snmp") else { return };
     let agent = honest(table(), ALL, 1_472);
-    let common = format!("-c public -OQne -t 3 -r 0 {} .1.3", agent.address);
+    let common = format!("-c public -OQne -t 60 -r 0 {} .1.3", agent.address);
     let bulk = rows(&run(walker, words(&format!("-v2c -Cr50 {common}"))).await);
     assert_eq!(bulk.len(), 189);
     assert_eq!(bulk[&oid("1.3.6.1.4.1.9.2.2")], u64::MAX.to_string());
@@ -134,7 +134,7 @@ async fn net_snmp_understands_our_exceptions_and_errors() {
     let Some(get) = program("snmpget", "snmp") else { return };
     let Some(set) = program("snmpset", "snmp") else { return };
     let agent = honest(table(), ALL, 1_472);
-    let at = format!("-c public -One -t 3 -r 0 {}", agent.address);
+    let at = format!("-c public -One -t 60 -r 0 {}", agent.address);
     let v2 = run(get.clone(), words(&format!("-v2c {at} 1.3.6.1.4.1.9.1.1.1 1.3.6.1.4.1.9.1.1.999"))).await;
     assert!(v2.contains("INTEGER: 1001") && v2.contains("No Such Instance"), "{v2}");
     let v1 = run(get, words(&format!("-v1 {at} 1.3.6.1.4.1.9.1.1.999"))).await;
@@ -149,7 +149,7 @@ async fn our_engine_reads_snmpd_as_its_own_walker_does() {
     let Some(walker) = program("snmpbulkwalk", "snmp") else { return };
     let root = oid("1.3.6.1.2.1.1");
     let theirs =
-        rows(&run(walker, words(&format!("-v2c -c public -OQne -t 3 {} 1.3.6.1.2.1.1", daemon.address))).await);
+        rows(&run(walker, words(&format!("-v2c -c public -OQne -t 60 {} 1.3.6.1.2.1.1", daemon.address))).await);
     for security in [Security::v2c("public"), Security::v1("public")] {
         let target = Target::new(daemon.address, security);
         let walk = engine.walk(&target, &root, &WalkLimits::default()).await.unwrap();
@@ -210,7 +210,7 @@ async fn numbers_of_careless_agents_are_what_net_snmp_takes_them_for() {
             Some(reply)
         });
         let object = oid("1.3.6.1.4.1.9.1.1");
-        let theirs = run(get.clone(), words(&format!("-v2c -c public -OQnev -t 3 {} {object}", agent.address))).await;
+        let theirs = run(get.clone(), words(&format!("-v2c -c public -OQnev -t 60 {} {object}", agent.address))).await;
         let ours = engine().get(&Target::new(agent.address, Security::v2c("public")), &[object]).await.unwrap();
         assert_eq!(theirs.trim(), ours[0].value.to_string(), "{raw:02x?}");
     }

@@ -2,7 +2,7 @@
 
 use snmp::{Error, Oid, Security, Value, VarBind, Version};
 
-use crate::agents::{ALL, Table, answer_from, decode, engine, honest, hostile, oid, response, target};
+use crate::agents::{ALL, Table, answer_from, decode, engine, honest, hostile, oid, response, reticent, target};
 
 fn oids(columns: &[u32]) -> Vec<Oid> {
     columns.iter().map(|row| oid("1.3.6.1.4.1.9.1.1").child(*row)).collect()
@@ -89,10 +89,10 @@ async fn a_value_that_is_not_ber_spoils_only_itself() {
         }
         Some(good)
     });
-    let values = engine().get(&target(agent.address), &oids(&[1, 2, 3, 4])).await.unwrap();
+    let values = engine().get(&reticent(agent.address), &oids(&[1, 2, 3, 4])).await.unwrap();
     assert_eq!(numbers(&values), [Some(1_001), Some(1_002), None, Some(1_004)]);
     assert_eq!(values[2].value, Value::Null);
-    let error = engine().get(&target(agent.address), &oids(&[3])).await.unwrap_err();
+    let error = engine().get(&reticent(agent.address), &oids(&[3])).await.unwrap_err();
     assert!(matches!(error, Error::Malformed { .. }), "{error}");
 }
 

@@ -47,7 +47,7 @@ fn an_answer_costs_little() {
     let oids: Vec<Oid> = (1..=8).map(|row| oid("1.3.6.1.4.1.9.1.1").child(row)).collect();
     let (address, reports) = serve(Table::grid(2, 200));
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, address.port()));
-    let target = Target::new(address, Security::v2c("public")).patience(Duration::from_secs(5), 2);
+    let target = Target::new(address, Security::v2c("public")).patience(Duration::from_secs(60), 2);
     let request = || Prepared::get(&target, &oids).unwrap();
     let requests: Vec<Prepared> = (0..10_000).map(|_| request()).collect();
     let config = PollerConfig { per_device: 200, in_flight: 256, ..PollerConfig::default() };
@@ -75,7 +75,7 @@ fn a_walk_costs_little() {
                 let mut walks = tokio::task::JoinSet::new();
                 for device in 0..devices {
                     let device = SocketAddr::from((Ipv4Addr::new(127, 91, 0, device), address.port()));
-                    let (engine, target) = (engine.clone(), target(device).patience(Duration::from_secs(5), 2));
+                    let (engine, target) = (engine.clone(), target(device).patience(Duration::from_secs(60), 2));
                     walks
                         .spawn(async move { engine.walk(&target, &oid("1.3"), &WalkLimits::default()).await.unwrap() });
                 }

@@ -57,7 +57,7 @@ async fn net_snmp_sends_us_traps_and_informs() {
     for (program, head) in [
         (&snmptrap, format!("-v1 -c traps {address} 1.3.6.1.2.1.43.18.2 10.1.2.3 6 1 4711 {rest}")),
         (&snmptrap, format!("-v2c -c traps {address} 4711 1.3.6.1.2.1.43.18.2.0.1 {rest}")),
-        (&inform, format!("-v2c -c traps -r 0 -t 5 {address} 4711 1.3.6.1.2.1.43.18.2.0.1 {rest}")),
+        (&inform, format!("-v2c -c traps -r 0 -t 60 {address} 4711 1.3.6.1.2.1.43.18.2.0.1 {rest}")),
     ] {
         let output = run(program.clone(), head.split(' ').map(str::to_owned).collect()).await;
         // An inform that nobody acknowledges ends with a message.
@@ -94,7 +94,7 @@ async fn net_snmp_understands_our_traps() {
     write_v1(&mut second, b"x", &head, &[alert()]);
     write_inform(&mut third, b"x", 77, 4_711, &oid("1.3.6.1.6.3.1.1.5.3"), &[alert()]);
     let (mut v1, mut v2) = (None, None);
-    for _ in 0..100 {
+    for _ in 0..1_200 {
         // It takes a moment until it listens.
         for packet in [&first, &second] {
             socket.send_to(packet, address).unwrap();
@@ -114,7 +114,7 @@ async fn net_snmp_understands_our_traps() {
     let (v1, v2) = (v1.unwrap(), v2.unwrap());
     assert!(v1.contains("6 1") || v1.contains("6") && v1.contains("Paper jam"), "{v1}");
     assert!(v2.contains("Paper jam") && v2.contains("43.18.2.0.1"), "{v2}");
-    socket.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+    socket.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
     socket.send_to(&third, address).unwrap();
     let mut reply = [0; 1_500];
     let length = socket.recv(&mut reply).unwrap();
@@ -148,7 +148,7 @@ async fn an_inform_may_be_kept_first_and_acknowledged_then() {
     let (notification, receipt) = keeper.recv().await.unwrap();
     assert!(notification.inform && socket.recv(&mut answer).is_err(), "nothing is said before it is kept");
     listener.acknowledge(&[receipt.unwrap()]);
-    socket.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+    socket.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
     let length = socket.recv(&mut answer).unwrap();
     assert_eq!(crate::agents::decode(&answer[..length]).1.request_id, 78);
 }

@@ -1,8 +1,8 @@
 //! `walk_safety`: no agent can make a walk run for ever, leave its subtree, or invent rows.
 
-use snmp::{Error, Quirk, Value, VarBind, Version, WalkLimits};
+use snmp::{BulkUse, Error, Quirk, Value, VarBind, Version, WalkLimits};
 
-use crate::agents::{ALL, Table, answer_from, decode, engine, honest, hostile, oid, response, target};
+use crate::agents::{ALL, Table, answer_from, decode, engine, honest, hostile, oid, response, reticent, target};
 
 fn root() -> snmp::Oid {
     oid("1.3.6.1.4.1.9.1")
@@ -19,7 +19,7 @@ async fn a_walk_stays_in_its_subtree_and_reads_all_of_it() {
     table.0.insert(oid("1.3.6.1.4.1.10.1"), Value::Integer(0));
     for versions in [ALL, &[Version::V1]] {
         let agent = honest(table.clone(), versions, 1_472);
-        let walk = engine().walk(&target(agent.address), &root(), &WalkLimits::default()).await.unwrap();
+        let walk = engine().walk(&reticent(agent.address), &root(), &WalkLimits::default()).await.unwrap();
         assert_eq!(walk.rows.len(), 150);
         assert!(!walk.incomplete);
         assert!(walk.rows.windows(2).all(|pair| pair[0].oid < pair[1].oid));
@@ -114,6 +114,55 @@ async fn rows_bytes_and_exchanges_have_caps() {
 }
 
 #[tokio::test]
+async fn a_column_without_end_costs_itself_only() {
+    for bulk in [BulkUse::Auto, BulkUse::Never] {
+        // The second of three columns goes on for ever.
+        let agent = hostile(|request| {
+            let (_, pdu) = decode(request);
+            let rows = pdu.varbinds.iter().map(|asked| {
+                let (column, last) = match asked.oid.suffix_of(&root()).unwrap_or_default()[..] {
+                    [column, last] => (column, last),
+                    [column] => (column, 0),
+                    _ => (1, 0),
+                };
+                match (column, last) {
+                    (2, last) => VarBind::new(root().join(&[2, last + 1]), Value::Integer(1)),
+                    (column, 20..) => VarBind::new(root().join(&[column + 1, 1]), Value::Integer(1)),
+                    (column, last) => VarBind::new(root().join(&[column, last + 1]), Value::Integer(1)),
+                }
+            });
+            Some(response(request, 0, 0, rows.collect()))
+        });
+        let columns: Vec<_> = [1, 2, 3].into_iter().map(|column| root().child(column)).collect();
+        let limits = WalkLimits { column_rows: 50, bulk, ..WalkLimits::default() };
+        let walk = engine().walk_columns(&target(agent.address), &columns, &limits).await.unwrap();
+        let of = |column: u32| walk.rows.iter().filter(|row| row.oid.starts_with(&root().child(column))).count();
+        assert_eq!((of(1), of(2), of(3)), (20, 50, 20));
+        assert_eq!((walk.endless, walk.incomplete), (vec![root().child(2)], false));
+        assert!(walk.quirks.contains(&Quirk::Endless) && walk.unfinished.is_empty());
+    }
+}
+
+#[tokio::test]
+async fn columns_that_were_not_read_to_their_end_are_named() {
+    // It answers the second column with the object asked for, again and again.
+    let agent = hostile(|request| {
+        let (_, pdu) = decode(request);
+        let rows = pdu.varbinds.iter().map(|asked| match asked.oid.suffix_of(&root()).unwrap_or_default()[..] {
+            [1] => row(1),
+            [1, last @ ..9] => row(last + 1),
+            [1, _] => VarBind::new(root().join(&[2, 1]), Value::Integer(1)),
+            _ => VarBind::new(asked.oid.clone(), Value::Integer(1)),
+        });
+        Some(response(request, 0, 0, rows.collect()))
+    });
+    let columns: Vec<_> = [1, 2, 3].into_iter().map(|column| root().child(column)).collect();
+    let walk = engine().walk_columns(&target(agent.address), &columns, &WalkLimits::default()).await.unwrap();
+    assert_eq!(walk.unfinished, columns[1..]);
+    assert!(walk.incomplete && walk.rows.iter().filter(|row| row.oid.starts_with(&columns[0])).count() == 9);
+}
+
+#[tokio::test]
 async fn columns_with_holes_and_unequal_lengths_are_read_whole() {
     let mut table = Table::grid(9, 12);
     for (column, row) in [(2, 1), (2, 2), (2, 12), (5, 6), (7, 11), (7, 12)] {
@@ -131,7 +180,7 @@ async fn columns_with_holes_and_unequal_lengths_are_read_whole() {
         .collect();
     for versions in [ALL, &[Version::V1]] {
         let agent = honest(table.clone(), versions, 1_472);
-        let walk = engine().walk_columns(&target(agent.address), &columns, &WalkLimits::default()).await.unwrap();
+        let walk = engine().walk_columns(&reticent(agent.address), &columns, &WalkLimits::default()).await.unwrap();
         assert_eq!(walk.rows, expected);
         assert!(!walk.incomplete);
     }
