@@ -14,6 +14,7 @@ use crate::{
     AgentConfig,
     error::{Error, Result},
     keys::AgentKey,
+    proxy::Proxy,
     state::identity::{Home, Identity},
     trust,
     uplink::client::{chain, http_client},
@@ -38,10 +39,11 @@ pub(crate) async fn identity(config: &AgentConfig, home: &Home) -> Result<(Ident
     }
     let (Some(server), Some(token)) = (&config.server, &config.enrol) else { return Err(Error::NotEnrolled) };
     let token = EnrolToken::parse(token).ok_or(Error::TokenText)?;
-    let gateway = find_gateway(server).await?;
+    let proxy = config.proxy.as_ref();
+    let gateway = find_gateway(server, proxy).await?;
     let key = AgentKey::load_or_create(&home.key())?;
     let name = config.name.clone().or_else(host_name).unwrap_or_else(|| "agent".to_owned());
-    let (reply, ca) = enrol(&gateway, &token, &key, name).await?;
+    let (reply, ca) = enrol(&gateway, &token, &key, name, proxy).await?;
     if let Some(ca) = ca {
         home.keep_ca(&ca)?;
     }
@@ -52,7 +54,7 @@ pub(crate) async fn identity(config: &AgentConfig, home: &Home) -> Result<(Ident
 }
 
 /// The gateway behind what a person typed: `https://` is the gateway itself, `http://` a web door that names it.
-async fn find_gateway(server: &str) -> Result<String> {
+async fn find_gateway(server: &str, proxy: Option<&Proxy>) -> Result<String> {
     let wrong = |reason: &str| Error::WrongServer { server: server.to_owned(), reason: reason.to_owned() };
     let url = Url::parse(server.trim()).map_err(|_| wrong("the address must begin with http:// or https://"))?;
     match url.scheme() {
@@ -62,7 +64,7 @@ async fn find_gateway(server: &str) -> Result<String> {
     }
     let unreachable = |e: reqwest::Error| Error::Unreachable { server: server.to_owned(), reason: chain(&e) };
     let asked = url.join("/.well-known/platen").map_err(|_| wrong("the address is incomplete"))?;
-    let answer = http_client(None, TIMEOUT)?.get(asked).send().await.map_err(unreachable)?;
+    let answer = http_client(None, TIMEOUT, proxy)?.get(asked).send().await.map_err(unreachable)?;
     if !answer.status().is_success() {
         return Err(wrong(&format!("/.well-known/platen answers {}", answer.status().as_u16())));
     }
@@ -79,6 +81,7 @@ async fn enrol(
     token: &EnrolToken,
     key: &AgentKey,
     name: String,
+    proxy: Option<&Proxy>,
 ) -> Result<(EnrolReply, Option<CertificateDer<'static>>)> {
     let (tls, found) = match token.ca_pin {
         Some(pin) => {
@@ -93,7 +96,7 @@ async fn enrol(
         name,
         version: env!("CARGO_PKG_VERSION").to_owned(),
     };
-    let answer = http_client(tls, TIMEOUT)?
+    let answer = http_client(tls, TIMEOUT, proxy)?
         .post(format!("{gateway}/d/v1/enrol"))
         .header(header::CONTENT_TYPE, cbor::CBOR)
         .header(header::ACCEPT, cbor::CBOR)

@@ -97,6 +97,22 @@ pub enum Error {
         /// Why.
         source: std::io::Error,
     },
+    /// The proxy's address or account is not usable.
+    #[error("the proxy {proxy} cannot be used: {reason}")]
+    Proxy {
+        /// What was given, without an account.
+        proxy: String,
+        /// What to do.
+        reason: &'static str,
+    },
+    /// The relay's door could not be opened.
+    #[error("cannot relay for devices at {address}: {source}; give another address or port to --relay-listen")]
+    Relay {
+        /// Address that was wanted.
+        address: std::net::SocketAddr,
+        /// Why.
+        source: std::io::Error,
+    },
     /// The SNMP socket could not be opened.
     #[error("cannot open the SNMP socket: {0}")]
     Snmp(std::io::Error),

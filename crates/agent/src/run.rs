@@ -3,7 +3,11 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use snmp::{Engine, EngineConfig, SubnetBudget, Subnets};
-use tokio::{sync::watch, task::JoinSet, time::MissedTickBehavior};
+use tokio::{
+    sync::{mpsc, watch},
+    task::JoinSet,
+    time::MissedTickBehavior,
+};
 use tokio_util::sync::CancellationToken;
 use wire::{
     AgentPlan, Body, Subject,
@@ -17,7 +21,10 @@ use crate::{
     enrol,
     error::{Error, Result},
     keys::AgentKey,
+    orders::{self, KnownKeys, Orders, Ridden, tail::LogTail},
     polling::{fleet::Fleet, intake::Intake, looks::Looker, scheduler::Scheduler, seen::Seen},
+    proxy::Proxy,
+    relay::Relay,
     state::{
         State,
         identity::{Home, Identity},
@@ -46,6 +53,8 @@ pub struct Running {
     pub gateway: String,
     /// Where it listens for traps.
     pub traps: Option<SocketAddr>,
+    /// Where devices reach the gateway through it.
+    pub relay: Option<SocketAddr>,
     /// Figures that go on changing.
     pub stats: Arc<AgentStats>,
 }
@@ -65,16 +74,27 @@ pub async fn run(
         () = shutdown.cancelled() => return Ok(()),
         enrolled = enrol::identity(&config, &home) => enrolled?,
     };
-    let agent = Agent::open(home, identity, bought_plan).await?;
+    let agent = Agent { log: config.log.clone(), ..Agent::open(home, identity, bought_plan).await? };
     let open = |address| TrapDoor::open(address, agent.fleet.clone(), agent.stats.clone());
     let door = config.trap_listen.map(open).transpose()?;
+    let relay = match config.relay_listen {
+        Some(address) => Some(agent.relay(address, config.proxy.clone()).await?),
+        None => None,
+    };
     on_ready(Running {
         agent: agent.identity.agent,
         gateway: agent.identity.gateway.clone(),
         traps: door.as_ref().map(TrapDoor::address),
+        relay: relay.as_ref().map(Relay::address),
         stats: agent.stats.clone(),
     });
-    agent.work(door, shutdown).await
+    agent.work(Doors { traps: door, relay }, config.proxy.as_ref(), shutdown).await
+}
+
+/// Where others knock.
+struct Doors {
+    traps: Option<TrapDoor>,
+    relay: Option<Relay>,
 }
 
 /// Everything that is open while an agent runs.
@@ -86,6 +106,8 @@ struct Agent {
     fleet: Arc<Fleet>,
     clock: Arc<Clock>,
     stats: Arc<AgentStats>,
+    keys: Arc<KnownKeys>,
+    log: Option<LogTail>,
 }
 
 impl Agent {
@@ -104,14 +126,16 @@ impl Agent {
         let plan = watch::Sender::new(state.plan().await?);
         let devices = stats.view().devices;
         tracing::info!(devices, waiting = outbox.pressure.depth(), epoch, "the agent's file is open");
-        Ok(Self { home, identity, outbox, plan, fleet, clock: Arc::new(Clock::new()), stats })
+        let keys = orders::known_keys(&state).await?;
+        Ok(Self { home, identity, outbox, plan, fleet, clock: Arc::new(Clock::new()), stats, keys, log: None })
     }
 
-    async fn work(self, door: Option<TrapDoor>, shutdown: CancellationToken) -> Result<()> {
+    async fn work(self, doors: Doors, proxy: Option<&Proxy>, shutdown: CancellationToken) -> Result<()> {
         let subnets = Subnets::new(budget(&self.plan.borrow()));
         let config = EngineConfig { shards: 1, ..EngineConfig::default() };
         let engine = Engine::start_with(config, &subnets).map_err(Error::Snmp)?;
-        let uplink = self.uplink()?;
+        let (giving, given) = orders::way();
+        let uplink = self.uplink(proxy, giving)?;
         let healthy = uplink.healthy.subscribe();
         let seen = Arc::new(Seen::default());
         let intake = Arc::new(Intake {
@@ -131,8 +155,10 @@ impl Agent {
             stats: self.stats.clone(),
             began_ms: wall_ms(),
         });
-        let scheduler = Arc::new(Scheduler::new(looker.clone(), self.stats.clone()));
+        let periods = self.outbox.state.periods().await?;
+        let scheduler = Arc::new(Scheduler::new(looker.clone(), self.stats.clone(), periods));
         scheduler.replan();
+        let sweeps = watch::Sender::new(0);
         let discovery = Discovery {
             engine,
             subnets: subnets.clone(),
@@ -142,12 +168,28 @@ impl Agent {
             scheduler: scheduler.clone(),
             forbidden,
             plan: self.plan.subscribe(),
+            sweeps: sweeps.subscribe(),
             stats: self.stats.clone(),
+        };
+        let orders = Orders {
+            agent: self.identity.agent,
+            state: self.outbox.state.clone(),
+            client: uplink.client.clone(),
+            clock: self.clock.clone(),
+            looker: looker.clone(),
+            scheduler: scheduler.clone(),
+            keys: self.keys.clone(),
+            sweeps,
+            log: self.log.clone(),
         };
         let (finding, telling) = (shutdown.child_token(), CancellationToken::new());
         let mut finders = JoinSet::new();
         finders.spawn(discovery.run(finding.clone()));
-        if let Some(door) = door {
+        finders.spawn(orders.run(given, finding.clone()));
+        if let Some(relay) = doors.relay {
+            finders.spawn(relay.run(finding.clone()));
+        }
+        if let Some(door) = doors.traps {
             let (outbox, agent) = (self.outbox.clone(), self.identity.agent);
             let keeper = Keeper::new(door, outbox, looker, scheduler.clone(), agent).await?;
             finders.spawn(keeper.run(finding.clone()));
@@ -165,12 +207,17 @@ impl Agent {
         Ok(())
     }
 
-    fn uplink(&self) -> Result<Uplink> {
+    async fn relay(&self, address: SocketAddr, proxy: Option<Proxy>) -> Result<Relay> {
+        Relay::open(address, &self.identity.gateway, proxy, self.stats.clone()).await
+    }
+
+    fn uplink(&self, proxy: Option<&Proxy>, orders: mpsc::Sender<Ridden>) -> Result<Uplink> {
         let tls = self.home.ca()?.map(|ca| trust::trust_only(&ca)).transpose()?;
         let key = AgentKey::load_or_create(&self.home.key())?;
-        let client = Client::new(tls, &self.identity.gateway, self.identity.agent, key, self.clock.clone())?;
+        let client = Client::new(tls, &self.identity.gateway, self.identity.agent, key, self.clock.clone(), proxy)?;
         Ok(Uplink {
-            client,
+            client: Arc::new(client),
+            orders,
             outbox: self.outbox.clone(),
             clock: self.clock.clone(),
             stats: self.stats.clone(),
@@ -192,6 +239,11 @@ impl Agent {
             tokio::select! {
                 () = shutdown.cancelled() => return,
                 _ = ticks.tick() => {}
+                // The server waits to hear it before it gives orders.
+                () = self.keys.changed.notified() => {
+                    self.beat().await;
+                    continue;
+                }
             }
             // While the server is away one message must wait, so that someone notices its return; more would be noise.
             let (is_up, depth) = (*healthy.borrow(), self.outbox.pressure.depth());
@@ -221,6 +273,7 @@ impl Agent {
             unreachable: now.unreachable,
             discovery_found: now.found,
             discovery_next_ms: i64::try_from(now.next_discovery_ms).unwrap_or(0),
+            gateway_key: self.keys.newest(),
         };
         let draft = Draft { taken_ms: wall_ms(), subject: None, body: Body::Agent(body) };
         if let Err(e) = self.outbox.record(vec![draft]).await {

@@ -78,6 +78,12 @@ counters! {
     traps_refused,
     /// Readings of devices because they called.
     trap_reads,
+    /// Connections of devices that the relay passed on to the gateway.
+    relayed,
+    /// Connections that it refused, or could not pass on.
+    relay_refused,
+    /// Connections that it carries now (gauge).
+    relay_open,
     /// Requests to the server.
     requests,
     /// Requests that failed.

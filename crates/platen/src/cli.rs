@@ -300,6 +300,9 @@ pub struct VmfpArgs {
     /// Folder in which they keep what is not sent (default: memory)
     #[arg(long, value_name = "DIR", requires = "report_to")]
     pub keep: Option<PathBuf>,
+    /// HTTP proxy that they call through, an agent's relay for example, as http://10.4.0.5:3128
+    #[arg(long, value_name = "URL", requires = "report_to")]
+    pub proxy: Option<String>,
     /// Written when all ports listen
     #[arg(long, value_name = "PATH")]
     pub ready_file: Option<PathBuf>,
@@ -356,7 +359,8 @@ pub struct ServeArgs {
 #[derive(Args, Debug)]
 #[command(
     after_help = "Example:\n  platen agent --server https://print.example.com --enrol LQ7K… --data /var/lib/platen-agent\n  \
-    platen agent --data /var/lib/platen-agent          (every later start)"
+    platen agent --data /var/lib/platen-agent          (every later start)\n  \
+    platen agent --data /var/lib/platen-agent --proxy http://proxy:3128 --relay-listen 10.4.0.5:3128"
 )]
 pub struct AgentArgs {
     /// Instead of running it
@@ -384,6 +388,16 @@ pub struct AgentArgs {
     /// Take traps and informs of devices at this address and UDP port, as 0.0.0.0:162 (default: nowhere)
     #[arg(long, value_name = "ADDR:PORT", env = "PLATEN_AGENT_TRAP_LISTEN")]
     pub trap_listen: Option<SocketAddr>,
+    /// HTTP proxy on the way to the server, as http://proxy:3128
+    #[arg(long, value_name = "URL", env = "PLATEN_AGENT_PROXY")]
+    pub proxy: Option<String>,
+    /// File whose first line is NAME:PASSWORD for the proxy
+    #[arg(long, value_name = "PATH", requires = "proxy", env = "PLATEN_AGENT_PROXY_ACCOUNT_FILE")]
+    pub proxy_account_file: Option<PathBuf>,
+    /// Let devices that report by themselves reach the server through this agent: they name this address and TCP port as
+    /// their HTTP proxy, as 10.4.0.5:3128 (default: nowhere)
+    #[arg(long, value_name = "ADDR:PORT", env = "PLATEN_AGENT_RELAY_LISTEN")]
+    pub relay_listen: Option<SocketAddr>,
     /// Written when the agent is enrolled and at work
     #[arg(long, value_name = "PATH")]
     pub ready_file: Option<PathBuf>,

@@ -45,6 +45,8 @@ pub(crate) struct Discovery {
     pub(crate) scheduler: Arc<Scheduler>,
     pub(crate) forbidden: Arc<Forbidden>,
     pub(crate) plan: watch::Receiver<AgentPlan>,
+    /// Rises when an order wants a discovery now.
+    pub(crate) sweeps: watch::Receiver<u64>,
     pub(crate) stats: Arc<AgentStats>,
 }
 
@@ -66,13 +68,16 @@ impl Discovery {
         let mut plan = changes.borrow_and_update().clone();
         let mut progress = Progress::load(&this.intake.outbox.state, &plan).await;
         let mut due = Instant::now();
+        let (mut sweeps, mut is_ordered) = (this.sweeps.clone(), false);
         loop {
-            let is_asked = plan.asked != progress.asked;
+            is_ordered |= sweeps.has_changed().unwrap_or(false);
+            let is_asked = is_ordered || plan.asked != progress.asked;
             if let Some(rest) = Some(()).filter(|()| !is_asked).and_then(|()| this.rest(&plan, &progress, due)) {
                 tokio::select! {
                     () = stop.cancelled() => return,
                     () = tokio::time::sleep(rest) => {}
                     changed = changes.changed() => if changed.is_err() { return },
+                    ordered = sweeps.changed() => is_ordered = ordered.is_ok(),
                 }
                 let before = places(&plan);
                 plan = changes.borrow_and_update().clone();
@@ -82,6 +87,8 @@ impl Discovery {
                 continue;
             }
             let began = Instant::now();
+            sweeps.mark_unchanged();
+            is_ordered = false;
             match this.clone().one(&plan, &mut progress, is_asked, &mut changes, &stop).await {
                 Ending::Whole => {
                     // A tenth of jitter, so that agents of one plan do not sweep together.

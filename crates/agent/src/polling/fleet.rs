@@ -144,6 +144,13 @@ impl Fleet {
         }
     }
 
+    /// Forgets all that was told of a device last, so that the next full reading is told whatever it says.
+    pub(crate) fn forget_told(&self, subject: Subject) {
+        if let Some(device) = self.inner.lock().devices.get_mut(&subject) {
+            (device.status_hash, device.meters_hash) = (0, 0);
+        }
+    }
+
     /// The device with a key.
     pub(crate) fn by_key(&self, key: &str) -> Option<Tracked> {
         let inner = self.inner.lock();

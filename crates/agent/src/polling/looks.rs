@@ -42,6 +42,23 @@ enum Next {
     Nothing,
 }
 
+/// What came of a reading that somebody ordered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Now {
+    /// It was read, and what it says is in the outbox.
+    Told,
+    /// Somebody reads it at this moment.
+    Busy,
+    /// It does not answer; for people.
+    Silent(String),
+    /// Another device answers at its address.
+    Another,
+    /// It is not known, or has no address now.
+    Nowhere,
+    /// The plan says never to ask it.
+    Forbidden,
+}
+
 /// What looks need; shared by all of them.
 #[derive(Debug)]
 pub(crate) struct Looker {
@@ -97,6 +114,33 @@ impl Looker {
         Some(standing.filter(|standing| *standing != subject))
     }
 
+    /// Reads a device in full and tells what it says, whatever was told before.
+    pub(crate) async fn read_now(&self, subject: Subject) -> Now {
+        let Some((device, address)) = self.fleet.begin(subject) else {
+            let is_placed = self.fleet.get(subject).is_some_and(|device| device.row.address.is_some());
+            return if is_placed { Now::Busy } else { Now::Nowhere };
+        };
+        if self.forbidden.is(address, device.row.mac.as_deref()) {
+            self.fleet.end(subject);
+            return Now::Forbidden;
+        }
+        self.fleet.forget_told(subject);
+        let outcome = self.full(&device, address, device.row.vitals_hash).await;
+        self.fleet.end(subject);
+        match outcome {
+            Ok(None) if self.fleet.name_at(address) == Some(subject) => {
+                self.fleet.answered(subject);
+                Now::Told
+            }
+            Ok(None) => Now::Another,
+            Ok(Some(silence)) => Now::Silent(silence.to_string()),
+            Err(e) => {
+                tracing::error!(error = %e, device.id = short(subject), "a reading could not be kept");
+                Now::Silent(e.to_string())
+            }
+        }
+    }
+
     async fn condition(&self, device: &Tracked, address: SocketAddr) -> Result<()> {
         let subject = device.row.subject;
         let access = self.access(address, LOOK_TIME);
@@ -135,7 +179,7 @@ impl Looker {
         }
         let next = self.judge(device, &vitals);
         match next {
-            Next::Full(hash) => self.full(device, address, hash).await,
+            Next::Full(hash) => self.full(device, address, hash).await.map(drop),
             Next::Condition(hash) => self.changed(device, &access, hash).await,
             Next::Nothing => {
                 self.seen.answered(subject);
@@ -181,7 +225,7 @@ impl Looker {
         match device::read_status(&self.engine, access, &device.row.known).await {
             // Another unit stands here now: that is a matter of more than its condition.
             Ok(read) if !is_same(&device.row, &read.body.identity) => {
-                return self.full(device, access.address, vitals_hash).await;
+                return self.full(device, access.address, vitals_hash).await.map(drop);
             }
             Ok(read) => {
                 if !self.intake.status(device, read, vitals_hash, taken_ms).await? {
@@ -193,8 +237,8 @@ impl Looker {
         Ok(())
     }
 
-    /// Reads everything: also finds out when another device stands at this address now.
-    async fn full(&self, device: &Tracked, address: SocketAddr, vitals_hash: u64) -> Result<()> {
+    /// Reads everything: also finds out when another device stands at this address now. Returns why it did not answer.
+    async fn full(&self, device: &Tracked, address: SocketAddr, vitals_hash: u64) -> Result<Option<ReadError>> {
         count(&self.stats.full_reads);
         let (subject, taken_ms) = (device.row.subject, wall_ms());
         let access = self.access(address, FULL_TIME);
@@ -202,7 +246,7 @@ impl Looker {
             Ok(read) => read,
             Err(e) => {
                 self.silent(subject, &e);
-                return Ok(());
+                return Ok(Some(e));
             }
         };
         match self.intake.full(address, &read, taken_ms, false).await? {
@@ -220,7 +264,7 @@ impl Looker {
             Taken::Known(_) | Taken::New(_) => self.seen.unreachable(subject),
             Taken::Contested => {}
         }
-        Ok(())
+        Ok(None)
     }
 
     /// Whether the device called `subject` answers at `address` now. Costs one full reading, and only when two

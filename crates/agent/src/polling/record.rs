@@ -60,7 +60,7 @@ pub(super) struct Record {
     known: Arc<Known>,
     pub(super) vitals_hash: u64,
     pub(super) status_hash: u64,
-    meters_hash: u64,
+    pub(super) meters_hash: u64,
     full_ms: i64,
     meters_ms: i64,
     pub(super) condition_ms: i64,

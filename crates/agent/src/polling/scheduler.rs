@@ -1,7 +1,7 @@
 //! Starts looks when they are due: bounded in number, silent devices apart from those that answer.
 
 use std::{
-    collections::HashSet,
+    collections::{HashMap, HashSet},
     sync::{Arc, atomic::Ordering::Relaxed},
     time::{Duration, Instant},
 };
@@ -20,6 +20,7 @@ use super::{
 };
 use crate::{
     clock::wall_ms,
+    state::orders::Periods,
     stats::{AgentStats, count},
 };
 
@@ -44,6 +45,8 @@ pub(crate) struct Scheduler {
     began: Instant,
     began_ms: u64,
     stats: Arc<AgentStats>,
+    /// Devices with periods of their own.
+    periods: Mutex<HashMap<Subject, Periods>>,
 }
 
 #[derive(Default)]
@@ -54,7 +57,7 @@ struct Queue {
 }
 
 impl Scheduler {
-    pub(crate) fn new(looker: Arc<Looker>, stats: Arc<AgentStats>) -> Self {
+    pub(crate) fn new(looker: Arc<Looker>, stats: Arc<AgentStats>, periods: Vec<(Subject, Periods)>) -> Self {
         let began_ms = u64::try_from(wall_ms()).unwrap_or(0);
         Self {
             looker,
@@ -65,6 +68,7 @@ impl Scheduler {
             began: Instant::now(),
             began_ms,
             stats,
+            periods: Mutex::new(periods.into_iter().collect()),
         }
     }
 
@@ -103,8 +107,19 @@ impl Scheduler {
         self.wake.notify_one();
     }
 
+    /// Looks at a device as often as an order says, from now on.
+    pub(crate) fn set_periods(&self, subject: Subject, periods: Periods) {
+        self.periods.lock().insert(subject, periods);
+        self.replan();
+    }
+
     fn next(&self, subject: Subject, look: Look, failures: u32, generation: u32) -> Due {
-        let period_ms = period_ms(&self.looker.plan.borrow(), look);
+        let own = self.periods.lock().get(&subject).and_then(|periods| match look {
+            Look::Status => periods.status_s,
+            Look::Meters => periods.meters_s,
+        });
+        let planned = || period_ms(&self.looker.plan.borrow(), look);
+        let period_ms = own.map_or_else(planned, |period| u64::from(period) * 1_000);
         let now = self.now_ms();
         let skipped = match look {
             Look::Status => (1_u32 << failures.min(5)).min(SLOWEST) - 1,

@@ -3,6 +3,7 @@
 
 pub(crate) mod devices;
 pub(crate) mod identity;
+pub(crate) mod orders;
 pub(crate) mod outbox;
 pub(crate) mod pressure;
 #[cfg(test)]
@@ -21,6 +22,7 @@ const OWN: View = View::All("the agent's own file");
 
 const SCHEMA: &str = include_str!("schema.sql");
 const TOLD: &str = include_str!("told.sql");
+const ORDERS: &str = include_str!("orders.sql");
 const GET_FACT: &str = "select value from facts where name = $1";
 const SET_FACT: &str =
     "insert into facts (name, value) values ($1, $2) on conflict (name) do update set value = excluded.value";
@@ -49,7 +51,8 @@ impl State {
         let file = std::fs::OpenOptions::new().append(true).create(true).mode(0o600).open(path);
         file.map_err(|source| Error::File { path: path.to_owned(), source })?;
         let db = Db::open_small(path)?;
-        db.migrate(&[Migration::portable("agent_0001", SCHEMA), Migration::portable("agent_0002", TOLD)]).await?;
+        let migrations = [("agent_0001", SCHEMA), ("agent_0002", TOLD), ("agent_0003", ORDERS)];
+        db.migrate(&migrations.map(|(name, text)| Migration::portable(name, text))).await?;
         Ok(Self { db })
     }
 

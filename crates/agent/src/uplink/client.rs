@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use reqwest::{Method, Response, StatusCode, header};
 use wire::{
     Reply, Report, Subject, cbor,
+    command::Acks,
     signature::{AGENT_HEADER, CLOCK_TOLERANCE_MS, SIGNATURE_HEADER, TIME_HEADER},
 };
 
@@ -12,6 +13,7 @@ use crate::{
     clock::Clock,
     error::{Error, Result},
     keys::AgentKey,
+    proxy::Proxy,
     trust,
 };
 
@@ -71,8 +73,9 @@ impl Client {
         agent: Subject,
         key: AgentKey,
         clock: Arc<Clock>,
+        proxy: Option<&Proxy>,
     ) -> Result<Self> {
-        let http = http_client(tls, TIMEOUT)?;
+        let http = http_client(tls, TIMEOUT, proxy)?;
         Ok(Self { http, gateway: gateway.trim_end_matches('/').to_owned(), agent, key, clock })
     }
 
@@ -80,26 +83,46 @@ impl Client {
     pub(crate) async fn report(&self, report: &Report) -> std::result::Result<Reply, Failure> {
         let plain = cbor::encode(report);
         let packed = if plain.len() < PACK_FROM { None } else { zstd::encode_all(&plain[..], 3).ok() };
-        let (path, time) = ("/d/v1/report", self.clock.server_ms());
-        let body = packed.as_deref().unwrap_or(&plain);
+        let encoding = packed.is_some().then_some((header::CONTENT_ENCODING, "zstd"));
+        let bytes = self.send(Method::POST, "/d/v1/report", packed.unwrap_or(plain), encoding).await?;
+        cbor::decode(&bytes).map_err(|e| Failure::Answer(e.to_string()))
+    }
+
+    /// Tells what became of orders.
+    pub(crate) async fn acknowledge(&self, acks: &Acks) -> std::result::Result<(), Failure> {
+        self.send(Method::POST, "/d/v1/ack", cbor::encode(acks), None).await.map(drop)
+    }
+
+    /// Uploads a log in one part; `name` is its SHA-256, hex.
+    pub(crate) async fn upload(&self, name: &str, log: Vec<u8>) -> std::result::Result<(), Failure> {
+        self.send(Method::PUT, &format!("/d/v1/blob/{name}"), log, None).await.map(drop)
+    }
+
+    /// One signed request; the body of the answer if it was taken.
+    async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        body: Vec<u8>,
+        encoding: Option<(header::HeaderName, &'static str)>,
+    ) -> std::result::Result<Vec<u8>, Failure> {
+        let time = self.clock.server_ms();
+        let signature = self.key.sign(method.as_str(), path, time, &body);
         let mut request = self
             .http
-            .request(Method::POST, format!("{}{path}", self.gateway))
+            .request(method, format!("{}{path}", self.gateway))
             .header(header::CONTENT_TYPE, cbor::CBOR)
             .header(header::ACCEPT, cbor::CBOR)
             .header(AGENT_HEADER, self.agent.to_text())
             .header(TIME_HEADER, time)
-            .header(SIGNATURE_HEADER, self.key.sign("POST", path, time, body));
-        if packed.is_some() {
-            request = request.header(header::CONTENT_ENCODING, "zstd");
+            .header(SIGNATURE_HEADER, signature);
+        if let Some((name, value)) = encoding {
+            request = request.header(name, value);
         }
-        let answer = request.body(packed.unwrap_or(plain)).send().await.map_err(|e| Failure::Line(chain(&e)))?;
+        let answer = request.body(body).send().await.map_err(|e| Failure::Line(chain(&e)))?;
         let moved = header_number(&answer, TIME_HEADER).map(|server_ms| self.clock.learn(server_ms));
         match answer.status() {
-            StatusCode::OK => {
-                let bytes = body_of(answer).await?;
-                cbor::decode(&bytes).map_err(|e| Failure::Answer(e.to_string()))
-            }
+            StatusCode::OK | StatusCode::NO_CONTENT => body_of(answer).await,
             StatusCode::FORBIDDEN => match moved {
                 Some(moved) if moved.abs() > CLOCK_TOLERANCE_MS / 2 => {
                     Err(Failure::Clock(self.clock.offset_ms() / 1_000))
@@ -136,7 +159,11 @@ async fn body_of(mut answer: Response) -> std::result::Result<Vec<u8>, Failure> 
 }
 
 /// A client for `tls`, or for what the system trusts. Never follows redirects: a signature names one path of one server.
-pub(crate) fn http_client(tls: Option<rustls::ClientConfig>, timeout: Duration) -> Result<reqwest::Client> {
+pub(crate) fn http_client(
+    tls: Option<rustls::ClientConfig>,
+    timeout: Duration,
+    proxy: Option<&Proxy>,
+) -> Result<reqwest::Client> {
     trust::install_provider();
     let builder = reqwest::Client::builder()
         .redirect(reqwest::redirect::Policy::none())
@@ -144,8 +171,13 @@ pub(crate) fn http_client(tls: Option<rustls::ClientConfig>, timeout: Duration) 
         .connect_timeout(Duration::from_secs(10))
         .pool_max_idle_per_host(1)
         .user_agent(concat!("platen-agent/", env!("CARGO_PKG_VERSION")));
+    let builder = match proxy {
+        Some(proxy) => builder.no_proxy().proxy(proxy.for_http()?),
+        None if tls.is_some() => builder.no_proxy(),
+        None => builder,
+    };
     let builder = match tls {
-        Some(tls) => builder.no_proxy().tls_backend_preconfigured(tls),
+        Some(tls) => builder.tls_backend_preconfigured(tls),
         None => builder,
     };
     builder.build().map_err(|e| Error::Tls(chain(&e)))

@@ -5,13 +5,14 @@ pub(crate) mod client;
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use wire::{AgentPlan, Message, Reply, Report, Subject, report::MAX_MESSAGES};
 
 use crate::{
     clock::{Clock, wall_ms},
     error::Result,
+    orders::Ridden,
     state::{
         identity::{Home, Identity},
         outbox::Outbox,
@@ -32,13 +33,15 @@ const FAREWELL: Duration = Duration::from_secs(4);
 
 /// The task that delivers.
 pub(crate) struct Uplink {
-    pub(crate) client: Client,
+    pub(crate) client: Arc<Client>,
     pub(crate) outbox: Outbox,
     pub(crate) clock: Arc<Clock>,
     pub(crate) stats: Arc<AgentStats>,
     pub(crate) home: Home,
     pub(crate) identity: Identity,
     pub(crate) plan: watch::Sender<AgentPlan>,
+    /// Where orders go that ride on answers.
+    pub(crate) orders: mpsc::Sender<Ridden>,
     /// Whether the last request went well; poll tasks hold signs of life back while it did not.
     pub(crate) healthy: watch::Sender<bool>,
     /// Most messages in the next report; small after a report that the server could not take as a whole.
@@ -133,11 +136,15 @@ impl Uplink {
         }
     }
 
-    async fn delivered(&mut self, sent: &[Message], reply: Reply, backoff: &mut Backoff) -> Result<Next> {
+    async fn delivered(&mut self, sent: &[Message], mut reply: Reply, backoff: &mut Backoff) -> Result<Next> {
         if backoff.failures() > 0 {
             tracing::info!(waiting = self.outbox.pressure.depth(), "the server is back");
         }
         self.clock.learn(reply.server_ms);
+        if let Some(ridden) = Ridden::of(&mut reply) {
+            // What finds no room comes again: the server gives an order until it is answered.
+            let _ = self.orders.try_send(ridden);
+        }
         let settled = self.outbox.settle(sent, self.identity.epoch, &reply.results).await?;
         if settled.epoch_is_over {
             let floor = self.identity.epoch.max(u64::try_from(reply.server_ms).unwrap_or(0));

@@ -203,15 +203,15 @@ impl Gateway {
 
     /// Starts an agent that is enrolled here and takes traps.
     pub async fn agent_with_door(&self) -> Agent {
+        let trap_listen = Some(SocketAddr::from(([127, 0, 0, 1], 0)));
+        self.agent_with(|config| AgentConfig { trap_listen, ..config }).await.unwrap()
+    }
+
+    /// Starts an agent that is enrolled here, with whatever else it is given.
+    pub async fn agent_with(&self, more: impl FnOnce(AgentConfig) -> AgentConfig) -> Result<Agent, Error> {
         let data = tempfile::tempdir().unwrap();
-        let config = AgentConfig {
-            data: data.path().to_owned(),
-            server: Some(self.url()),
-            enrol: Some(self.token()),
-            trap_listen: Some(SocketAddr::from(([127, 0, 0, 1], 0))),
-            ..AgentConfig::default()
-        };
-        Agent::begin(data, config).await.unwrap()
+        let (folder, server, enrol) = (data.path().to_owned(), Some(self.url()), Some(self.token()));
+        Agent::begin(data, more(AgentConfig { data: folder, server, enrol, ..AgentConfig::default() })).await
     }
 }
 
@@ -345,8 +345,16 @@ fn take(kept: &mut Kept, mood: Mood, headers: &HeaderMap, body: &[u8]) -> Respon
         return plain(StatusCode::INTERNAL_SERVER_ERROR);
     }
     let plan = (report.plan_revision != kept.plan.revision).then(|| kept.plan.clone());
-    let reply =
-        Reply { version: 1, server_ms, results, commands: Vec::new(), schedule: None, not_before_ms: None, plan, keys: Vec::new() };
+    let reply = Reply {
+        version: 1,
+        server_ms,
+        results,
+        commands: Vec::new(),
+        schedule: None,
+        not_before_ms: None,
+        plan,
+        keys: Vec::new(),
+    };
     stamped(document(cbor::encode(&reply)))
 }
 

@@ -10,4 +10,5 @@ mod gateway;
 mod kill;
 mod kinds;
 mod pace;
+mod relay;
 mod traps;

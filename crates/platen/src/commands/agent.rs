@@ -21,22 +21,24 @@ struct AgentReady {
     gateway: String,
     /// Where it listens for traps.
     traps: Option<SocketAddr>,
+    /// Where devices reach the gateway through it.
+    relay: Option<SocketAddr>,
 }
 
-/// The first line of a file, or of standard input.
-fn passphrase(path: &Path) -> Result<String> {
+/// The first line of a file, or of standard input: `what` is its name for people.
+fn secret(path: &Path, what: &str) -> Result<String> {
     let mut text = String::new();
     if path == Path::new("-") {
         std::io::stdin()
             .take(4_096)
             .read_to_string(&mut text)
-            .context("cannot read the passphrase from standard input")?;
+            .with_context(|| format!("cannot read the {what} from standard input"))?;
     } else {
         text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
     }
     match text.lines().next() {
         Some(line) if !line.is_empty() => Ok(line.to_owned()),
-        _ => bail!("there is no passphrase: its first line is empty"),
+        _ => bail!("there is no {what}: the first line of {} is empty", path.display()),
     }
 }
 
@@ -45,12 +47,12 @@ async fn carry(action: AgentAction, data: &Path, printer: &Printer) -> Result<Ex
     let (args, moved, done) = match action {
         AgentAction::Export(args) => {
             let CarryArgs { file, passphrase_file } = &args;
-            let moved = carry::export(data, file, &passphrase(passphrase_file)?).await?;
+            let moved = carry::export(data, file, &secret(passphrase_file, "passphrase")?).await?;
             (args, moved, "exported to")
         }
         AgentAction::Restore(args) => {
             let CarryArgs { file, passphrase_file } = &args;
-            let moved = carry::restore(file, data, &passphrase(passphrase_file)?).await?;
+            let moved = carry::restore(file, data, &secret(passphrase_file, "passphrase")?).await?;
             (args, moved, "restored from")
         }
     };
@@ -73,12 +75,16 @@ pub async fn run(args: AgentArgs, printer: Printer) -> Result<Exit> {
         return carry(action, &args.data, &printer).await;
     }
     site::make_folder(&args.data)?;
+    let account = args.proxy_account_file.as_deref().map(|file| secret(file, "proxy account")).transpose()?;
+    let proxy = args.proxy.map(|address| agent::Proxy::parse(&address, account.as_deref())).transpose()?;
     let config = agent::AgentConfig {
         data: args.data,
         server: args.server,
         enrol: args.enrol,
         name: args.name,
         trap_listen: args.trap_listen,
+        proxy,
+        relay_listen: args.relay_listen,
     };
     let (send, receive) = tokio::sync::oneshot::channel();
     let on_ready = move |running| drop(send.send(running));
@@ -92,6 +98,7 @@ pub async fn run(args: AgentArgs, printer: Printer) -> Result<Exit> {
                     agent: running.agent.to_text(),
                     gateway: running.gateway,
                     traps: running.traps,
+                    relay: running.relay,
                 };
                 if let Some(path) = &args.ready_file {
                     ready::write(path, &ready)?;
@@ -99,6 +106,9 @@ pub async fn run(args: AgentArgs, printer: Printer) -> Result<Exit> {
                 printer.note(&format!("agent {} reports to {}", ready.agent, ready.gateway));
                 if let Some(address) = ready.traps {
                     printer.note(&format!("it listens for traps at {address}"));
+                }
+                if let Some(address) = ready.relay {
+                    printer.note(&format!("devices reach the server through it by the HTTP proxy http://{address}"));
                 }
             }
             work.await?;

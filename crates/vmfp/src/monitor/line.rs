@@ -11,6 +11,8 @@ use rustls::pki_types::{CertificateDer, pem::PemObject as _};
 use rustls::{ClientConfig, RootCertStore};
 use wire::signature::TIME_HEADER;
 
+use super::Reports;
+
 /// Time for one call as a whole.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Most bytes of an answer.
@@ -26,12 +28,17 @@ pub(super) struct Line {
 
 impl Line {
     /// `from`: the address that calls come from, where it matters.
-    pub(super) fn new(server: &str, ca_pem: &[u8], from: Option<IpAddr>) -> Result<Self, String> {
+    pub(super) fn new(reports: &Reports, from: Option<IpAddr>) -> Result<Self, String> {
+        let Reports { server, ca_pem, proxy, .. } = reports;
         let url: Url = server.parse().map_err(|_| "this is no address".to_owned())?;
         let host = url.host_str().filter(|_| url.scheme() == "https").ok_or("an https address is needed")?;
-        let http = reqwest::Client::builder()
+        let builder = reqwest::Client::builder().no_proxy();
+        let builder = match proxy {
+            Some(proxy) => builder.proxy(reqwest::Proxy::all(proxy).map_err(|error| format!("{proxy}: {error}"))?),
+            None => builder,
+        };
+        let http = builder
             .redirect(reqwest::redirect::Policy::none())
-            .no_proxy()
             .timeout(PATIENCE)
             .local_address(from)
             .pool_max_idle_per_host(8)
@@ -98,7 +105,10 @@ mod tests {
 
     #[test]
     fn nothing_but_https_with_a_ca_is_called() {
-        let wrong = |server, pem: &[u8]| Line::new(server, pem, None).err().unwrap();
+        let wrong = |server: &str, pem: &[u8]| {
+            let (server, ca_pem) = (server.to_owned(), pem.to_vec());
+            Line::new(&Reports { server, ca_pem, claims: Vec::new(), keep: None, proxy: None }, None).err().unwrap()
+        };
         assert!(wrong("http://127.0.0.1:1", b"").contains("https"));
         assert!(wrong("https://127.0.0.1:1", b"").contains("no certificate"));
     }

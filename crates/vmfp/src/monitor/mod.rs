@@ -37,6 +37,8 @@ pub struct Reports {
     pub claims: Vec<Claim>,
     /// Folder in which devices keep what is not sent, so that it outlives this program; none: in memory.
     pub keep: Option<PathBuf>,
+    /// HTTP proxy that calls go through, `http://host:port`; none: straight to the server.
+    pub proxy: Option<String>,
 }
 
 /// What the technician typed at a device.
@@ -115,7 +117,7 @@ pub(crate) fn begin(
     reports: &Reports,
 ) -> Result<impl Future<Output = ()> + Send + use<>, FleetError> {
     let wrong = |why| ReportsError::Server(reports.server.clone(), why);
-    let line = Line::new(&reports.server, &reports.ca_pem, None).map_err(wrong)?;
+    let line = Line::new(reports, None).map_err(wrong)?;
     let post = Post::new(line::trust_only(&reports.ca_pem).map_err(wrong)?);
     let roots = line::roots(&reports.ca_pem).map_err(wrong)?;
     let mut doorsteps = Vec::new();
@@ -132,7 +134,7 @@ pub(crate) fn begin(
         if claim.road == Road::HttpsBothWays {
             // The server calls back nobody but who called it from there.
             let address = shared.address_of(*place);
-            let own = Line::new(&reports.server, &reports.ca_pem, Some(address.into())).map_err(wrong)?;
+            let own = Line::new(reports, Some(address.into())).map_err(wrong)?;
             let listener = reporter.listen(address, own, roots.clone()).map_err(ReportsError::Listener)?;
             doorsteps.push((reporters.len(), listener));
         }
