@@ -6,6 +6,8 @@ mod server;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
 
+pub use server::MortalPostgres;
+
 use crate::{DatabaseUrl, Db, EngineKind, Migration};
 
 /// An empty database of its own for one test; removed when dropped.
@@ -38,6 +40,18 @@ impl TestDb {
             eprintln!("skipped: postgres not found (apt install postgresql)");
             return None;
         };
+        Some(Self::at(server).await)
+    }
+
+    /// A database on a server that the test may kill.
+    ///
+    /// # Panics
+    /// When it cannot be made.
+    pub async fn on(server: &MortalPostgres) -> Self {
+        Self::at(server.address()).await
+    }
+
+    async fn at(server: String) -> Self {
         let name = format!("platen_{}", uuid::Uuid::now_v7().simple());
         server::run(
             &server,
@@ -47,7 +61,7 @@ impl TestDb {
         .unwrap_or_else(|error| panic!("cannot make a database: {error}"));
         let url = DatabaseUrl::Postgres(server::database_url(&server, &name));
         let db = Db::open(&url).await.unwrap_or_else(|error| panic!("{error}"));
-        Some(Self { db: Some(db), url, folder: TestFolder::new(), database: Some((server, name)) })
+        Self { db: Some(db), url, folder: TestFolder::new(), database: Some((server, name)) }
     }
 
     /// One of each engine that is there.

@@ -1,23 +1,29 @@
 //! A throw-away PostgreSQL for one test process: on a socket in a folder of its own, no port, no fsync.
 //! A watching shell ends it and removes the folder when the pipe from this process closes, however this process ends.
 
-use std::io;
+use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::chown;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use tokio_postgres::NoTls;
 
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(120);
 /// `$1` the folder, then the command of the server.
 const WATCH: &str = r#"trap '' INT TERM HUP
 folder=$1; shift
-"$@" </dev/null >"$folder/log" 2>&1 &
-server=$!
-cat >/dev/null
+begin() { "$@" </dev/null >>"$folder/log" 2>&1 & server=$!; }
+begin "$@"
+while read -r word; do
+  case $word in
+    kill) kill -QUIT "$server"; wait "$server"; echo killed ;;
+    start) begin "$@"; echo started ;;
+  esac
+done
 kill -QUIT "$server"
 wait "$server"
 rm -rf "${folder:?}""#;
@@ -27,7 +33,73 @@ static SERVER: OnceLock<Option<Server>> = OnceLock::new();
 /// A running server; its standard input is the pipe that the watching shell reads.
 struct Server {
     address: String,
-    _watch: Child,
+    watch: Child,
+}
+
+/// A server of a test's own, which keeps what it acknowledged, and which the test may kill and start again.
+pub struct MortalPostgres(Arc<Mutex<Server>>);
+
+impl MortalPostgres {
+    /// Starts one; prints why when there is none.
+    ///
+    /// # Panics
+    /// When there are programs that do not work.
+    pub async fn start() -> Option<Self> {
+        let started = tokio::task::spawn_blocking(|| start(Promise::Durable)).await;
+        let Some(server) = started.unwrap_or_else(|error| panic!("{error}")) else {
+            eprintln!("skipped: postgres not found (apt install postgresql)");
+            return None;
+        };
+        answers(&server.address).await;
+        Some(Self(Arc::new(Mutex::new(server))))
+    }
+
+    /// Address, with the database `postgres`.
+    pub(super) fn address(&self) -> String {
+        self.0.lock().address.clone()
+    }
+
+    /// Ends every process of it at once, whatever they are doing, as a power cut of that machine would.
+    ///
+    /// # Panics
+    /// When nobody watches it any more.
+    pub async fn kill(&self) {
+        self.tell("kill").await;
+    }
+
+    /// Starts it again on what is there, and waits until it answers.
+    ///
+    /// # Panics
+    /// When it does not.
+    pub async fn revive(&self) {
+        self.tell("start").await;
+        answers(&self.address()).await;
+    }
+
+    async fn tell(&self, word: &'static str) {
+        let server = Arc::clone(&self.0);
+        let told = tokio::task::spawn_blocking(move || {
+            let watch = &mut server.lock().watch;
+            let gone = || io::Error::other("nobody watches the server");
+            writeln!(watch.stdin.as_mut().ok_or_else(gone)?, "{word}")?;
+            // One word comes back for each.
+            let mut answer = [0; 16];
+            match watch.stdout.as_mut().ok_or_else(gone)?.read(&mut answer)? {
+                0 => Err(gone()),
+                _ => Ok(()),
+            }
+        });
+        told.await.unwrap_or_else(|error| panic!("{error}")).unwrap_or_else(|error| panic!("{word}: {error}"));
+    }
+}
+
+/// What a server is started for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Promise {
+    /// Fast: the last commits may go with it.
+    None,
+    /// What it acknowledged outlives its processes.
+    Durable,
 }
 
 /// Address of the server for tests, with the database `postgres`.
@@ -36,14 +108,18 @@ pub(super) async fn address() -> Option<String> {
         return Some(given).filter(|given| !given.is_empty());
     }
     let started =
-        tokio::task::spawn_blocking(|| SERVER.get_or_init(start).as_ref().map(|server| server.address.clone()));
+        tokio::task::spawn_blocking(|| SERVER.get_or_init(shared).as_ref().map(|server| server.address.clone()));
     let address = started.await.unwrap_or_else(|error| panic!("{error}"))?;
+    answers(&address).await;
+    Some(address)
+}
+
+async fn answers(address: &str) {
     let deadline = Instant::now() + PATIENCE;
-    while let Err(error) = run(&address, "select 1").await {
+    while let Err(error) = run(address, "select 1").await {
         assert!(Instant::now() < deadline, "the throw-away postgres does not answer: {error}");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    Some(address)
 }
 
 /// The address of another database on the same server.
@@ -66,17 +142,26 @@ pub(super) async fn run(address: &str, text: &str) -> Result<(), tokio_postgres:
     tokio::join!(work, connection).0
 }
 
-fn start() -> Option<Server> {
+fn shared() -> Option<Server> {
+    start(Promise::None)
+}
+
+fn start(promise: Promise) -> Option<Server> {
     let programs = programs()?;
-    match start_from(&programs) {
+    match start_from(&programs, promise) {
         Ok(server) => Some(server),
         Err(error) => panic!("cannot start the postgres of {}: {error}", programs.display()),
     }
 }
 
-fn start_from(programs: &Path) -> io::Result<Server> {
+fn start_from(programs: &Path, promise: Promise) -> io::Result<Server> {
     let owner = Owner::find()?;
-    let folder = std::env::temp_dir().join(format!("platen-pg-{}", std::process::id()));
+    let name = match promise {
+        Promise::None => format!("platen-pg-{}", std::process::id()),
+        // The path of a socket is short.
+        Promise::Durable => format!("platen-pg-{}", &uuid::Uuid::now_v7().simple().to_string()[20..]),
+    };
+    let folder = std::env::temp_dir().join(name);
     std::fs::create_dir(&folder)?;
     owner.take(&folder)?;
     let data = folder.join("data");
@@ -88,7 +173,10 @@ fn start_from(programs: &Path) -> io::Result<Server> {
     let settings = [
         "listen_addresses=",
         "fsync=off",
-        "synchronous_commit=off",
+        match promise {
+            Promise::None => "synchronous_commit=off",
+            Promise::Durable => "synchronous_commit=on",
+        },
         "full_page_writes=off",
         "max_connections=300",
         "shared_buffers=32MB",
@@ -98,9 +186,9 @@ fn start_from(programs: &Path) -> io::Result<Server> {
     ];
     watch.args(settings.iter().flat_map(|setting| ["-c", setting]));
     // A group of its own, so that what ends the test does not end the watch before it has done its work.
-    let watch = watch.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).process_group(0).spawn()?;
+    let watch = watch.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).process_group(0).spawn()?;
     let host = folder.to_string_lossy().replace('%', "%25").replace('/', "%2F");
-    Ok(Server { address: format!("postgres://postgres@{host}/postgres"), _watch: watch })
+    Ok(Server { address: format!("postgres://postgres@{host}/postgres"), watch })
 }
 
 /// A cluster made once for each version and copied from then on: `initdb` takes longer than all else.
