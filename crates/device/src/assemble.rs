@@ -52,7 +52,11 @@ pub(crate) fn assemble_with(said: &Snapshot, origin: Origin, makers: &Makers) ->
     };
     let supplies = supplies::read(said, charset, &habits, &mut quirks);
     let covers = paper::covers(said, charset);
-    let alerts = alerts::read(said, charset, Around { supplies: &supplies, boot_ms: origin.boot_ms });
+    let mut alerts = alerts::read(said, charset, Around { supplies: &supplies, boot_ms: origin.boot_ms });
+    if !wire::report::tells_alerts(&quirks) {
+        // Half a row is no condition: what it lacks may be what tells it from another one.
+        alerts.retain(|alert| alert.group.is_some() && alert.code.is_some());
+    }
     let told = status::told(said, makers.iter());
     let evidence = Evidence {
         printer,

@@ -3,6 +3,7 @@
 //! [`read`] asks over the network, [`vitals`] asks cheaply, [`identify`] judges one packet of discovery.
 
 mod assemble;
+mod bits;
 mod identity;
 mod level;
 mod meters;

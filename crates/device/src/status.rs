@@ -3,9 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use snmp::Value;
 use wire::{Alert, AlertSeverity, Cover, State, Status, Supply};
 
+use crate::bits;
 use crate::profile::{Condition, ErrorState, Profile};
 use crate::reasons::{ERROR_BITS, Gravity};
 use crate::snapshot::{Snapshot, number};
@@ -37,7 +37,7 @@ pub fn read(said: &Snapshot, console: Option<String>, evidence: Evidence<'_>, qu
     let printer = host::cell(said, &oid::HR_PRINTER_STATUS, evidence.printer).and_then(number);
     let device = said.number(&oid::HR_DEVICE_STATUS.child(evidence.printer));
     let errors = host::cell(said, &oid::HR_PRINTER_ERROR_STATE, evidence.printer);
-    let bits = errors.map(|value| error_bits(value, evidence.order, quirks)).unwrap_or_default();
+    let bits = errors.map(|value| bits::read(value, &evidence, quirks)).unwrap_or_default();
     Status {
         state: state(printer, device, &bits, evidence.alerts, console.as_deref()),
         reasons: reasons(device, &bits, &evidence),
@@ -52,26 +52,6 @@ pub fn told<'a>(said: &Snapshot, profiles: impl Iterator<Item = &'a Profile>) ->
         said.column(&condition.column.0).any(|(_, value)| number(value) == Some(condition.value))
     };
     conditions.filter(holds).map(|condition| (condition.reason.clone(), condition.severity.into())).collect()
-}
-
-/// Places of the set bits. Devices send no octet, one, two or more of them, or an INTEGER.
-pub fn error_bits(value: &Value, order: ErrorState, quirks: &mut Vec<String>) -> Vec<usize> {
-    let mut octets = match (value.as_bytes(), value.as_i64()) {
-        (Some(bytes), _) => bytes.to_vec(),
-        (None, Some(number)) if number > 0 => {
-            quirks.push("error-state-is-a-number".to_owned());
-            let wide = number > 0xff;
-            if wide { (number as u16).to_be_bytes().to_vec() } else { vec![number as u8] }
-        }
-        _ => return Vec::new(),
-    };
-    octets.truncate(2);
-    if order == ErrorState::Swapped && octets.len() == 2 {
-        quirks.push("error-state-octets-swapped".to_owned());
-        octets.swap(0, 1);
-    }
-    let set = |place: &usize| octets.get(place / 8).is_some_and(|octet| octet & (0x80 >> (place % 8)) != 0);
-    (0..ERROR_BITS.len()).filter(set).collect()
 }
 
 fn state(printer: Option<i64>, device: Option<i64>, bits: &[usize], alerts: &[Alert], console: Option<&str>) -> State {
@@ -163,6 +143,7 @@ fn known_word(reason: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
+    use snmp::Value;
 
     use super::*;
 
@@ -192,13 +173,6 @@ mod tests {
         assert_eq!(reasons(&[0x01, 0x00]), ["service-needed-warning"]);
         assert_eq!(reasons(&[0x20, 0x04]), ["media-empty-warning", "toner-low-warning"]);
         assert_eq!(reasons(&[0x20, 0x00, 0xff, 0xff]), ["toner-low-warning"], "octets beyond the second mean nothing");
-        let mut quirks = Vec::new();
-        assert_eq!(error_bits(&Value::Integer(0x80), ErrorState::Standard, &mut quirks), [0]);
-        assert_eq!(error_bits(&Value::Integer(0x2000), ErrorState::Standard, &mut quirks), [2]);
-        let swapped = Value::OctetString(Bytes::from_static(&[0x00, 0x20]));
-        assert_eq!(error_bits(&swapped, ErrorState::Swapped, &mut quirks), [2]);
-        assert!(quirks.contains(&"error-state-is-a-number".to_owned()));
-        assert!(quirks.contains(&"error-state-octets-swapped".to_owned()));
     }
 
     #[test]

@@ -7,6 +7,7 @@ mod model;
 mod serial;
 
 pub use device_id::DeviceId;
+pub(crate) use serial::two as two_serials;
 
 use std::sync::Arc;
 

@@ -86,9 +86,16 @@ fn spelled_object(said: &Snapshot, rules: &ModelRules) -> Option<String> {
     text.filter(|text| text.len() == *length as usize && !text.is_empty())
 }
 
+/// Operating systems whose agents put their own name where that of the device belongs.
+const SYSTEMS: [&str; 9] =
+    ["linux ", "freebsd ", "netbsd ", "openbsd ", "darwin ", "sunos ", "vxworks", "windows ", "hardware: "];
+
 /// The part of sysDescr that may be a model.
 fn of_system(descr: &str, rules: &ModelRules, names: &[String]) -> Option<String> {
     let lower = descr.to_ascii_lowercase();
+    if SYSTEMS.iter().any(|system| lower.trim_start().starts_with(system)) {
+        return None;
+    }
     let start = rules.after.iter().find_map(|mark| Some(lower.find(&mark.to_ascii_lowercase())? + mark.len()));
     if start.is_none() && rules.only_after {
         return None;
@@ -204,6 +211,15 @@ mod tests {
         for model in ["3053", "C2503", "4.x", "v", "5.", "C.5"] {
             assert!(!is_version(model), "{model}");
         }
+    }
+
+    #[test]
+    fn an_operating_system_is_no_model() {
+        let rules = ModelRules::default();
+        let model = |text: &str| of_system(text, &rules, &[]);
+        assert_eq!(model("Linux PRN1 4.9.88 #1 SMP PREEMPT Thu Jan 1 00:00:00 UTC 2026 armv7l"), None);
+        assert_eq!(model("NetBSD 6.1_STABLE"), None);
+        assert_eq!(model("MX722ade").as_deref(), Some("MX722ade"));
     }
 
     #[test]

@@ -13,21 +13,35 @@ pub(super) fn find(
     id: &DeviceId,
     description: Option<&str>,
 ) -> Option<String> {
-    let standard = || {
-        let value = host::cell(said, &oid::GENERAL_SERIAL_NUMBER, printer)?;
-        usable(&text(value, charset)?)
-    };
-    let own = || {
-        let mut objects = makers.iter().flat_map(|profile| &profile.serial.oids);
-        objects.find_map(|object| usable(&said.text(&object.0, charset)?))
-    };
-    let own_first = makers.iter().any(|profile| profile.serial.own_first);
-    let stated = if own_first { own().or_else(standard) } else { standard().or_else(own) };
+    let standard = || standard(said, charset, printer);
+    let own = || own(said, charset, makers);
+    let stated = if own_first(makers) { own().or_else(standard) } else { standard().or_else(own) };
     let by_text = || {
         let marks: Vec<String> = makers.iter().flat_map(|profile| profile.serial.after.iter().cloned()).collect();
         usable(&behind(description?, &marks)?)
     };
     stated.or_else(|| usable(id.serial.as_deref()?)).or_else(by_text)
+}
+
+fn own_first(makers: &Makers) -> bool {
+    makers.iter().any(|profile| profile.serial.own_first)
+}
+
+fn standard(said: &Snapshot, charset: Charset, printer: u32) -> Option<String> {
+    usable(&text(host::cell(said, &oid::GENERAL_SERIAL_NUMBER, printer)?, charset)?)
+}
+
+fn own(said: &Snapshot, charset: Charset, makers: &Makers) -> Option<String> {
+    let mut objects = makers.iter().flat_map(|profile| &profile.serial.oids);
+    objects.find_map(|object| usable(&said.text(&object.0, charset)?))
+}
+
+/// What the standard object and the maker's own one tell; the one that is believed first.
+pub(crate) fn two(said: &Snapshot, makers: &Makers) -> [Option<String>; 2] {
+    let printer = host::printer_index(said);
+    let charset = host::charset(said, printer);
+    let (standard, own) = (standard(said, charset, printer), own(said, charset, makers));
+    if own_first(makers) { [own, standard] } else { [standard, own] }
 }
 
 /// A serial number that is one: filling and "not available" are none.

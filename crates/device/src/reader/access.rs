@@ -10,6 +10,7 @@ use wire::{Reading, SnmpVersion};
 
 use super::poll::vital_objects;
 use super::proof::BulkTrust;
+use crate::identity::{Makers, two_serials};
 use crate::snapshot::Snapshot;
 use crate::standard::{host, oid};
 
@@ -57,6 +58,8 @@ pub struct Known {
     pub vendor: Option<String>,
     /// Model.
     pub model: Option<String>,
+    /// Its standard object tells one serial number, and its maker's own another one.
+    pub two_serials: bool,
     /// hrDeviceIndex of the printer; 0: not known.
     pub printer: u32,
     /// Index of the first marker behind the printer's.
@@ -81,6 +84,23 @@ pub enum Context {
 }
 
 impl Known {
+    /// Of a device that tells two serial numbers, one of which goes unanswered for once: it is called by the other one
+    /// never, but by none.
+    pub(super) fn settle_serial(&mut self, said: &Snapshot, makers: &Makers, reading: &mut Reading) {
+        let is_same = (&self.vendor, &self.model) == (&reading.identity.vendor, &reading.identity.model);
+        match two_serials(said, makers) {
+            [Some(first), Some(second)] => self.two_serials = first != second,
+            [None, _] if self.two_serials && is_same => {
+                reading.identity.serial = None;
+                reading.quirks.push("serial-number-not-told".to_owned());
+                reading.quirks.sort();
+            }
+            // The number that counts was told, and nobody knows of the other one.
+            [Some(_), None] => {}
+            _ => self.two_serials = false,
+        }
+    }
+
     /// Takes over what a full reading showed.
     pub(super) fn learn(&mut self, said: &Snapshot, reading: &Reading) {
         self.vendor.clone_from(&reading.identity.vendor);

@@ -48,7 +48,8 @@ pub async fn reread(engine: &Engine, access: &Access, known: &Known) -> Result<R
     session.ask_vendor(questions::Depth::All).await;
     session.ask_context().await;
     let (said, makers, origin, mut known) = session.close();
-    let reading = assemble_with(&said, origin, &makers);
+    let mut reading = assemble_with(&said, origin, &makers);
+    known.settle_serial(&said, &makers, &mut reading);
     known.learn(&said, &reading);
     Ok(Read { reading, credential: known.credential, known })
 }

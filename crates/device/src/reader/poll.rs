@@ -129,10 +129,12 @@ pub async fn introduce(engine: &Engine, access: &Access, known: &Known) -> Resul
 pub async fn read_status(engine: &Engine, access: &Access, known: &Known) -> Result<StatusRead, ReadError> {
     let mut session = Session::open(engine, access, known).await?;
     session.ask_tables(super::questions::FULL).await;
+    session.doubt_bulk(super::questions::FULL).await;
     session.ask_vendor(Depth::Identity).await;
     session.ask_context().await;
     let (said, makers, origin, mut known) = session.close();
-    let reading = assemble_with(&said, origin, &makers);
+    let mut reading = assemble_with(&said, origin, &makers);
+    known.settle_serial(&said, &makers, &mut reading);
     known.learn(&said, &reading);
     Ok(StatusRead { body: body(reading), known })
 }
@@ -142,6 +144,7 @@ pub async fn read_meters(engine: &Engine, access: &Access, known: &Known) -> Res
     let mut session = Session::open_knocking(engine, access, known).await?;
     session.take_makers_from(known);
     session.ask_tables(&[Tables::Markers]).await;
+    session.doubt_bulk(&[Tables::Markers]).await;
     session.take_makers_from(known);
     session.ask_vendor(Depth::Counters).await;
     let (said, makers, ..) = session.close();

@@ -7,11 +7,12 @@ use std::time::Duration;
 use snmp::{BulkUse, Engine, Error, Oid, Target, Version, Walk, WalkLimits};
 use tokio::time::Instant;
 use wire::SnmpVersion;
+use wire::report::{ALERTS_NOT_TOLD, SUPPLIES_NOT_TOLD};
 
 use super::access::{Access, Context, Known};
 use super::error::{ReadError, Tried};
 use super::knock;
-use super::proof::BulkTrust;
+use super::proof::{self, BulkTrust};
 use super::questions::{self, Columns, Depth, Tables};
 use super::ways::{in_context, tried, ways};
 use crate::assemble::Origin;
@@ -26,6 +27,10 @@ const PATIENCE: Duration = Duration::from_millis(1_500);
 const CONTEXT_PATIENCE: Duration = Duration::from_millis(800);
 /// Most objects of one GET: some agents answer tooBig, or nothing, to longer ones.
 const OBJECTS_A_GET: usize = 20;
+/// Most rows of a column of a standard table. One that goes on behind them is held against plain GETs.
+const COLUMN_ROWS: usize = 256;
+/// Most rows that are kept of a column without end.
+const PROVED_ROWS: usize = 64;
 /// Two clocks that agree within this are one: alerts keep their times from reading to reading.
 const SAME_BOOT_MS: i64 = 60_000;
 
@@ -36,6 +41,8 @@ pub(super) struct Session<'a> {
     credential: usize,
     deadline: Instant,
     pub(super) said: Snapshot,
+    /// What plain GETs told beside: see `proof`.
+    pub(super) witnesses: Snapshot,
     makers: Makers,
     pub(super) quirks: Vec<String>,
     pub(super) known: Known,
@@ -49,7 +56,8 @@ impl<'a> Session<'a> {
         let ways = ways(access, known)?;
         // Each way gets two packets, so that one lost packet does not hide a device, within the time for all.
         let patience = (access.timeout / (2 * ways.len() as u32 + 1)).clamp(Duration::from_millis(150), PATIENCE);
-        let opening = questions::opening();
+        let mut opening = questions::opening().to_vec();
+        opening.extend(proof::witnesses(known));
         let (mut refusal, mut tries) = (None, 0);
         for (place, way) in ways.iter().enumerate() {
             let security = in_context(&way.security, access.context.as_deref());
@@ -57,8 +65,7 @@ impl<'a> Session<'a> {
             tries = place + 1;
             match tokio::time::timeout_at(deadline, engine.get(&target, &opening)).await {
                 Ok(Ok(rows)) => {
-                    let said = rows.into_iter().collect();
-                    return Ok(Self::begin(engine, access, (target, way.credential), deadline, said, known.clone()));
+                    return Ok(Self::begin(engine, access, (target, way.credential), deadline, rows, known.clone()));
                 }
                 Ok(Err(Error::Timeout { .. })) => {}
                 Ok(Err(source)) => {
@@ -97,12 +104,13 @@ impl<'a> Session<'a> {
         access: &'a Access,
         (target, credential): (Target, usize),
         deadline: Instant,
-        said: Snapshot,
+        rows: Vec<snmp::VarBind>,
         known: Known,
     ) -> Self {
+        let (said, witnesses) = proof::apart(rows);
         let makers = Makers::find(&said, Catalogue::current());
         let target = target.patience(PATIENCE.min(access.timeout / 2), 1);
-        Self { engine, access, target, credential, deadline, said, makers, quirks: Vec::new(), known }
+        Self { engine, access, target, credential, deadline, said, witnesses, makers, quirks: Vec::new(), known }
     }
 
     pub(super) fn engine(&self) -> &Engine {
@@ -222,9 +230,37 @@ impl<'a> Session<'a> {
 
     /// Walks columns together; when that fails, each half by itself, so that one bad table costs itself only.
     async fn walk(&self, columns: &[Oid]) -> Answer {
+        let mut answer = self.walk_as_it_comes(columns).await;
+        for column in std::mem::take(&mut answer.endless) {
+            self.weed(&mut answer, &column).await;
+        }
+        answer
+    }
+
+    /// Keeps of a column without end the rows that a plain GET knows, too.
+    async fn weed(&self, answer: &mut Answer, column: &Oid) {
+        let (mut told, rest): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut answer.rows).into_iter().partition(|row| row.oid.starts_with(column));
+        answer.rows = rest;
+        told.truncate(PROVED_ROWS);
+        let rows: Vec<Oid> = told.into_iter().map(|row| row.oid).collect();
+        for part in rows.chunks(OBJECTS_A_GET) {
+            let real = self.get_all(part).await;
+            answer.failed = answer.failed.max(real.failed);
+            let before = answer.rows.len();
+            answer.rows.extend(real.rows.into_iter().filter(|row| !row.value.is_missing()));
+            if answer.rows.len() == before {
+                break;
+            }
+        }
+    }
+
+    async fn walk_as_it_comes(&self, columns: &[Oid]) -> Answer {
         let mut answer = Answer::default();
         let bulk = if self.known.bulk == BulkTrust::Wrong { BulkUse::Never } else { BulkUse::Auto };
-        let limits = WalkLimits { rows: 5_000, exchanges: 400, bulk, ..WalkLimits::default() };
+        let is_standard = columns.iter().all(|column| !column.starts_with(&oid::ENTERPRISES));
+        let column_rows = if is_standard { COLUMN_ROWS } else { usize::MAX };
+        let limits = WalkLimits { rows: 5_000, column_rows, exchanges: 400, bulk, ..WalkLimits::default() };
         let mut waiting = vec![columns];
         while let Some(part) = waiting.pop() {
             let request = self.engine.walk_columns(&self.target, part, &limits);
@@ -234,6 +270,9 @@ impl<'a> Session<'a> {
                     let lasting = matches!(error, Error::Unreachable { .. } | Error::Stopped { .. });
                     if part.len() == 1 || lasting {
                         answer.failed = Some(error.is_silence());
+                        if !matches!(error, Error::ErrorStatus { .. }) {
+                            answer.unfinished.extend_from_slice(part);
+                        }
                     } else {
                         let (head, tail) = part.split_at(part.len() / 2);
                         waiting.extend([tail, head]);
@@ -252,6 +291,16 @@ impl<'a> Session<'a> {
     }
 
     pub(super) fn keep(&mut self, answer: Answer) {
+        // Whose last column alone is unfinished came to the end of its rows, and found there something else than it should.
+        let open = |entry: &Oid, last: u32| {
+            answer.unfinished.iter().any(|column| column.starts_with(entry) && *column != entry.child(last))
+        };
+        if open(&oid::ALERT, 9) {
+            self.quirks.push(ALERTS_NOT_TOLD.to_owned());
+        }
+        if open(&oid::SUPPLY, 9) {
+            self.quirks.push(SUPPLIES_NOT_TOLD.to_owned());
+        }
         self.said.extend(answer.rows);
         self.quirks.extend(answer.quirks);
         match answer.failed {
@@ -272,6 +321,20 @@ impl<'a> Session<'a> {
             brand.filter(|brand| self.makers.brand.as_ref().is_none_or(|now| now.vendor != brand.vendor))
         {
             self.makers = Makers::of(brand, &self.said, catalogue);
+        }
+    }
+
+    /// The name on a device stands in a text. While that is not told, the maker behind it keeps the name that was.
+    fn keep_brand(&mut self) {
+        if self.said.get(&oid::SYS_DESCR).is_some() {
+            return;
+        }
+        let catalogue = Catalogue::current();
+        let before = self.known.vendor.as_deref().and_then(|vendor| catalogue.of_vendor(vendor));
+        let Some(before) = before.map(|brand| Makers::of(brand, &self.said, catalogue)) else { return };
+        let now = self.makers.brand.as_ref().map(|brand| &brand.vendor);
+        if now.is_none() || now == before.maker.as_ref().map(|maker| &maker.vendor) {
+            self.makers = before;
         }
     }
 
@@ -307,7 +370,8 @@ impl<'a> Session<'a> {
     }
 
     /// What came of the visit.
-    pub(super) fn close(self) -> (Snapshot, Makers, Origin, Known) {
+    pub(super) fn close(mut self) -> (Snapshot, Makers, Origin, Known) {
+        self.keep_brand();
         let mut known = self.known;
         let version = match self.target.security.version() {
             Version::V1 => SnmpVersion::V1,
@@ -338,6 +402,10 @@ pub(super) struct Answer {
     quirks: Vec<String>,
     /// Something was not answered: `true` by silence, `false` by refusal.
     failed: Option<bool>,
+    /// Columns of which rows may be missing.
+    unfinished: Vec<Oid>,
+    /// Columns that have no end.
+    endless: Vec<Oid>,
 }
 
 impl Answer {
@@ -348,6 +416,8 @@ impl Answer {
     fn take(&mut self, walk: Walk) {
         self.rows.extend(walk.rows);
         self.quirks.extend(walk.quirks.iter().map(|quirk| quirk.name().to_owned()));
+        self.unfinished.extend(walk.unfinished);
+        self.endless.extend(walk.endless);
         if walk.incomplete {
             self.failed = Some(self.failed.unwrap_or(false));
         }

@@ -7,3 +7,4 @@ pub mod oid;
 pub mod paper;
 pub mod supplies;
 pub mod trap;
+mod words;

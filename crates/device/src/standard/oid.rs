@@ -37,6 +37,8 @@ objects! {
     HR_PRINTER_STATUS = "1.3.6.1.2.1.25.3.5.1.1";
     /// hrPrinterDetectedErrorState
     HR_PRINTER_ERROR_STATE = "1.3.6.1.2.1.25.3.5.1.2";
+    /// The Printer-MIB
+    PRINTER_MIB = "1.3.6.1.2.1.43";
     /// prtGeneralConfigChanges
     GENERAL_CONFIG_CHANGES = "1.3.6.1.2.1.43.5.1.1.1";
     /// prtGeneralCurrentLocalization
@@ -65,6 +67,8 @@ objects! {
     CONSOLE_TEXT = "1.3.6.1.2.1.43.16.5.1.2";
     /// prtAlertEntry
     ALERT = "1.3.6.1.2.1.43.18.1.1";
+    /// Makers' own objects
+    ENTERPRISES = "1.3.6.1.4.1";
     /// finSupplyEntry
     FINISHER_SUPPLY = "1.3.6.1.2.1.43.31.1.1";
     /// snmpEngineID.0

@@ -5,7 +5,7 @@ use wire::{Class, RawLevel, Supply};
 use crate::level;
 use crate::profile::{Dotted, StagedLevels, SupplyRules, SupplyTable};
 use crate::snapshot::{Row, Snapshot, dotted};
-use crate::standard::oid;
+use crate::standard::{oid, words};
 use crate::text::Charset;
 
 /// How this vendor's supplies differ from the RFC.
@@ -55,57 +55,6 @@ const KINDS: [&str; 34] = [
     "staples",
     "inserts",
     "covers",
-];
-
-/// Words that tell the kind where the type column does not; the first that occurs counts.
-const KIND_WORDS: [(&str, &str); 20] = [
-    ("waste ink", "waste-ink"),
-    ("maintenance box", "waste-ink"),
-    ("waste", "waste-toner"),
-    ("resttoner", "waste-toner"),
-    ("toner", "toner"),
-    ("碳粉", "toner"),
-    ("トナー", "toner"),
-    ("drum", "opc"),
-    ("photoconductor", "opc"),
-    ("imaging unit", "opc"),
-    ("trommel", "opc"),
-    ("tambour", "opc"),
-    ("developer", "developer"),
-    ("fuser", "fuser"),
-    ("fusing", "fuser"),
-    ("transfer", "transfer-unit"),
-    ("belt", "transfer-unit"),
-    ("ink", "ink"),
-    ("tinte", "ink"),
-    ("staple", "staples"),
-];
-
-/// Colour words of the languages that panels are set to.
-const COLOR_WORDS: [(&str, &[&str]); 4] = [
-    (
-        "black",
-        &[
-            "black",
-            "schwarz",
-            "schwarzer",
-            "noir",
-            "noire",
-            "nero",
-            "nera",
-            "negro",
-            "preto",
-            "zwart",
-            "svart",
-            "sort",
-            "黑",
-            "黒",
-            "ブラック",
-        ],
-    ),
-    ("cyan", &["cyan", "ciano", "cian", "cyaan", "青", "シアン"]),
-    ("magenta", &["magenta", "洋紅", "洋红", "マゼンタ"]),
-    ("yellow", &["yellow", "gelb", "jaune", "giallo", "amarillo", "amarelo", "geel", "gul", "黃", "黄", "イエロー"]),
 ];
 
 /// prtMarkerSuppliesTable, then the finisher's supplies. Faults met on the way are added to `quirks`.
@@ -202,9 +151,8 @@ fn kind(code: Option<i64>, description: Option<&str>) -> String {
     if let Some(stated) = stated.filter(|kind| !matches!(**kind, "other" | "unknown")) {
         return (*stated).to_owned();
     }
-    let description = description.unwrap_or_default().to_lowercase();
-    let told = KIND_WORDS.iter().find(|(word, _)| description.contains(word)).filter(|_| code != Some(1));
-    told.map_or("other", |(_, kind)| kind).to_owned()
+    let told = description.and_then(words::kind).filter(|_| code != Some(1));
+    told.unwrap_or("other").to_owned()
 }
 
 /// The direction as the device says it, else as the kind implies it.
@@ -230,22 +178,13 @@ fn color(
     let colorant = row.number(3).and_then(|colorant| u32::try_from(colorant).ok()).filter(|colorant| *colorant > 0);
     let stated = colorant
         .and_then(|colorant| said.text(&oid::COLORANT_VALUE.join(&[*index.first()?, colorant]), charset))
-        .map(|word| color_word(&word).map_or_else(|| word.to_lowercase(), str::to_owned))
+        .map(|word| words::color(&word).map_or_else(|| word.to_lowercase(), str::to_owned))
         .filter(|word| !matches!(word.as_str(), "none" | "unknown" | "other"));
     let colored = matches!(
         kind,
         "toner" | "toner-cartridge" | "ink" | "ink-cartridge" | "ink-ribbon" | "opc" | "developer" | "other"
     );
-    stated.or_else(|| color_word(description.filter(|_| colored)?).map(str::to_owned))
-}
-
-fn color_word(text: &str) -> Option<&'static str> {
-    let text = text.to_lowercase();
-    let holds = |word: &&str| match word.is_ascii() {
-        true => crate::text::find_words(&text, word).is_some(),
-        false => text.contains(*word),
-    };
-    COLOR_WORDS.iter().find(|(_, words)| words.iter().any(holds)).map(|(color, _)| *color)
+    stated.or_else(|| words::color(description.filter(|_| colored)?).map(str::to_owned))
 }
 
 /// The word behind one of `marks`, if it holds a digit: `…, PN 006R01509` is 006R01509.

@@ -8,5 +8,6 @@ mod oracle;
 mod profiles;
 mod recordings;
 mod recordings_to_send;
+mod variants;
 mod virtual_profiles;
 mod visits;

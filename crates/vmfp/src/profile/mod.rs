@@ -211,6 +211,8 @@ pub enum ErrorShape {
     EmptyWhenReady,
     /// Two octets in the wrong order.
     Swapped,
+    /// Two octets, the lowest bit of the second first.
+    LittleEndian,
     /// Four octets, the last two always 0.
     Four,
     /// Always an empty string.

@@ -224,6 +224,7 @@ fn error_state(view: &View<'_>) -> Value {
         ErrorShape::EmptyWhenReady if bits == 0 => Vec::new(),
         ErrorShape::EmptyWhenReady => bits.to_be_bytes().to_vec(),
         ErrorShape::Swapped => bits.to_le_bytes().to_vec(),
+        ErrorShape::LittleEndian => bits.reverse_bits().to_be_bytes().to_vec(),
         ErrorShape::Four => (u32::from(bits) << 16).to_be_bytes().to_vec(),
         ErrorShape::Never => Vec::new(),
     };
