@@ -9,7 +9,7 @@ use wire::report::StatusBody;
 use wire::traps::TrapBody;
 
 use super::held::{Held, Incident, find};
-use super::rules::{self, Condition, DAMPED, FLAP, Key, UNSURE, audience, is_flap, may_be_evicted, rank};
+use super::rules::{self, Condition, DAMPED, FLAP, Key, Reach, UNSURE, audience, is_flap, may_be_evicted, rank};
 use super::storm::Shared;
 use super::{AlertId, IncidentId, sql};
 use crate::devices::intake::{Fleet, chunks};
@@ -130,11 +130,14 @@ impl Board {
         }
         (device.alerts_hash, device.status_dirty) = (hash, true);
         let id = device.id;
-        let told = rules::conditions(body);
+        let reach = Reach::of(body);
+        let mut told = rules::conditions(body);
+        let stands = |held: &&Held| held.is_told();
+        let standing = || self.alerts.get(&id).into_iter().flatten().filter(stands);
+        told.retain(|told| !standing().any(|held| reach.repeats(told, &held.condition)));
         let rows = i64::try_from(body.alerts.len()).unwrap_or(i64::MAX);
         let missing = self.missing(id, &told, rows, when);
-        let is_whole = rules::is_whole(body);
-        if missing.unsettled || !is_whole {
+        if missing.unsettled || !reach.rows || !reach.reasons {
             // This reading is no last word: whatever the next one says is compared in full.
             fleet.get_mut(at).alerts_hash = 0;
         }
@@ -143,10 +146,14 @@ impl Board {
             self.raise(fleet, at, condition, "device", when);
         }
         for place in missing.over {
-            if is_whole || self.has_been_away(fleet.get(at).id, place, when) {
+            if self.covers(reach, id, place) || self.has_been_away(id, place, when) {
                 self.clear(fleet, at, place, when);
             }
         }
+    }
+
+    fn covers(&self, reach: Reach, device: DeviceId, place: usize) -> bool {
+        self.alerts.get(&device).and_then(|all| all.get(place)).is_some_and(|held| reach.covers(&held.condition))
     }
 
     /// Whether an alert that incomplete readings do not tell has been away for a day. It is noted when it is not: from

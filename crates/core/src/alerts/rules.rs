@@ -81,9 +81,35 @@ pub fn may_be_evicted(gone: &Condition, critical_came: bool, rows: i64, stood: i
 /// hours, and one whose tables can never be read tells its conditions by other objects.
 pub const UNSURE: i64 = 24 * 3_600 * 1_000_000;
 
-/// Whether a reading tells all conditions that stand.
-pub fn is_whole(body: &StatusBody) -> bool {
-    wire::report::is_whole(&body.quirks)
+/// How much of what stands a reading tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reach {
+    /// Rows of the table of alerts: what is not told is over.
+    pub rows: bool,
+    /// Reasons that the device tells beside its table.
+    pub reasons: bool,
+}
+
+impl Reach {
+    /// Of one reading.
+    pub fn of(body: &StatusBody) -> Self {
+        let (rows, reasons) = (wire::report::tells_alerts(&body.quirks), wire::report::is_whole(&body.quirks));
+        Self { rows, reasons }
+    }
+
+    /// Whether it would tell this condition if it stood.
+    pub fn covers(self, condition: &Condition) -> bool {
+        if condition.key.group.is_empty() { self.reasons } else { self.rows }
+    }
+
+    /// Whether a condition of such a reading may be one that a row has told before, in the words of its reason alone: the
+    /// rows that would say so were not read.
+    pub fn repeats(self, told: &Condition, standing: &Condition) -> bool {
+        !self.rows
+            && told.key.group.is_empty()
+            && !standing.key.group.is_empty()
+            && told.key.reason == standing.key.reason
+    }
 }
 
 /// Whom an alert concerns, so that paper and service go to different people: `operator` whoever stands nearby (paper,
@@ -182,6 +208,22 @@ mod tests {
     fn condition(group: &str, part: &str, reason: &str, code: Option<i64>, severity: AlertSeverity) -> Condition {
         let key = Key { group: group.into(), part: part.into(), reason: reason.into() };
         Condition { key, severity, code, text: None, since: None }
+    }
+
+    #[test]
+    fn alert_lifecycle_a_table_that_was_not_read_ends_no_row_of_it() {
+        let row = condition("media-path", "1.1", "media-jam", Some(8), AlertSeverity::Critical);
+        let bit = condition("", "", "media-jam", None, AlertSeverity::Critical);
+        let reach = |quirk: &str| {
+            Reach::of(&crate::reports::testing::status("S1", |body| body.quirks = vec![quirk.to_owned()]))
+        };
+        let circle = reach(wire::report::ALERTS_NOT_TOLD);
+        assert!(!circle.covers(&row) && circle.covers(&bit));
+        assert!(circle.repeats(&bit, &row) && !circle.repeats(&row, &row));
+        let silent = reach("tables-not-answered");
+        assert!(!silent.covers(&row) && !silent.covers(&bit));
+        let whole = reach("snmp-gen-err");
+        assert!(whole.covers(&row) && whole.covers(&bit) && !whole.repeats(&bit, &row));
     }
 
     #[test]

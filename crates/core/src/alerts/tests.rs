@@ -336,6 +336,40 @@ async fn alert_lifecycle_a_reading_that_lost_a_table_ends_nothing() {
 }
 
 #[tokio::test]
+async fn alert_lifecycle_a_table_that_runs_in_circles_ends_nothing_and_tells_nothing_twice() {
+    for mut site in Site::each().await {
+        let low = low("1.1", "toner-low", 1_104);
+        say(&mut site, vec![low.clone()]).await;
+        // The bit of the same condition is read, its row is not.
+        let circle = status("S1", |body| {
+            body.status.reasons = vec!["toner-low-warning".into()];
+            body.quirks = vec![wire::report::ALERTS_NOT_TOLD.into()];
+        });
+        for _ in 0..4 {
+            site.wait(1_800);
+            site.status(1, circle.clone()).await;
+            assert_eq!((all(&site, None).await.len(), all(&site, Some(true)).await.len()), (1, 1));
+        }
+        // Reasons that are told beside the table come and go as ever.
+        let offline = status("S1", |body| {
+            body.status.reasons = vec!["offline-error".into()];
+            body.quirks = vec![wire::report::ALERTS_NOT_TOLD.into()];
+        });
+        for (body, standing) in [(offline, 2), (circle, 1)] {
+            site.wait(1_800);
+            site.status(1, body).await;
+            assert_eq!(all(&site, Some(true)).await.len(), standing);
+        }
+        site.wait(60);
+        say(&mut site, vec![low]).await;
+        assert_eq!(all(&site, Some(true)).await.len(), 1);
+        site.wait(60);
+        say(&mut site, vec![]).await;
+        assert!(all(&site, Some(true)).await.is_empty(), "a table that was read has the last word");
+    }
+}
+
+#[tokio::test]
 async fn alert_lifecycle_service_and_paper_are_incidents_of_different_people() {
     for mut site in Site::each().await {
         let service = Alert { reason: "service-needed".into(), code: Some(30), ..jam("1.1", AlertSeverity::Critical) };

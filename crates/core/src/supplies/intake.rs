@@ -85,16 +85,24 @@ impl Shelf {
         if fleet.get(at).supplies_hash == hash {
             return;
         }
+        let is_whole = wire::report::tells_supplies(&body.quirks);
         let device = fleet.get_mut(at);
-        device.supplies_hash = hash;
+        // Half a table is no last word.
+        device.supplies_hash = if is_whole { hash } else { 0 };
         device.status_dirty = true;
-        device.supplies = brief(&body.supplies);
         let (id, pages) = (device.id, device.pages_life);
-        let told: Vec<Supply> = body.supplies.iter().map(cleaned).collect();
-        let gone: Vec<String> = {
-            let known = self.slots.entry(id).or_default();
-            known.keys().filter(|index| !told.iter().any(|s| s.index == **index)).cloned().collect()
-        };
+        let mut told: Vec<Supply> = body.supplies.iter().map(cleaned).collect();
+        let known = self.slots.entry(id).or_default();
+        let mut gone: Vec<String> =
+            known.keys().filter(|index| !told.iter().any(|s| s.index == **index)).cloned().collect();
+        if is_whole || gone.is_empty() {
+            device.supplies = brief(&body.supplies);
+        }
+        if !is_whole {
+            // What it leaves out would be gone, and come back as new.
+            gone.clear();
+            told.retain(|supply| supply.raw.level.is_some() || !known.contains_key(&supply.index));
+        }
         // A device that tells of no supply at all withholds them; one that tells of some has lost the others.
         if !told.is_empty() {
             for index in gone {

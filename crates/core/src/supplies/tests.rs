@@ -48,6 +48,30 @@ async fn levels_are_kept_on_change_and_a_new_cartridge_is_recognised() {
 }
 
 #[tokio::test]
+async fn walk_safety_half_a_table_of_supplies_takes_none_away() {
+    for mut site in Site::each().await {
+        let device = say(&mut site, Level::Percent { value: 40.0 }, Some("c1")).await;
+        for quirk in [wire::report::SUPPLIES_NOT_TOLD, "tables-not-answered"] {
+            site.wait(60);
+            let half = status("SERIAL1", |body| {
+                let row = wire::Supply { raw: wire::RawLevel::default(), ..toner(1, "yellow", Level::Unknown) };
+                (body.supplies, body.quirks) = (vec![row], vec![quirk.to_owned()]);
+            });
+            site.status(1, half).await;
+            let ctx = site.person().await;
+            let now = current(&ctx, device).await.unwrap();
+            assert_eq!((now.len(), now[0].level), (2, Level::Percent { value: 40.0 }), "{quirk}");
+            let row = &crate::devices::list(&ctx, &DeviceQuery::default()).await.unwrap().items[0];
+            assert_eq!(row.supplies.len(), 2, "{quirk}");
+        }
+        site.wait(60);
+        say(&mut site, Level::Percent { value: 39.0 }, Some("c1")).await;
+        let past = all(&site, device).await;
+        assert_eq!((past.replacements.len(), current(&site.person().await, device).await.unwrap().len()), (0, 2));
+    }
+}
+
+#[tokio::test]
 async fn days_left_are_told_only_where_the_past_allows() {
     for mut site in Site::each().await {
         let mut device = say(&mut site, Level::Percent { value: 100.0 }, None).await;

@@ -14,10 +14,10 @@ const LOOK_AT: usize = 40;
 pub enum Format {
     /// A table with columns address, name, site, asset, mac; `,` `;` or tab between them, the heading optional.
     Csv,
-    /// Who is whose neighbour: `ip neigh`, `arp -an`, `arp -n`, `arp -a` of Windows, `/proc/net/arp`, `netsh dhcp … show
-    /// clients`.
+    /// Who is whose neighbour: `ip neigh`, `arp -an`, `arp -n`, `arp -a` of Windows, `/proc/net/arp`, `netsh interface ip
+    /// show neighbors`, `Get-NetNeighbor`, `netsh dhcp … show clients`.
     Neighbours,
-    /// `dhcpd.leases` of ISC.
+    /// `dhcpd.leases` and `dhcpd6.leases` of ISC.
     Isc,
     /// The lease file of Kea.
     Kea,
@@ -70,7 +70,7 @@ impl Format {
         let any = |fits: fn(&str) -> bool| lines.iter().any(|line| fits(line));
         let heading = lines.first().map(|line| delimited::heading_of(line)).unwrap_or_default();
         let has = |name: &str| heading.iter().any(|column| column == name);
-        if any(|line| line.starts_with("lease ") && line.ends_with('{')) {
+        if any(|line| (line.starts_with("lease ") || line.starts_with("ia-na ")) && line.ends_with('{')) {
             Self::Isc
         } else if has("address") && (has("hwaddr") || has("duid")) {
             Self::Kea

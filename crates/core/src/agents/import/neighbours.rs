@@ -32,7 +32,9 @@ pub(super) fn read(text: &str, sink: &mut Sink) {
 
 fn take(line: usize, parts: &Parts<'_>, sink: &mut Sink) {
     let is_group = parts.address.is_multicast() || parts.text == "255.255.255.255";
-    match parts.mac.filter(|mac| mac.is_one_card() && !is_group) {
+    // On its link alone such a neighbour can be asked, and it has another address beside.
+    let is_local = matches!(parts.address, IpAddr::V6(address) if address.is_unicast_link_local());
+    match parts.mac.filter(|mac| mac.is_one_card() && !is_group && !is_local) {
         Some(mac) => sink.take(
             line,
             &parts.address.to_string(),
@@ -49,7 +51,8 @@ pub(super) fn parts(line: &str) -> Option<Parts<'_>> {
     let at = words.iter().position(|word| address_of(word).is_some())?;
     let card = |word: &&str| word.contains([':', '-', '.']).then(|| word.parse().ok()).flatten();
     // `printer.example.org (10.0.0.5) at …`
-    let label = (at == 1).then(|| words[0]).filter(|word| *word != "?");
+    let is_number = |word: &&str| word.bytes().all(|byte| byte.is_ascii_digit());
+    let label = (at == 1).then(|| words[0]).filter(|word| *word != "?" && !is_number(word));
     Some(Parts { address: address_of(&words[at])?, text: words[at], mac: words[at + 1..].iter().find_map(card), label })
 }
 

@@ -70,6 +70,16 @@ fn neighbour_tables_are_read_as_every_program_prints_them() {
          10.0.0.8         0x1         0x0         00:00:00:00:00:00     *        eth0\n",
         "\nInterface: 10.0.0.2 --- 0x5\n  Internet Address      Physical Address      Type\n\
          \x20 10.0.0.5              00-26-73-aa-0b-0c     dynamic\n  10.0.0.255            ff-ff-ff-ff-ff-ff     static\n",
+        "\nInterface 12: Ethernet\n\nInternet Address          Physical Address   Type\n\
+         ------------------------  -----------------  -----------\n\
+         10.0.0.5                  00-26-73-aa-0b-0c  Reachable\n\
+         10.0.0.6                  00-00-00-00-00-00  Unreachable\n\
+         224.0.0.22                01-00-5e-00-00-16  Permanent\n",
+        "ifIndex IPAddress    LinkLayerAddress      State       PolicyStore\n\
+         ------- ---------    ----------------      -----       -----------\n\
+         12      10.0.0.5     00-26-73-AA-0B-0C     Stale       ActiveStore\n\
+         12      10.0.0.6     00-00-00-00-00-00     Unreachable ActiveStore\n\
+         12      fe80::5      00-26-73-AA-0B-0C     Reachable   ActiveStore\n",
         "10.0.0.5     - 255.255.255.0  - 00-26-73-aa-0b-0c   -1/2/2026 10:00:00 AM    -D\n10.0.0.6 - 255.255.255.0 - \n10.0.0.8 - -\n",
     ] {
         let list = read_as(text);
@@ -104,6 +114,31 @@ fn the_last_word_of_an_isc_lease_file_counts() {
     );
     assert_eq!(list.passed_over, 1);
     assert_eq!(list.faults.iter().map(|fault| fault.line).collect::<Vec<_>>(), [23, 26]);
+}
+
+#[test]
+fn leases_of_ipv6_tell_the_card_of_their_client() {
+    let text = "authoring-byte-order little-endian;\n\nserver-duid \"\\000\\001\\000\\001\";\n\n\
+        ia-na \"\\001\\000\\000\\000\\000\\001\\000\\0013\\023ED\\000&s\\252\\273\\314\" {\n  cltt 4 2026/01/01 10:00:00;\n\
+        \x20 iaaddr 2001:db8::5 {\n    binding state active;\n    max-life 600;\n  }\n}\n\n\
+        ia-na \"\\002\\000\\000\\000\\000\\003\\000\\001\\000\\027\\310\\000\\000\\007\" {\n\
+        \x20 iaaddr 2001:db8::7 {\n    binding state active;\n  }\n  iaaddr 2001:db8::6 {\n    binding state expired;\n  }\n}\n\n\
+        ia-na \"\\003\\000\\000\\000\\000\\004abc\" {\n  iaaddr 2001:db8::8 {\n    binding state active;\n  }\n}\n\
+        ia-pd \"\\001\" {\n  iaprefix 2001:db8:1::/56 {\n    binding state active;\n  }\n}\n\
+        host six {\n  fixed-address6 2001:db8::9;\n}\n";
+    let list = read_as(text);
+    assert_eq!((list.format, list.fault_count, list.passed_over), (Format::Isc, 0, 1), "{:?}", list.faults);
+    let found = places(&list);
+    let found: Vec<&str> = found.iter().map(|place| place.split_once(' ').unwrap().1).collect();
+    assert_eq!(
+        found,
+        [
+            "2001:db8::5|-|-|-|00:26:73:aa:bb:cc|-",
+            "2001:db8::7|-|-|-|00:17:c8:00:00:07|-",
+            "2001:db8::8|-|-|-|-|-",
+            "2001:db8::9|-|-|-|-|six",
+        ]
+    );
 }
 
 #[test]
