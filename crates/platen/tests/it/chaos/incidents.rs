@@ -10,6 +10,20 @@ use super::ledger::{Place, Unit};
 /// Power on, and the trace of an alert that went.
 const TRACES: [i64; 2] = [503, 1801];
 
+/// Groups of the alert table (PrtAlertGroupTC) of which one must have had a row for a reason that bits alone tell; none
+/// where any may.
+fn groups_of(reason: &str) -> &'static [i32] {
+    let begins = |words: &[&str]| words.iter().any(|word| reason.starts_with(word));
+    match () {
+        () if begins(&["media-jam"]) => &[8, 9, 10, 13, 30],
+        () if begins(&["media", "input"]) => &[8, 13],
+        () if begins(&["output"]) => &[9, 30],
+        () if begins(&["toner", "marker"]) => &[10, 11, 12],
+        () if begins(&["door", "cover", "interlock"]) => &[6],
+        () => &[],
+    }
+}
+
 /// What is told of this device and is not so.
 pub(super) async fn judge(ctx: &Ctx, id: DeviceId, serial: &str, unit: &Unit, is_here: bool) -> Vec<String> {
     let rows: Vec<AlertRow> = of(ctx, id).await.into_iter().filter(|row| row.source == "device").collect();
@@ -18,7 +32,15 @@ pub(super) async fn judge(ctx: &Ctx, id: DeviceId, serial: &str, unit: &Unit, is
     let (stood, standing) = (codes(&unit.stood), codes(&unit.standing));
     let mut open = BTreeSet::new();
     let mut times: BTreeMap<i64, BTreeSet<_>> = BTreeMap::new();
-    // Reasons without a row come from error bits and panels; they have no code. Traces of others are no conditions.
+    // Reasons without a row come from error bits and panels; they have no code.
+    let bare = rows.iter().filter(|row| row.code.is_none() && row.group.is_empty() && unit.has_rows);
+    for row in bare {
+        let groups = groups_of(&row.reason);
+        if !groups.is_empty() && !unit.stood.iter().any(|place| groups.contains(&place.0)) {
+            faults.push(format!("{serial}: {} never was, by any row", row.reason));
+        }
+    }
+    // Traces of others are no conditions.
     let coded = rows.iter().filter_map(|row| Some((row, row.code?))).filter(|(_, code)| !TRACES.contains(code));
     for (row, code) in coded {
         times.entry(code).or_default().insert(row.incident.0);

@@ -114,6 +114,10 @@ impl Ledger {
         let lag = u64::from(truth.life_count).wrapping_sub(told) & 0x7fff_ffff;
         let knew = truth.printed.saturating_sub(lag);
         let unit = self.units.entry(truth.serial.clone()).or_default();
+        if unit.each.keys().any(|source| !each.contains_key(source)) {
+            // A counter is missing: what it counted comes with the next reading that has it.
+            return;
+        }
         unit.readings += 1;
         unit.log.push((told, u64::from(truth.life_count), truth.printed));
         let (last, before) = (unit.last.unwrap_or((knew, told)), unit.before.take());

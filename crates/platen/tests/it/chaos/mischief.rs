@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
+use snmp::{Oid, Value};
 use vmfp::{ErrorShape, Fault, Fleet, TrueState};
 
 use super::ledger::Ledger;
@@ -11,6 +12,8 @@ use super::random::Random;
 
 /// First address of the fleet.
 pub(super) const BASE: Ipv4Addr = Ipv4Addr::new(127, 40, 0, 1);
+/// A community that some take instead of the usual one, and the reader knows.
+pub(super) const OTHER_COMMUNITY: &str = "service";
 /// Of so many devices one gets a fault in a round.
 const RARE: u64 = 30;
 
@@ -144,9 +147,24 @@ impl Mischief {
         }
     }
 
+    /// An object says what it cannot mean.
+    fn word(&mut self) -> Fault {
+        let (object, value) = match self.random.below(8) {
+            0 => ("1.3.6.1.2.1.43.10.2.1.4.1.1", Value::Integer(-1)),
+            1 => ("1.3.6.1.2.1.43.10.2.1.4.1.1", Value::text("n/a")),
+            2 => ("1.3.6.1.2.1.43.5.1.1.19.1", Value::Counter32(0)),
+            3 => ("1.3.6.1.2.1.1.3.0", Value::TimeTicks(0)),
+            4 => ("1.3.6.1.2.1.25.3.5.1.1.1", Value::Integer(99)),
+            5 => ("1.3.6.1.2.1.1.1.0", Value::text("")),
+            6 => ("1.3.6.1.2.1.1.2.0", Value::ObjectId(Oid::of("0.0"))),
+            _ => ("1.3.6.1.2.1.2.2.1.6.1", Value::text("")),
+        };
+        Fault::Says(object.parse().unwrap(), value)
+    }
+
     fn draw(&mut self) -> Act {
         use Act::Standing as S;
-        match self.random.below(40) {
+        match self.random.below(54) {
             0 => S(Fault::Silent),
             1 => S(Fault::Loss(0.25)),
             2 => S(Fault::Delay(Duration::from_millis(20))),
@@ -182,7 +200,20 @@ impl Mischief {
             34 => Act::BoardSwap,
             35 => Act::DeviceSwap,
             36..=38 => Act::Swap,
-            _ => Act::Jump,
+            39 => Act::Jump,
+            40 => S(Fault::TruncatedReply),
+            41 => S(Fault::NonIncreasing),
+            42 => S(Fault::EndlessTable),
+            43 | 44 => S(Fault::BulkWrongValues),
+            45 => S(Fault::ErrorState(ErrorShape::Swapped)),
+            46 => S(Fault::ErrorState(ErrorShape::LittleEndian)),
+            47 => S(Fault::OnlyCommunity(OTHER_COMMUNITY.to_owned())),
+            48 => S(Fault::V3Only),
+            49 => S(Fault::LocksOut(2)),
+            50 => S(Fault::WakesByHttp),
+            51 => S(Fault::Serial(String::new())),
+            52 => S(Fault::WalksSilent),
+            _ => S(self.word()),
         }
     }
 }

@@ -7,11 +7,14 @@ use std::time::Duration;
 use device::{Access, Known, Vitals};
 use snmp::Engine;
 use tokio::task::JoinSet;
+use wire::plan::SnmpCredential;
 use wire::report::StatusBody;
 use wire::{Meter, Subject};
 
+use super::mischief::OTHER_COMMUNITY;
+
 /// Time for one device in one round.
-const PATIENCE: Duration = Duration::from_millis(600);
+const PATIENCE: Duration = Duration::from_millis(1_200);
 /// The same once nothing is wrong any more: whatever this machine does beside, the last word must be heard.
 const LAST_PATIENCE: Duration = Duration::from_secs(10);
 /// Devices asked at the same time.
@@ -24,8 +27,9 @@ const EACH: u64 = 6;
 pub(super) struct Place {
     known: Known,
     vitals: Option<Vitals>,
-    /// Serial of who was there last.
+    /// Serial of who was there last, and its hardware address.
     pub(super) serial: Option<String>,
+    mac: Option<String>,
 }
 
 /// What a look gave.
@@ -50,7 +54,8 @@ pub(super) async fn look(engine: &Engine, places: &mut [(SocketAddr, Place)], ro
         tasks.spawn(async move {
             let _slot = slots.acquire_owned().await;
             let due = round >= settled || (round + number as u64).is_multiple_of(EACH);
-            (number, one(&engine, Access { timeout: patience, ..Access::new(address) }, place, due).await)
+            let access = Access { timeout: patience, credentials: credentials(), ..Access::new(address) };
+            (number, one(&engine, access, place, due).await)
         });
     }
     let mut all: Vec<Seen> = places.iter().map(|_| Seen::Silent).collect();
@@ -59,6 +64,19 @@ pub(super) async fn look(engine: &Engine, places: &mut [(SocketAddr, Place)], ro
         (places[number].1, all[number]) = (place, seen);
     }
     all
+}
+
+/// What the reader may know of a site: the usual community, another one, a user.
+fn credentials() -> Vec<SnmpCredential> {
+    let word = |text: &str| Some(text.to_owned());
+    let user = SnmpCredential::Usm {
+        user: "ops".to_owned(),
+        auth: word("sha256"),
+        auth_pass: word("auth-secret"),
+        privacy: word("aes128"),
+        privacy_pass: word("priv-secret"),
+    };
+    vec![SnmpCredential::community("public"), SnmpCredential::community(OTHER_COMMUNITY), user]
 }
 
 async fn one(engine: &Engine, access: Access, mut place: Place, due: bool) -> (Place, Seen) {
@@ -88,10 +106,15 @@ async fn full(engine: &Engine, access: &Access, mut place: Place) -> (Place, See
     let meters = read.reading.meters.clone();
     place.known = read.known.clone();
     let body = StatusBody::from(read);
-    if body.identity.serial.is_none() {
-        return (place, Seen::Silent);
+    // Who forgets its serial number for once is still itself, if its network card says so.
+    let is_same = place.serial.is_some() && place.mac.is_some() && place.mac == body.identity.mac;
+    match &body.identity.serial {
+        Some(serial) => {
+            (place.serial, place.mac) = (Some(serial.clone()), body.identity.mac.clone());
+        }
+        None if is_same => {}
+        None => return (place, Seen::Silent),
     }
-    place.serial.clone_from(&body.identity.serial);
     place.vitals = device::vitals(engine, access, &place.known).await.ok().filter(|_| is_whole(&body));
     (place, Seen::Full(Box::new(body), meters))
 }

@@ -8,7 +8,7 @@ use platen_core::devices::{self, DeviceQuery, DeviceRow};
 use platen_core::testing::TestPlatform;
 use platen_core::{Ctx, PageQuery, agents, meters, reports};
 use snmp::{Engine, EngineConfig};
-use vmfp::{Devices, Fleet, FleetConfig, TrueState};
+use vmfp::{Devices, Fleet, FleetConfig, TrueState, V3User};
 use wire::enrol::EnrolRequest;
 use wire::report::{CountersBody, MAX_MESSAGES, SeenBody, StatusBody};
 use wire::{Body, Message, Meter, Outcome, Report, Subject};
@@ -38,7 +38,8 @@ pub(super) struct Site {
 impl Site {
     pub(super) async fn start(plan: &Plan) -> Self {
         let devices = Devices::Fleet { count: plan.devices, base: BASE };
-        let config = FleetConfig { devices, seed: plan.seed, speed: 0.0, ..FleetConfig::default() };
+        let v3_users = vec!["ops:sha256:auth-secret:aes128:priv-secret".parse::<V3User>().unwrap().0];
+        let config = FleetConfig { devices, v3_users, seed: plan.seed, speed: 0.0, ..FleetConfig::default() };
         let fleet = vmfp::start(config).await.unwrap();
         let test = TestPlatform::sqlite().await;
         let root = test.root().await;
