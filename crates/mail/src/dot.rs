@@ -151,6 +151,10 @@ impl Decoder {
 
     /// Takes what belongs to the message from `input`, and keeps it in `into` as long as nothing is wrong.
     pub(crate) fn push(&mut self, input: &mut &[u8], into: &mut Vec<u8>) -> Progress {
+        if self.fault.is_none() {
+            // A message that comes in one piece is given its room at once.
+            into.reserve(input.len());
+        }
         while let Some(&byte) = input.first() {
             match (self.at, byte) {
                 (At::LineStart, b'.') => self.go(At::Dot, input),

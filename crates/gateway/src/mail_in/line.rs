@@ -1,6 +1,6 @@
 //! One connection as bytes: in the clear, or inside TLS; from the one to the other by STARTTLS and STLS.
 
-use std::{io, net::IpAddr, time::Duration};
+use std::{io, time::Duration};
 
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -22,11 +22,6 @@ pub(super) enum Line {
 }
 
 impl Line {
-    /// Where it comes from.
-    pub(super) fn peer(stream: &TcpStream) -> io::Result<IpAddr> {
-        Ok(stream.peer_addr()?.ip().to_canonical())
-    }
-
     /// Does the handshake as server.
     pub(super) async fn secure(self, acceptor: &TlsAcceptor, within: Duration) -> io::Result<Self> {
         let Self::Clear(stream) = self else { return Err(io::Error::other("TLS within TLS")) };

@@ -31,7 +31,7 @@ use self::{
     gate::Gate,
     line::Line,
     metrics::{Metrics, Outcome, Protocol},
-    talk::{Terms, talk},
+    talk::{Buffers, Terms, talk},
 };
 use crate::{
     Error,
@@ -53,6 +53,7 @@ pub(crate) struct Shared {
     smtp: Arc<mail::smtp::Config>,
     pop3: Arc<mail::pop3::Config>,
     gates: [Gate; 2],
+    buffers: Buffers,
 }
 
 /// Where the doors listen.
@@ -95,6 +96,7 @@ impl MailDoors {
             smtp: Arc::new(mail::smtp::Config::new(&config.domain, limits.clone(), config.smtp_tls, login)),
             pop3: Arc::new(pop3),
             gates: [gate(), gate()],
+            buffers: Buffers::default(),
         };
         let mut doors = Self { shared: Arc::new(shared), listeners: Vec::new(), addresses: MailAddresses::default() };
         doors.addresses = MailAddresses {
@@ -193,7 +195,7 @@ impl Door {
                 Some(_) = sessions.join_next() => continue,
             };
             match accepted {
-                Ok((stream, _)) => drop(sessions.spawn(Arc::clone(&self).receive(stream))),
+                Ok((stream, peer)) => drop(sessions.spawn(Arc::clone(&self).receive(stream, peer.ip().to_canonical()))),
                 // Out of file descriptors or the like: give the open sessions a moment to end.
                 Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
             }
@@ -206,9 +208,8 @@ impl Door {
     }
 
     /// The limits on connections, then the session. What is refused here is told in the clear, or by closing what should be TLS.
-    async fn receive(self: Arc<Self>, stream: TcpStream) {
+    async fn receive(self: Arc<Self>, stream: TcpStream, peer: IpAddr) {
         let _ = stream.set_nodelay(true);
-        let Ok(peer) = Line::peer(&stream) else { return };
         let gate = &self.shared.gates[self.protocol as usize];
         let admitted = match gate.enter(peer) {
             Ok(place) => gate.pace(peer).await.map(|()| place),
@@ -252,8 +253,8 @@ impl Door {
         }
         let began = if self.channel == Channel::Tls { Outcome::Tls } else { Outcome::Clear };
         self.shared.metrics.count(self.protocol, began);
-        let (metrics, protocol) = (&self.shared.metrics, self.protocol);
-        let terms = Terms { limits, acceptor: &acceptor, handshake, stop: &self.stop, metrics, protocol };
+        let (metrics, protocol, buffers) = (&self.shared.metrics, self.protocol, &self.shared.buffers);
+        let terms = Terms { limits, acceptor: &acceptor, handshake, stop: &self.stop, metrics, protocol, buffers };
         let mut out = Vec::new();
         match self.protocol {
             Protocol::Smtp => {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use mail::{Dismissal, Limits};
+use parking_lot::Mutex;
 use tokio::time::{Instant, timeout_at};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
@@ -14,6 +15,8 @@ use super::{
 
 /// Bytes read at once; pipelined commands and a small message fit.
 const BUFFER: usize = 16 * 1024;
+/// Buffers that are kept while nobody reads.
+const IDLE: usize = 64;
 /// A message in transfer is given so long before its rate is looked at.
 const GRACE: Duration = Duration::from_secs(30);
 
@@ -45,16 +48,43 @@ pub(super) struct Terms<'a> {
     pub(super) stop: &'a CancellationToken,
     pub(super) metrics: &'a Metrics,
     pub(super) protocol: Protocol,
+    pub(super) buffers: &'a Buffers,
+}
+
+/// What connections read into, lent and given back: new ones would be zeroed for each.
+#[derive(Debug, Default)]
+pub(super) struct Buffers(Mutex<Vec<Box<[u8]>>>);
+
+/// A buffer that goes back when it is dropped.
+struct Lent<'a> {
+    bytes: Box<[u8]>,
+    home: &'a Buffers,
+}
+
+impl Buffers {
+    fn lend(&self) -> Lent<'_> {
+        let bytes = self.0.lock().pop();
+        Lent { bytes: bytes.unwrap_or_else(|| vec![0; BUFFER].into_boxed_slice()), home: self }
+    }
+}
+
+impl Drop for Lent<'_> {
+    fn drop(&mut self) {
+        let mut idle = self.home.0.lock();
+        if idle.len() < IDLE {
+            idle.push(std::mem::take(&mut self.bytes));
+        }
+    }
 }
 
 /// Talks to the end. `out` holds the greeting.
 pub(super) async fn talk(mut line: Line, mut side: impl Conversation, mut out: Vec<u8>, terms: Terms<'_>) {
-    let (limits, mut buffer) = (terms.limits, vec![0; BUFFER]);
+    let (limits, mut buffer) = (terms.limits, terms.buffers.lend());
     let last = Instant::now() + limits.session;
     let mut transfer = Transfer::default();
     let mut filled = 0;
     loop {
-        let next = side.step(&mut &buffer[..filled], &mut out).await;
+        let next = side.step(&mut &buffer.bytes[..filled], &mut out).await;
         if line.write(&out, limits.idle).await.is_err() {
             return;
         }
@@ -75,7 +105,7 @@ pub(super) async fn talk(mut line: Line, mut side: impl Conversation, mut out: V
         let read = tokio::select! {
             // A message that is under way may come to its end; the listener's patience bounds that.
             () = terms.stop.cancelled(), if !side.in_data() => Err(Dismissal::Stopping),
-            read = timeout_at(until, line.read(&mut buffer)) => read.map_err(|_| Dismissal::TooSlow),
+            read = timeout_at(until, line.read(&mut buffer.bytes)) => read.map_err(|_| Dismissal::TooSlow),
         };
         filled = match read {
             Ok(Ok(0) | Err(_)) => return,

@@ -44,13 +44,17 @@ impl Door {
     }
 
     pub async fn all(limits: Limits, mail: Option<MailConfig>, calls: CallPolicy) -> Self {
-        let test = TestPlatform::sqlite().await;
+        Self::on(TestPlatform::sqlite().await, limits, mail, calls).await
+    }
+
+    /// In front of a platform on any engine.
+    pub async fn on(test: TestPlatform, limits: Limits, mail: Option<MailConfig>, calls: CallPolicy) -> Self {
         let root = test.root().await;
         let (data, stop) = (tempfile::tempdir().unwrap(), CancellationToken::new());
         let gateway = serve_all(&test, &data, limits, (mail, calls), stop.clone()).await;
         let client = reqwest::Client::builder()
             .tls_backend_preconfigured(trusting(&gateway))
-            .timeout(Duration::from_secs(20))
+            .timeout(Duration::from_secs(120))
             .build()
             .unwrap();
         Self { test, root, gateway, data, client, stop }

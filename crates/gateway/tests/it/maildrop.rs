@@ -1,13 +1,14 @@
 //! The POP3 door: a maildrop is a view of the orders that wait for one device.
 
-use platen_core::monitors::{self, CommandState};
+use platen_core::monitors;
+use platen_core::orders::CommandState;
 use tokio::net::TcpStream;
 use wire::command::{Order, What};
 
 use crate::{
     door::Door,
     mail_in::begin,
-    post::{self, Postal, SERIAL, device, doors, open, say, say_tls},
+    post::{self, Postal, SERIAL, device, doors, each, open, say, say_tls},
 };
 
 fn login(device: &Postal) -> String {
@@ -32,40 +33,42 @@ fn body(answer: &str) -> Vec<u8> {
 
 #[tokio::test]
 async fn orders_wait_in_the_maildrop_sealed_for_the_device() {
-    let door = open(doors()).await;
-    let device = device(&door, SERIAL).await;
-    let id = order(&door, &device).await;
-    let pop3s = door.gateway.mail.pop3s;
-    let answer =
-        say_tls(&door, pop3s, format!("{}STAT\r\nUIDL\r\nRETR 1\r\nQUIT\r\n", login(&device)).as_bytes()).await;
-    assert!(answer.contains("+OK 1 ") && answer.contains(&format!("\r\n1 {id}\r\n")), "{answer}");
-    let orders = device.orders(&door, &body(&answer));
-    let order: Order = wire::cbor::decode(&orders.commands[0].order).unwrap();
-    assert_eq!((order.target, order.what), (device.sender.id, What::SendLog));
-    assert_eq!(states(&door, &device).await, [CommandState::Queued], "read, and not taken");
-    let top = say_tls(&door, pop3s, format!("{}TOP 1 0\r\nUIDL 1\r\n", login(&device)).as_bytes()).await;
-    assert!(top.contains("X-Platen: v=1; ") && !top.contains("cose\r\n\r\n") && top.contains(&id), "{top}");
+    for door in each(doors()).await {
+        let device = device(&door, SERIAL).await;
+        let id = order(&door, &device).await;
+        let pop3s = door.gateway.mail.pop3s;
+        let answer =
+            say_tls(&door, pop3s, format!("{}STAT\r\nUIDL\r\nRETR 1\r\nQUIT\r\n", login(&device)).as_bytes()).await;
+        assert!(answer.contains("+OK 1 ") && answer.contains(&format!("\r\n1 {id}\r\n")), "{answer}");
+        let orders = device.orders(&door, &body(&answer));
+        let order: Order = wire::cbor::decode(&orders.commands[0].order).unwrap();
+        assert_eq!((order.target, order.what), (device.sender.id, What::SendLog));
+        assert_eq!(states(&door, &device).await, [CommandState::Queued], "read, and not taken");
+        let top = say_tls(&door, pop3s, format!("{}TOP 1 0\r\nUIDL 1\r\n", login(&device)).as_bytes()).await;
+        assert!(top.contains("X-Platen: v=1; ") && !top.contains("cose\r\n\r\n") && top.contains(&id), "{top}");
+    }
 }
 
 #[tokio::test]
 async fn only_dele_and_quit_take_orders_away() {
-    let door = open(doors()).await;
-    let device = device(&door, SERIAL).await;
-    order(&door, &device).await;
-    order(&door, &device).await;
-    let pop3s = door.gateway.mail.pop3s;
-    let marked = format!("{}DELE 1\r\nDELE 2\r\n", login(&device));
-    say_tls(&door, pop3s, marked.as_bytes()).await;
-    let unmarked = format!("{marked}RSET\r\nQUIT\r\n");
-    assert!(say_tls(&door, pop3s, unmarked.as_bytes()).await.ends_with("+OK bye\r\n"));
-    assert_eq!(states(&door, &device).await, [CommandState::Queued; 2]);
-    let one = format!("{}DELE 1\r\nSTAT\r\nQUIT\r\n", login(&device));
-    assert!(say_tls(&door, pop3s, one.as_bytes()).await.contains("+OK 1 "));
-    let mut left = states(&door, &device).await;
-    left.sort_by_key(|state| *state == CommandState::Queued);
-    assert_eq!(left, [CommandState::Taken, CommandState::Queued]);
-    let rest = say_tls(&door, pop3s, format!("{}STAT\r\nQUIT\r\n", login(&device)).as_bytes()).await;
-    assert!(rest.contains("+OK 1 "), "{rest}");
+    for door in each(doors()).await {
+        let device = device(&door, SERIAL).await;
+        order(&door, &device).await;
+        order(&door, &device).await;
+        let pop3s = door.gateway.mail.pop3s;
+        let marked = format!("{}DELE 1\r\nDELE 2\r\n", login(&device));
+        say_tls(&door, pop3s, marked.as_bytes()).await;
+        let unmarked = format!("{marked}RSET\r\nQUIT\r\n");
+        assert!(say_tls(&door, pop3s, unmarked.as_bytes()).await.ends_with("+OK bye\r\n"));
+        assert_eq!(states(&door, &device).await, [CommandState::Queued; 2]);
+        let one = format!("{}DELE 1\r\nSTAT\r\nQUIT\r\n", login(&device));
+        assert!(say_tls(&door, pop3s, one.as_bytes()).await.contains("+OK 1 "));
+        let mut left = states(&door, &device).await;
+        left.sort_by_key(|state| *state == CommandState::Queued);
+        assert_eq!(left, [CommandState::Taken, CommandState::Queued]);
+        let rest = say_tls(&door, pop3s, format!("{}STAT\r\nQUIT\r\n", login(&device)).as_bytes()).await;
+        assert!(rest.contains("+OK 1 "), "{rest}");
+    }
 }
 
 #[tokio::test]

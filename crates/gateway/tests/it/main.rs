@@ -1,8 +1,9 @@
-//! The gateway over real TLS, with core on SQLite behind it.
+//! The gateway over real TLS, with core behind it: on SQLite, where the engine matters on PostgreSQL too.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod blob;
 mod door;
+mod failover;
 mod hard;
 mod hostile;
 mod listener;

@@ -2,7 +2,8 @@
 
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
 use platen_core::devices::{self, DeviceQuery};
-use platen_core::monitors::{self, CommandState, NewMonitor};
+use platen_core::monitors::{self, NewMonitor};
+use platen_core::orders::CommandState;
 use platen_core::page::PageQuery;
 use reqwest::{Response, StatusCode};
 use wire::command::{Ack, Acks, Order, Taken, What};

@@ -5,7 +5,10 @@ use std::{net::SocketAddr, time::Duration};
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
 use gateway::{CallPolicy, MailConfig};
 use mail::message::{Letter, Stamp};
-use platen_core::monitors::{self, NewMonitor};
+use platen_core::{
+    monitors::{self, NewMonitor},
+    testing::TestPlatform,
+};
 use rustls::pki_types::ServerName;
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
@@ -23,7 +26,7 @@ use crate::door::{self, Door, Sender, status};
 
 pub const DOMAIN: &str = "print.example";
 /// Longer than this is a hang.
-pub const HANG: Duration = Duration::from_secs(5);
+pub const HANG: Duration = Duration::from_secs(60);
 /// Serial number of the first device.
 pub const SERIAL: &str = "E216R220016";
 
@@ -41,6 +44,15 @@ pub fn doors() -> MailConfig {
 
 pub async fn open(config: MailConfig) -> Door {
     Door::all(gateway::Limits::default(), Some(config), CallPolicy::default()).await
+}
+
+/// The doors on each engine that is there.
+pub async fn each(config: MailConfig) -> Vec<Door> {
+    let mut all = Vec::new();
+    for test in TestPlatform::each().await {
+        all.push(Door::on(test, gateway::Limits::default(), Some(config.clone()), CallPolicy::default()).await);
+    }
+    all
 }
 
 /// A device whose road is mail, after its communication test.

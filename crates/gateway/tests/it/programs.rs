@@ -4,7 +4,8 @@ use std::{net::SocketAddr, path::PathBuf, process::Stdio, time::Duration};
 
 use platen_core::{
     devices::{self, DeviceQuery},
-    monitors::{self, CommandState},
+    monitors,
+    orders::CommandState,
 };
 use tokio::process::Command;
 use wire::command::What;

@@ -61,7 +61,7 @@ fn told_to_wait(answer: &Response) -> u64 {
     answer.headers()["retry-after"].to_str().unwrap().parse().unwrap()
 }
 
-async fn count(door: &Door, text: &str) -> i64 {
+pub async fn count(door: &Door, text: &str) -> i64 {
     let mut tx = door.test.platform.db().read(&View::All("a test counts rows")).await.unwrap();
     tx.query_one(&Sql::built(text.to_owned()), &[]).await.unwrap().get(0).unwrap()
 }

@@ -5,7 +5,8 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
 use gateway::CallPolicy;
 use parking_lot::Mutex;
-use platen_core::monitors::{self, CommandState, NewMonitor};
+use platen_core::monitors::{self, NewMonitor};
+use platen_core::orders::CommandState;
 use rustls::{
     RootCertStore, ServerConfig,
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
