@@ -47,9 +47,9 @@ pub(crate) struct Clock {
 }
 
 impl Clock {
-    /// A clock that starts now and runs `speed` times as fast as the wall clock (0 stands still).
-    pub(crate) fn start(speed: f64) -> Self {
-        Self { began: std::time::Instant::now(), speed: speed.max(0.0), ahead: Default::default() }
+    /// A clock that says `at` now and runs `speed` times as fast as the wall clock (0 stands still).
+    pub(crate) fn start(at: Instant, speed: f64) -> Self {
+        Self { began: std::time::Instant::now(), speed: speed.max(0.0), ahead: std::sync::Arc::new(at.millis().into()) }
     }
 
     pub(crate) fn now(&self) -> Instant {

@@ -2,6 +2,7 @@
 
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use snmp::UsmUser;
 
@@ -29,6 +30,9 @@ pub struct FleetConfig {
     pub speed: f64,
     /// Whether things go wrong by themselves.
     pub mood: Mood,
+    /// Simulated time before [`crate::Instant::START`] at which the clock starts and the devices are born. Who reads
+    /// them while he skips through it sees a past that the present goes on from.
+    pub past: Duration,
     /// What the network does to all devices.
     pub line: Line,
     /// Community that every device answers; walks answer `COMMUNITY@Context` too.
@@ -89,6 +93,7 @@ impl Default for FleetConfig {
             seed: 1,
             speed: 1.0,
             mood: Mood::default(),
+            past: Duration::ZERO,
             line: Line::default(),
             community: "public".into(),
             walk_base: BASE,

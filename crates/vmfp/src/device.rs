@@ -61,6 +61,8 @@ impl State {
 pub(crate) struct World {
     pub seed: u64,
     pub mood: Mood,
+    /// When its devices are born.
+    pub born: Instant,
 }
 
 impl Slot {
@@ -74,7 +76,9 @@ impl Slot {
             state
                 .get_or_insert_with(|| {
                     let life = match kind {
-                        Kind::Profile { profile, .. } => Some(Life::begin_at(profile, world.seed, place, world.mood)),
+                        Kind::Profile { profile, .. } => {
+                            Some(Life::born_at(world.born, profile, world.seed, place, world.mood))
+                        }
                         Kind::Walk(_) => None,
                     };
                     let random = Random::stream(world.seed, u64::from(place) * 2);

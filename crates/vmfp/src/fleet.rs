@@ -101,6 +101,7 @@ pub async fn start(config: FleetConfig) -> Result<Fleet, FleetError> {
         usm::check(user).map_err(|error| FleetError::User(user.user.clone(), error))?;
     }
     let (kinds, slots, base) = build(&config)?;
+    let born = Instant::from_millis(-i64::try_from(config.past.as_millis()).unwrap_or(0));
     let end = u32::from(base).checked_add(slots.len() as u32).map(|end| Ipv4Addr::from(end.saturating_sub(1)));
     if !base.is_loopback() || !end.is_some_and(|end| end.is_loopback()) {
         return Err(FleetError::Range(slots.len() as u32, base));
@@ -122,8 +123,8 @@ pub async fn start(config: FleetConfig) -> Result<Fleet, FleetError> {
         runtime: tokio::runtime::Handle::current(),
         kinds,
         slots,
-        world: World { seed: config.seed, mood: config.mood },
-        clock: Clock::start(config.speed),
+        world: World { seed: config.seed, mood: config.mood, born },
+        clock: Clock::start(born, config.speed),
         community: config.community.into_bytes(),
         line: config.line,
         weather: Mutex::new(Random::stream(config.seed, u64::MAX)),
@@ -286,7 +287,7 @@ impl Fleet {
         self.shared.snmp_port()
     }
 
-    /// Simulated time since the start.
+    /// Simulated time since the start; before it while a past is lived.
     pub fn now(&self) -> Instant {
         self.shared.clock.now()
     }

@@ -17,6 +17,9 @@ use crate::{
 pub(crate) struct Fields(pub(crate) Vec<(String, String)>);
 
 impl Fields {
+    /// Those of a bare address.
+    pub(crate) const NONE: &'static Self = &Self(Vec::new());
+
     /// PostgreSQL holds no NUL, and no browser sends one by itself.
     fn checked(pairs: Vec<(String, String)>) -> Result<Self, Trouble> {
         match pairs.iter().find(|(name, value)| name.contains('\0') || value.contains('\0')) {

@@ -56,6 +56,15 @@ impl ListQuery {
         }
     }
 
+    /// Refuses `sort` and `filter` on lists that have one order and no filter.
+    pub(crate) fn plain(&self) -> Result<(), Problem> {
+        self.one_order()?;
+        match &self.filter {
+            None => Ok(()),
+            Some(_) => Err(Problem::invalid("/filter", "this list has no filter")),
+        }
+    }
+
     fn columns(&self) -> Option<Vec<&str>> {
         let fields: Vec<&str> = self.fields.as_deref()?.split(',').map(str::trim).filter(|f| !f.is_empty()).collect();
         (!fields.is_empty()).then_some(fields)

@@ -117,7 +117,12 @@ pub fn phrase(reason: &str, supplies: &[SupplyBrief]) -> String {
         "platen-supply-soon-empty" => "a supply soon empty".into(),
         "toner-low" | "marker-supply-low" => format!("{} low", lowest(supplies, reason)),
         "toner-empty" | "marker-supply-empty" => format!("{} empty", lowest(supplies, reason)),
-        other => other.replace('-', " "),
+        "platen-meter-decrease" => "a counter went back".into(),
+        "platen-meter-jump" => "a counter jumped".into(),
+        "platen-silent" => "does not answer".into(),
+        "platen-identity-mismatch" => "another device answers there".into(),
+        "subunit-unrecoverable-failure" => "a part failed".into(),
+        other => other.trim_start_matches("platen-").replace('-', " "),
     }
 }
 

@@ -329,9 +329,10 @@ impl Checked {
         })
     }
 
-    async fn insert(&self, tx: &mut Tx, ctx: &Ctx, tenant: OrgId, id: RecipientId) -> Result<()> {
+    /// What both statements write, in their order.
+    fn values(&self, tenant: OrgId, id: RecipientId) -> Vec<Value> {
         let (from, until) = self.quiet.unzip();
-        let values = params![
+        params![
             tenant,
             id,
             &self.name,
@@ -341,7 +342,6 @@ impl Checked {
             self.user,
             self.webhook,
             self.fallback,
-            ctx.now,
             &self.zone,
             from,
             until,
@@ -351,34 +351,19 @@ impl Checked {
             self.digest_minute,
             self.weekday,
             self.digest_at
-        ];
+        ]
+        .into()
+    }
+
+    async fn insert(&self, tx: &mut Tx, ctx: &Ctx, tenant: OrgId, id: RecipientId) -> Result<()> {
+        let mut values = self.values(tenant, id);
+        values.push(ctx.now.into());
         tx.execute(&sql::INSERT, &values).await?;
         Ok(())
     }
 
     async fn update(&self, tx: &mut Tx, tenant: OrgId, id: RecipientId) -> Result<()> {
-        let (from, until) = self.quiet.unzip();
-        let values = params![
-            tenant,
-            id,
-            &self.name,
-            self.kind.as_str(),
-            self.sealed.clone(),
-            self.hash.as_ref(),
-            self.user,
-            self.webhook,
-            self.fallback,
-            &self.zone,
-            from,
-            until,
-            self.critical_passes,
-            self.cap,
-            self.digest,
-            self.digest_minute,
-            self.weekday,
-            self.digest_at
-        ];
-        tx.execute(&sql::UPDATE, &values).await?;
+        tx.execute(&sql::UPDATE, &self.values(tenant, id)).await?;
         Ok(())
     }
 }

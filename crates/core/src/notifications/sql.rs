@@ -22,7 +22,7 @@ store::sql! {
     pub(super) INSERT = "insert into recipients (tenant, id, version, name, kind, address_sealed, address_hash, user_id, webhook,
           fallback, state, state_at, bounces, zone, quiet_from, quiet_until, critical_passes, cap_per_hour, digest, digest_minute,
           digest_weekday, digest_at, created_at)
-        values ($1, $2, 1, $3, $4, $5, $6, $7, $8, $9, 'ok', $10, 0, $11, $12, $13, $14, $15, $16, $17, $18, $19, $10)";
+        values ($1, $2, 1, $3, $4, $5, $6, $7, $8, $9, 'ok', $19, 0, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)";
     pub(super) UPDATE = "update recipients
         set version = version + 1,
           name = $3,

@@ -39,9 +39,9 @@ impl InputLife {
     }
 }
 
-/// What a device is chosen to show at the beginning of a lively fleet.
+/// What a device is chosen to show at the start of a lively fleet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Show {
+pub(super) enum Show {
     Nothing,
     LowSupply,
     EmptySupply,
@@ -74,8 +74,13 @@ impl Show {
 }
 
 impl Life {
-    /// The device number `place` of a fleet with this seed, at the beginning.
+    /// The device number `place` of a fleet with this seed, at the start.
     pub(crate) fn begin_at(profile: &Profile, seed: u64, place: u32, mood: Mood) -> Self {
+        Self::born_at(Instant::START, profile, seed, place, mood)
+    }
+
+    /// The device number `place` of a fleet with this seed, when it is born: at the start or before it.
+    pub(crate) fn born_at(born: Instant, profile: &Profile, seed: u64, place: u32, mood: Mood) -> Self {
         let mut random = Random::stream(seed, u64::from(place) * 2 + 1);
         let plan = &profile.life;
         let pages_a_day = random.magnitude(plan.pages_per_day.0, plan.pages_per_day.1);
@@ -86,15 +91,16 @@ impl Life {
         let supplies =
             profile.supplies.iter().map(|_| SupplyLife { left: 1.0, generation: 0, replace: Instant::NEVER });
         let inputs = profile.inputs.iter().map(|input| InputLife::past(input, &mut random)).collect();
-        let booted = Instant::from_millis(-(random.between(0.2, 45.0) * 86_400_000.0) as i64);
+        let booted = born.plus(-(random.between(0.2, 45.0) * 86_400_000.0) as i64);
         let mut life = Self {
             habits,
             calendar: Calendar::empty(),
-            due: Instant::START,
+            show: if mood == Mood::Lively { Show::of(place) } else { Show::Nothing },
+            due: born,
             phase: Phase::Idle,
             alerts: Alerts::default(),
             booted,
-            idle_since: Instant::from_millis(-(random.between(0.0, 4.0) * 60_000.0) as i64),
+            idle_since: born.plus(-(random.between(0.0, 4.0) * 60_000.0) as i64),
             config_changes: random.below(9) as u32,
             job: None,
             waiting: Vec::new(),
@@ -111,25 +117,29 @@ impl Life {
             meters,
             random,
         };
-        life.past_power(pages_a_day);
-        life.past_supplies(profile, lived);
-        life.first_plans(profile, mood);
-        if mood == Mood::Lively {
-            life.show(profile, Show::of(place));
+        life.past_power(born, pages_a_day);
+        life.past_supplies(born, profile, lived);
+        life.first_plans(born, profile, mood);
+        if born < Instant::START {
+            life.calendar.shows = Instant::START;
+        } else {
+            let at = Instant::from_millis(-60_000);
+            life.show(profile, at);
+            life.show_supplies(profile, at);
         }
         life.due = life.next_event().0;
         life
     }
 
     /// Pages since the power came on.
-    fn past_power(&mut self, pages_a_day: f64) {
-        let days = Instant::START.since(self.booted) as f64 / 86_400_000.0;
+    fn past_power(&mut self, born: Instant, pages_a_day: f64) {
+        let days = born.since(self.booted) as f64 / 86_400_000.0;
         let since = (days * 0.7 * pages_a_day) as u32;
         self.meters.at_power_on = self.meters.total().saturating_sub(since);
     }
 
     /// How far each cartridge is, and how many sat there before.
-    fn past_supplies(&mut self, profile: &Profile, lived: f64) {
+    fn past_supplies(&mut self, born: Instant, profile: &Profile, lived: f64) {
         for index in 0..self.supplies.len() {
             let plan = &profile.supplies[index];
             let share = match plan.consumption() {
@@ -146,32 +156,50 @@ impl Life {
             self.supplies[index] = SupplyLife { left, generation: used as u16, replace: Instant::NEVER };
             let (low, number) = (plan.low_at, index as u8);
             if left < low {
-                self.raise(profile, Cause::SupplyLow(number), Severity::Warning, Instant::START);
+                self.raise(profile, Cause::SupplyLow(number), Severity::Warning, born);
             }
         }
     }
 
-    fn first_plans(&mut self, profile: &Profile, mood: Mood) {
+    fn first_plans(&mut self, born: Instant, profile: &Profile, mood: Mood) {
         let rhythm = profile.life.rhythm;
         let pause = self.random.waiting(1.0) / self.habits.jobs_a_day;
-        self.calendar.job = rhythm.after(Instant::START, pause);
+        self.calendar.job = rhythm.after(born, pause);
         let pause = self.random.waiting(4.0);
-        self.calendar.opens = rhythm.after(Instant::START, pause.max(0.02));
+        self.calendar.opens = rhythm.after(born, pause.max(0.02));
         if profile.life.upset_every_days > 0.0 {
             let pause = self.random.waiting(profile.life.upset_every_days);
-            self.calendar.breaks = rhythm.after(Instant::START, pause.max(0.1));
+            self.calendar.breaks = rhythm.after(born, pause.max(0.1));
         }
-        self.plan_leave(profile, mood, Instant::START);
+        self.plan_leave(profile, mood, born);
     }
 
-    /// Puts the device into the state that it was chosen to show.
-    fn show(&mut self, profile: &Profile, show: Show) {
-        let at = Instant::from_millis(-60_000);
-        match show {
-            Show::Nothing => {}
+    /// The start, for a device with a past: whatever held it up is over, and it shows what it was chosen for. Its
+    /// supplies stay as they are: nobody uses half a cartridge in a minute.
+    pub(super) fn shows(&mut self, profile: &Profile, mood: Mood, at: Instant) {
+        self.calendar.shows = Instant::NEVER;
+        if self.phase == Phase::Off {
+            self.returns(profile, mood, at);
+        }
+        (self.job, self.phase, self.calendar.step) = (None, Phase::Idle, Instant::NEVER);
+        self.waiting.clear();
+        self.show(profile, at);
+    }
+
+    /// The state of supplies that it was chosen to show.
+    fn show_supplies(&mut self, profile: &Profile, at: Instant) {
+        match self.show {
             Show::LowSupply => self.bring_to(profile, at, |kind| kind.marks(), 0.07),
             Show::EmptySupply => self.bring_to(profile, at, |kind| kind.marks(), 0.0),
             Show::WasteNearFull => self.bring_to(profile, at, SupplyType::waste, 0.06),
+            _ => {}
+        }
+    }
+
+    /// Puts the device into the state that it was chosen to show.
+    fn show(&mut self, profile: &Profile, at: Instant) {
+        match self.show {
+            Show::Nothing | Show::LowSupply | Show::EmptySupply | Show::WasteNearFull => {}
             Show::Jam => {
                 self.jam(profile, at);
                 self.calendar.jam = Instant::from_millis(12 * 60_000).max(self.calendar.jam);
@@ -219,6 +247,7 @@ impl Calendar {
             breaks: NEVER,
             repaired: NEVER,
             collected: NEVER,
+            shows: NEVER,
         }
     }
 }

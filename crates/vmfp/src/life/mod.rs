@@ -10,6 +10,7 @@ mod upset;
 
 pub(crate) use alert::{Alerts, Cause, Notice, Row, Severity};
 pub(crate) use birth::Habits;
+use birth::Show;
 pub(crate) use job::Job;
 pub(crate) use media::{InputLife, OutputLife};
 pub(crate) use supply::SupplyLife;
@@ -42,6 +43,7 @@ enum Event {
     Breaks,
     Repaired,
     Collected,
+    Shows,
     Refilled(usize),
     Replaced(usize),
 }
@@ -59,6 +61,7 @@ struct Calendar {
     breaks: Instant,
     repaired: Instant,
     collected: Instant,
+    shows: Instant,
 }
 
 /// The state of one device at the moment of its last event.
@@ -67,6 +70,8 @@ pub(crate) struct Life {
     random: Random,
     habits: Habits,
     calendar: Calendar,
+    /// What it shows at the start.
+    show: Show,
     /// Moment of the next event: nothing changes before it.
     due: Instant,
     pub phase: Phase,
@@ -119,6 +124,7 @@ impl Life {
             (c.breaks, Event::Breaks),
             (c.repaired, Event::Repaired),
             (c.collected, Event::Collected),
+            (c.shows, Event::Shows),
         ];
         let inputs = self.inputs.iter().enumerate().map(|(i, input)| (input.refill, Event::Refilled(i)));
         let supplies = self.supplies.iter().enumerate().map(|(i, supply)| (supply.replace, Event::Replaced(i)));
@@ -142,6 +148,7 @@ impl Life {
             Event::Breaks => self.breaks(profile, mood, at),
             Event::Repaired => self.repaired(profile, at),
             Event::Collected => self.collected(profile, at),
+            Event::Shows => self.shows(profile, mood, at),
             Event::Refilled(input) => self.refilled(profile, at, input),
             Event::Replaced(supply) => self.replaced(profile, at, supply),
         }

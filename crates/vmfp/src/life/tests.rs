@@ -104,3 +104,26 @@ fn a_faultless_life_has_no_jams_covers_or_absences() {
         assert_eq!(life.meters.jams, jams);
     }
 }
+
+#[test]
+fn a_device_with_a_past_shows_at_the_start_what_it_was_chosen_for() {
+    for (place, profile) in (0..).zip(embedded().unwrap()) {
+        let born = at(-60.0);
+        let mut life = Life::born_at(born, profile, 7, place, Mood::Lively);
+        let young = life.meters.total();
+        life.advance(profile, Mood::Lively, at(-0.001));
+        assert!(life.meters.total() > young, "{} printed in its past", profile.name);
+        let supplies = life.supplies.clone();
+        life.advance(profile, Mood::Lively, Instant::START);
+        assert!(life.phase != Phase::Off, "{} answers at the start", profile.name);
+        let steps = supplies.iter().zip(&life.supplies).map(|(before, now)| (before.left - now.left).abs());
+        assert!(
+            steps.into_iter().all(|step| step < 0.05 || step > 0.9),
+            "{}: levels go on from the past",
+            profile.name
+        );
+        assert_eq!(life.alerts.has(Cause::Jam), place % 25 == 5, "{}", profile.name);
+        life.advance(profile, Mood::Lively, at(1.0));
+        assert!(life.alerts.rows.len() < 30, "{} lives on", profile.name);
+    }
+}

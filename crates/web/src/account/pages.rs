@@ -10,9 +10,8 @@ use platen_core::{Role, Secret, TokenId, orgs, users};
 use crate::{
     app::App,
     fields::{Fields, Posted},
-    problem,
     session::{THEME, add_cookie, raw, set_cookie, theme_of},
-    shell::{Section, Shell, Shown, go, show, show_as},
+    shell::{Section, Shell, Shown, again, go, show, show_as},
     trouble::Trouble,
     viewer::Viewer,
     words::{age, capital},
@@ -101,8 +100,7 @@ pub(crate) async fn password(State(app): State<App>, headers: HeaderMap, posted:
     let viewer = &posted.viewer;
     match users::set_password(&viewer.whole, &secret("old"), &secret("new"), Some(&viewer.session)).await {
         Ok(()) => Ok(go(&app, &headers, "/account", "password")),
-        Err(error) if problem::status(&error).is_server_error() => Err(error.into()),
-        Err(error) => show_as(problem::status(&error), &account_page(&app, viewer, Some(error.message)).await?),
+        Err(error) => again(error, |why| account_page(&app, viewer, Some(why))).await,
     }
 }
 
@@ -123,8 +121,7 @@ pub(crate) async fn make_token(State(app): State<App>, posted: Posted) -> Shown 
             page.new_token = Some(secret.expose().to_owned());
             show_as(StatusCode::CREATED, &page)
         }
-        Err(error) if problem::status(&error).is_server_error() => Err(error.into()),
-        Err(error) => show_as(problem::status(&error), &account_page(&app, viewer, Some(error.message)).await?),
+        Err(error) => again(error, |why| account_page(&app, viewer, Some(why))).await,
     }
 }
 

@@ -9,7 +9,7 @@ use axum::{
 };
 use bytes::Bytes;
 use platen_core::{
-    AgentId, Error, Kind,
+    AgentId, Error,
     agents::{
         self,
         import::{Fate, Format, Preview, PreviewLine},
@@ -24,8 +24,8 @@ use crate::{
     app::App,
     caller::Caller,
     fields::Fields,
-    problem::{self, Problem},
-    shell::{Section, Shell, Shown, go, show, show_as},
+    problem::Problem,
+    shell::{Section, Shell, Shown, again, go, show},
     trouble::Trouble,
     viewer::{Viewer, same},
     words::{count, vendor_name},
@@ -211,10 +211,7 @@ pub(crate) async fn import_list(
     match judged(&sent, id).await {
         Ok(None) => Ok(go(&app, &headers, &format!("/agents/{id}"), "imported")),
         Ok(Some(preview)) => show(&ImportPage { preview: Some(preview), ..page(&app, viewer, id, None).await? }),
-        Err(error) if matches!(error.kind, Kind::Invalid | Kind::Conflict) => {
-            show_as(problem::status(&error), &page(&app, viewer, id, Some(error.message)).await?)
-        }
-        Err(error) => Err(error.into()),
+        Err(error) => again(error, |why| page(&app, viewer, id, Some(why))).await,
     }
 }
 

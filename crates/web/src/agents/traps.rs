@@ -155,10 +155,7 @@ pub(crate) async fn list_agent_trap_senders(
     Query(query): Query<ListQuery>,
     headers: HeaderMap,
 ) -> Answered {
-    query.one_order()?;
-    if query.filter.is_some() {
-        return Err(Problem::invalid("/filter", "this list cannot be filtered"));
-    }
+    query.plain()?;
     let page = traps::senders(&caller.ctx, AgentId::parse(&id)?, &query.page()).await?;
     answer(page.map(TrapSenderView::from), &query, &headers)
 }

@@ -20,7 +20,7 @@ use crate::{
         go, show,
     },
     viewer::Viewer,
-    words::grouped,
+    words::{count, grouped},
 };
 
 /// Messages of a page.
@@ -81,7 +81,11 @@ pub(crate) async fn list(State(app): State<App>, viewer: Viewer, fields: Fields)
     });
     let facets = Facets::of(&fields, "/notifications", groups);
     show(&MessagesPage {
-        summary: format!("{} wait, {} were given up.", grouped(number("queued")), grouped(number("dead"))),
+        summary: match (number("queued"), number("dead")) {
+            (0, 0) => "Nothing waits.".to_owned(),
+            (waiting, 0) => format!("{} to go out.", count(waiting, "message waits", "messages wait")),
+            (waiting, dead) => format!("{} wait, {} given up.", grouped(waiting), count(dead, "was", "were")),
+        },
         tabs: super::tabs("/notifications"),
         rows: rows.collect(),
         none: if facets.any() { "Nothing fits these facets." } else { "Nobody has been told anything yet." },

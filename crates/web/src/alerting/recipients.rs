@@ -15,8 +15,7 @@ use platen_core::{
 use crate::{
     app::App,
     fields::{Fields, Posted},
-    problem,
-    shell::{Section, Shell, Shown, facets::Tab, go, show, show_as},
+    shell::{Section, Shell, Shown, again, facets::Tab, go, show},
     trouble::Trouble,
     viewer::Viewer,
     words::{Mark, mark},
@@ -241,8 +240,7 @@ pub(crate) async fn create(State(app): State<App>, headers: HeaderMap, posted: P
     };
     match done {
         Ok(made) => Ok(go(&app, &headers, &format!("/recipients/{}", made.id), "created")),
-        Err(error) if problem::status(&error).is_server_error() => Err(error.into()),
-        Err(error) => show_as(problem::status(&error), &list_page(&app, viewer, Some(f), Some(error.message)).await?),
+        Err(error) => again(error, |why| list_page(&app, viewer, Some(f), Some(why))).await,
     }
 }
 
@@ -306,11 +304,9 @@ pub(crate) async fn act(State(app): State<App>, Path(id): Path<String>, headers:
     };
     match done {
         Ok(()) => Ok(go(&app, &headers, &format!("/recipients/{id}"), note)),
-        Err(error) if problem::status(&error).is_server_error() => Err(error.into()),
         Err(error) => {
             let entered = f.get("name").map(|_| f);
-            let status = problem::status(&error);
-            show_as(status, &sheet_page(&app, viewer, id, entered, Some(error.message)).await?)
+            again(error, |why| sheet_page(&app, viewer, id, entered, Some(why))).await
         }
     }
 }

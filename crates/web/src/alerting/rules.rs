@@ -15,8 +15,7 @@ use platen_core::{
 use crate::{
     app::App,
     fields::{Fields, Posted},
-    problem,
-    shell::{Section, Shell, Shown, facets::Tab, go, show, show_as},
+    shell::{Section, Shell, Shown, again, facets::Tab, go, show},
     trouble::Trouble,
     viewer::Viewer,
     words::{Zone, capital, count, grouped},
@@ -337,10 +336,7 @@ async fn answer(
             }
         }
     };
-    if problem::status(&failed).is_server_error() {
-        return Err(failed.into());
-    }
-    show_as(problem::status(&failed), &page(app, viewer, known, draft, Some(failed.message)).await?)
+    again(failed, |why| page(app, viewer, known, draft, Some(why))).await
 }
 
 fn dry(found: &DryRun, zone: &Zone) -> (String, Vec<DryLine>) {

@@ -4,12 +4,11 @@ use std::time::Duration;
 
 use askama::Template;
 use axum::{
-    body::Body,
     extract::{Path, State},
     http::HeaderMap,
 };
 use platen_core::{
-    Filter, Micros, Page, PageQuery,
+    Filter, Micros, PageQuery,
     alerts::{self, AlertId, AlertQuery, AlertRow},
     filter::Operand,
 };
@@ -17,7 +16,6 @@ use platen_core::{
 use super::api::AlertView;
 use crate::{
     app::App,
-    devices::download,
     fields::{Fields, Posted},
     listing,
     shell::{
@@ -309,25 +307,11 @@ pub(crate) async fn snooze(
 
 /// `GET /alerts.csv`: the whole list that the address describes.
 pub(crate) async fn csv(viewer: Viewer, fields: Fields) -> Shown {
-    let mut query = query(&fields, viewer.whole.actor.name());
-    query.page = PageQuery { limit: Some(500), after: None, count: false };
-    let first = alerts::list(&viewer.ctx, &query).await?;
-    let ctx = viewer.ctx.clone();
-    let pages = futures_util::stream::unfold(Some((first, true)), move |state| {
-        let (ctx, mut query) = (ctx.clone(), query.clone());
-        async move {
-            let (page, head): (Page<AlertRow>, bool) = state?;
-            let rows: Vec<AlertView> = page.items.into_iter().map(AlertView::from).collect();
-            let text = listing::csv_of(&rows, head).map_err(|problem| std::io::Error::other(problem.detail));
-            let next = match page.next {
-                None => None,
-                Some(after) => {
-                    query.page.after = Some(after);
-                    alerts::list(&ctx, &query).await.ok().map(|page| (page, false))
-                }
-            };
-            Some((text, next))
-        }
-    });
-    Ok(download("alerts.csv", Body::from_stream(pages)))
+    let (ctx, query) = (viewer.ctx.clone(), query(&fields, viewer.whole.actor.name()));
+    let at = move |after| AlertQuery { page: PageQuery { limit: Some(500), after, count: false }, ..query.clone() };
+    let first = alerts::list(&ctx, &at(None)).await?;
+    Ok(listing::csv_pages::<_, AlertView, _, _>("alerts.csv", first, move |after| {
+        let (ctx, query) = (ctx.clone(), at(Some(after)));
+        async move { alerts::list(&ctx, &query).await.ok() }
+    }))
 }

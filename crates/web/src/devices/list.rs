@@ -374,34 +374,19 @@ const CSV_PAGE: u32 = 500;
 /// `GET /devices.csv`: the whole list that the address describes, page by page.
 pub(crate) async fn csv(viewer: Viewer, fields: Fields) -> Shown {
     let saved = users::list_filters(&viewer.whole).await?;
-    let fields = with_saved(fields, &saved);
-    let query = query::query(&fields)?;
-    let first = devices::list(&viewer.ctx, &at(&query, None)).await?;
+    let query = query::query(&with_saved(fields, &saved))?;
     let ctx = viewer.ctx.clone();
-    let pages = futures_util::stream::unfold(Some((first, true)), move |state| {
-        let (ctx, query) = (ctx.clone(), query.clone());
-        async move {
-            let (page, head) = state?;
-            let text = text(page.items, head);
-            let next = match page.next {
-                None => None,
-                Some(after) => devices::list(&ctx, &at(&query, Some(after))).await.ok().map(|page| (page, false)),
-            };
-            Some((text, next))
-        }
-    });
-    Ok(download("devices.csv", Body::from_stream(pages)))
+    let first = devices::list(&ctx, &at(&query, None)).await?;
+    Ok(listing::csv_pages::<_, DeviceView, _, _>("devices.csv", first, move |after| {
+        let (ctx, query) = (ctx.clone(), at(&query, Some(after)));
+        async move { devices::list(&ctx, &query).await.ok() }
+    }))
 }
 
 fn at(query: &DeviceQuery, after: Option<String>) -> DeviceQuery {
     let mut query = query.clone();
     query.page = platen_core::PageQuery { limit: Some(CSV_PAGE), after, count: false };
     query
-}
-
-fn text(rows: Vec<DeviceRow>, head: bool) -> Result<Vec<u8>, std::io::Error> {
-    let rows: Vec<DeviceView> = rows.into_iter().map(DeviceView::from).collect();
-    listing::csv_of(&rows, head).map_err(|problem| std::io::Error::other(problem.detail))
 }
 
 /// A file for the reader's disk.

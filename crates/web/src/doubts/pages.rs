@@ -4,12 +4,11 @@ use std::collections::HashMap;
 
 use askama::Template;
 use axum::{
-    body::Body,
     extract::{Path, State},
     http::HeaderMap,
 };
 use platen_core::{
-    Filter, Page, PageQuery, agents,
+    Filter, PageQuery, agents,
     doubts::{self, Choice, DoubtId, DoubtMeter, DoubtQuery, DoubtRow, DoubtSheet, Family, Kind, Settlement},
     filter::Operand,
 };
@@ -18,14 +17,13 @@ use serde_json::Value;
 use super::api::DoubtView;
 use crate::{
     app::App,
-    devices::download,
     draw::{self, Dot},
     fields::{Fields, Posted},
-    listing, problem,
+    listing,
     shell::{
-        Section, Shell, Shown,
+        Section, Shell, Shown, again,
         facets::{Facet, Facets, Tab},
-        go, show, show_as,
+        go, show,
     },
     trouble::Trouble,
     viewer::Viewer,
@@ -388,14 +386,6 @@ pub(crate) async fn sheet(State(app): State<App>, viewer: Viewer, Path(id): Path
     show(&page(&app, &viewer, DoubtId::parse(&id)?, None).await?)
 }
 
-/// Shows the page again with what went wrong.
-async fn again(app: &App, viewer: &Viewer, id: DoubtId, error: platen_core::Error) -> Shown {
-    if problem::status(&error).is_server_error() {
-        return Err(error.into());
-    }
-    show_as(problem::status(&error), &page(app, viewer, id, Some(error.message.clone())).await?)
-}
-
 /// `POST /doubts/{id}/settle`.
 pub(crate) async fn settle(
     State(app): State<App>,
@@ -412,7 +402,7 @@ pub(crate) async fn settle(
             let Some(meter) = meter.filter(|_| !value.trim().is_empty()) else { continue };
             let Ok(pages) = value.trim().replace(',', "").parse() else {
                 let error = platen_core::Error::invalid("amounts", format!("{value:?} is no number of pages"));
-                return again(&app, &posted.viewer, id, error).await;
+                return again(error, |why| page(&app, &posted.viewer, id, Some(why))).await;
             };
             amounts.insert(meter, pages);
         }
@@ -421,7 +411,7 @@ pub(crate) async fn settle(
     let wanted = Settlement { decision, amounts, note };
     match doubts::settle(&posted.viewer.whole, id, &wanted, f.text("version").parse().ok()).await {
         Ok(_) => Ok(go(&app, &headers, &format!("/doubts/{id}"), "settled")),
-        Err(error) => again(&app, &posted.viewer, id, error).await,
+        Err(error) => again(error, |why| page(&app, &posted.viewer, id, Some(why))).await,
     }
 }
 
@@ -435,28 +425,16 @@ pub(crate) async fn reopen(
     let id = DoubtId::parse(&id)?;
     match doubts::reopen(&posted.viewer.whole, id, posted.fields.text("version").parse().ok()).await {
         Ok(_) => Ok(go(&app, &headers, &format!("/doubts/{id}"), "reopened")),
-        Err(error) => again(&app, &posted.viewer, id, error).await,
+        Err(error) => again(error, |why| page(&app, &posted.viewer, id, Some(why))).await,
     }
 }
 
 /// `GET /doubts.csv`: the whole list that the address describes.
 pub(crate) async fn csv(viewer: Viewer, fields: Fields) -> Shown {
-    let first = doubts::list(&viewer.ctx, &query(&fields, 500, None)).await?;
     let ctx = viewer.ctx.clone();
-    let pages = futures_util::stream::unfold(Some((first, true)), move |state| {
-        let (ctx, fields) = (ctx.clone(), fields.clone());
-        async move {
-            let (page, head): (Page<DoubtRow>, bool) = state?;
-            let rows: Vec<DoubtView> = page.items.into_iter().map(DoubtView::from).collect();
-            let text = listing::csv_of(&rows, head).map_err(|problem| std::io::Error::other(problem.detail));
-            let next = match page.next {
-                None => None,
-                Some(after) => {
-                    doubts::list(&ctx, &query(&fields, 500, Some(after))).await.ok().map(|page| (page, false))
-                }
-            };
-            Some((text, next))
-        }
-    });
-    Ok(download("doubts.csv", Body::from_stream(pages)))
+    let first = doubts::list(&ctx, &query(&fields, 500, None)).await?;
+    Ok(listing::csv_pages::<_, DoubtView, _, _>("doubts.csv", first, move |after| {
+        let (ctx, query) = (ctx.clone(), query(&fields, 500, Some(after)));
+        async move { doubts::list(&ctx, &query).await.ok() }
+    }))
 }

@@ -57,6 +57,9 @@ pub(crate) fn outlook(told: &[Told], ahead: Option<Ahead>, label: &str, day: imp
     svg
 }
 
+/// A picture spans an hour at least, µs.
+const LEAST: i64 = 3_600_000_000;
+
 /// From the first level to the late end; what lies far beyond the middle is cut.
 fn span(told: &[Told], ahead: Option<Ahead>) -> Option<(i64, i64)> {
     let last = ahead.map(|ahead| ahead.from).or(told.last().map(|told| told.at))?;
@@ -65,7 +68,7 @@ fn span(told: &[Told], ahead: Option<Ahead>) -> Option<(i64, i64)> {
         let [_, middle, late] = ahead.ends;
         late.min(middle + (middle - ahead.from).max(last - from) + 1)
     });
-    Some((from, to.max(from + 1)))
+    Some((from.min(to - LEAST), to))
 }
 
 fn future(svg: &mut String, ahead: Ahead, to: i64, x: &impl Fn(i64) -> f64, y: &impl Fn(f64) -> f64) {

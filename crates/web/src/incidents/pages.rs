@@ -23,11 +23,11 @@ use crate::{
     app::App,
     devices::download,
     fields::{Fields, Posted},
-    listing, problem,
+    listing,
     shell::{
-        Section, Shell, Shown,
+        Section, Shell, Shown, again,
         facets::{self, Facets, Tab, one_of, owners},
-        go, show, show_as,
+        go, show,
     },
     trouble::Trouble,
     viewer::Viewer,
@@ -315,7 +315,6 @@ pub(crate) async fn act(State(app): State<App>, Path(id): Path<String>, headers:
     };
     match done {
         Ok(_) => Ok(go(&app, &headers, &format!("/incidents/{id}"), told)),
-        Err(error) if problem::status(&error).is_server_error() => Err(error.into()),
-        Err(error) => show_as(problem::status(&error), &sheet_of(&app, viewer, id, Some(error.message)).await?),
+        Err(error) => again(error, |why| sheet_of(&app, viewer, id, Some(why))).await,
     }
 }

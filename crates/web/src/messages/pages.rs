@@ -9,9 +9,7 @@ use axum::{
     response::IntoResponse,
 };
 use platen_core::{
-    AgentId, Filter, MonitorId, PageQuery, agents,
-    filter::Operand,
-    monitors,
+    AgentId, Filter, MonitorId, PageQuery, agents, monitors,
     reports::{self, RawMessage, RawReport},
 };
 use wire::monitor::Kind;
@@ -22,7 +20,11 @@ use crate::{
     fields::Fields,
     listing,
     monitors::kind_words,
-    shell::{Section, Shell, Shown, show},
+    shell::{
+        Section, Shell, Shown,
+        facets::{self, Facet, Facets},
+        show,
+    },
     viewer::Viewer,
     words::{Mark, Zone, count, grouped, mark, vendor_name},
 };
@@ -108,22 +110,14 @@ fn report_line(report: &RawReport, zone: &Zone) -> ReportLine {
     }
 }
 
-struct Choice {
-    value: &'static str,
-    label: &'static str,
-    checked: bool,
-}
-
 #[derive(Template)]
 #[template(path = "messages/list.html")]
 struct MessagesPage {
     shell: Shell,
-    id: String,
     from: String,
     from_href: String,
     summary: String,
-    roads: Vec<Choice>,
-    outcomes: Vec<Choice>,
+    facets: Facets,
     rows: Vec<ReportLine>,
     filtered: bool,
     csv: String,
@@ -131,25 +125,19 @@ struct MessagesPage {
     next: Option<String>,
 }
 
-const ROADS: [(&str, &str); 4] = [
-    ("https", "HTTPS"),
-    ("https-both-ways", "HTTPS, both ways"),
-    ("mail", "Mail"),
-    ("mail-both-ways", "Mail, both ways"),
+/// The facets: name and words of each value.
+const ROADS: [(&str, &str, Option<u64>); 4] = [
+    ("https", "HTTPS", None),
+    ("https-both-ways", "HTTPS, both ways", None),
+    ("mail", "Mail", None),
+    ("mail-both-ways", "Mail, both ways", None),
 ];
-const OUTCOMES: [(&str, &str); 3] =
-    [("taken", "Taken"), ("waiting", "About to be taken"), ("quarantined", "Quarantined")];
+const OUTCOMES: [(&str, &str, Option<u64>); 3] =
+    [("taken", "Taken", None), ("waiting", "About to be taken", None), ("quarantined", "Quarantined", None)];
 
 fn condition(fields: &Fields) -> Option<Filter> {
-    let mut all: Vec<Filter> = [("road", &ROADS[..]), ("outcome", &OUTCOMES[..])]
-        .into_iter()
-        .filter_map(|(name, known)| {
-            let chosen = fields.all(name).into_iter().filter(|word| known.iter().any(|(value, _)| value == word));
-            let words: Vec<Operand> = chosen.map(|word| Operand::Text(word.to_owned())).collect();
-            (!words.is_empty()).then(|| Filter::In(name.to_owned(), words))
-        })
-        .collect();
-    if all.len() > 1 { Some(Filter::And(all)) } else { all.pop() }
+    let one_of = |name| facets::one_of(fields, name, name);
+    facets::all([one_of("road"), one_of("outcome")].into_iter().flatten().collect())
 }
 
 /// `GET /messages?sender=…`.
@@ -161,15 +149,13 @@ pub(crate) async fn list(State(app): State<App>, viewer: Viewer, fields: Fields)
     let from = sender(&viewer, id).await?;
     let shell = Shell::of(&app, &viewer, "Messages", from.section).await?;
     let zone = shell.zone();
-    let choices = |name: &str, all: &[(&'static str, &'static str)]| -> Vec<Choice> {
-        let chosen = fields.all(name);
-        all.iter().map(|(value, label)| Choice { value, label, checked: chosen.contains(value) }).collect()
-    };
+    let groups = vec![
+        Facet::of(&fields, ("Road", "road"), &ROADS),
+        Facet::of(&fields, ("What became of it", "outcome"), &OUTCOMES),
+    ];
     show(&MessagesPage {
-        id: id.to_string(),
         summary: count(found.count.unwrap_or(0), "report is kept", "reports are kept"),
-        roads: choices("road", &ROADS),
-        outcomes: choices("outcome", &OUTCOMES),
+        facets: Facets::of(&fields, "/messages", groups).keeping(&fields, &["sender"]),
         rows: found.items.iter().map(|report| report_line(report, &zone)).collect(),
         filtered: filter.is_some(),
         csv: format!("/messages.csv{}", fields.query_without(&["after"])),
@@ -259,7 +245,7 @@ fn hex(bytes: &[u8]) -> String {
     out
 }
 
-fn block(message: &RawMessage, alone: bool, zone: &Zone) -> MessageBlock {
+fn block(message: &RawMessage, first: bool, zone: &Zone) -> MessageBlock {
     let twin = serde_json::to_string_pretty(&message.json).unwrap_or_default();
     let cut = message.cbor.len() > HEX || twin.len() > TWIN;
     let end = twin.char_indices().map(|(at, _)| at).take_while(|at| *at <= TWIN).last().unwrap_or(0);
@@ -273,7 +259,7 @@ fn block(message: &RawMessage, alone: bool, zone: &Zone) -> MessageBlock {
         hex: hex(&message.cbor[..message.cbor.len().min(HEX)]),
         twin: if twin.len() > TWIN { twin[..end].to_owned() } else { twin },
         cut,
-        open: alone,
+        open: first,
     }
 }
 
@@ -284,7 +270,6 @@ pub(crate) async fn sheet(State(app): State<App>, viewer: Viewer, Path(name): Pa
     let shell = Shell::of(&app, &viewer, "A report", from.section).await?;
     let zone = shell.zone();
     let line = report_line(&report, &zone);
-    let alone = messages.len() <= 3;
     show(&ReportPage {
         name,
         list: format!("/messages?sender={}", report.sender),
@@ -298,7 +283,7 @@ pub(crate) async fn sheet(State(app): State<App>, viewer: Viewer, Path(name): Pa
             ("Size", line.size),
         ],
         why: report.why,
-        messages: messages.iter().map(|message| block(message, alone, &zone)).collect(),
+        messages: messages.iter().enumerate().map(|(place, message)| block(message, place == 0, &zone)).collect(),
         from: from.name,
         from_href: from.href,
         shell,

@@ -1,9 +1,9 @@
 //! `/meters`: what was used in a month, to bill from.
 
 use askama::Template;
-use axum::{body::Body, extract::State};
+use axum::extract::State;
 use platen_core::{
-    Page, PageQuery,
+    PageQuery,
     devices::{DeviceQuery, SortBy},
     meters::{self, BillingQuery, BillingRow},
 };
@@ -11,7 +11,6 @@ use platen_core::{
 use super::api::{BillingView, month_of};
 use crate::{
     app::App,
-    devices::download,
     fields::Fields,
     listing,
     shell::{Section, Shell, Shown, show},
@@ -156,24 +155,11 @@ fn counter(row: &BillingRow) -> String {
 
 /// `GET /meters.csv`.
 pub(crate) async fn csv(viewer: Viewer, fields: Fields) -> Shown {
-    let first = meters::billing_rows(&viewer.ctx, &query(&fields, 200, None)?).await?;
     let ctx = viewer.ctx.clone();
-    let name = format!("meters-{}.csv", fields.get("month").unwrap_or("now"));
-    let pages = futures_util::stream::unfold(Some((first, true)), move |state| {
-        let (ctx, fields) = (ctx.clone(), fields.clone());
-        async move {
-            let (page, head): (Page<BillingRow>, bool) = state?;
-            let rows: Vec<BillingView> = page.items.into_iter().map(BillingView::from).collect();
-            let text = listing::csv_of(&rows, head).map_err(|problem| std::io::Error::other(problem.detail));
-            let next = match page.next {
-                None => None,
-                Some(after) => {
-                    let asked = query(&fields, 200, Some(after)).ok()?;
-                    meters::billing_rows(&ctx, &asked).await.ok().map(|page| (page, false))
-                }
-            };
-            Some((text, next))
-        }
-    });
-    Ok(download(&name.replace(['"', '\r', '\n'], ""), Body::from_stream(pages)))
+    let first = meters::billing_rows(&ctx, &query(&fields, 200, None)?).await?;
+    let name = format!("meters-{}.csv", fields.get("month").unwrap_or("now")).replace(['"', '\r', '\n'], "");
+    Ok(listing::csv_pages::<_, BillingView, _, _>(&name, first, move |after| {
+        let (ctx, query) = (ctx.clone(), query(&fields, 200, Some(after)));
+        async move { meters::billing_rows(&ctx, &query.ok()?).await.ok() }
+    }))
 }

@@ -16,7 +16,7 @@ use platen_core::{
 use crate::{
     app::App,
     fields::Posted,
-    shell::{OrgChoice, Section, Shell, Shown, go, show, show_as},
+    shell::{OrgChoice, Section, Shell, Shown, again, go, show},
     trouble::Trouble,
     viewer::Viewer,
     words::{capital, count, grouped},
@@ -138,13 +138,7 @@ pub(crate) async fn create(State(app): State<App>, headers: HeaderMap, posted: P
     };
     match orgs::create(&posted.viewer.whole, &new).await {
         Ok(org) => Ok(go(&app, &headers, &format!("/organisations/{}", org.id), "created")),
-        Err(error) => {
-            let status = crate::problem::status(&error);
-            if status.is_server_error() {
-                return Err(error.into());
-            }
-            show_as(status, &tree_page(&app, &posted.viewer, Some(error.message)).await?)
-        }
+        Err(error) => again(error, |why| tree_page(&app, &posted.viewer, Some(why))).await,
     }
 }
 
@@ -199,9 +193,6 @@ pub(crate) async fn update(
     };
     match orgs::update(&posted.viewer.whole, id, &patch, f.text("version").parse().ok()).await {
         Ok(org) => Ok(go(&app, &headers, &format!("/organisations/{}", org.id), "saved")),
-        Err(error) if crate::problem::status(&error).is_server_error() => Err(error.into()),
-        Err(error) => {
-            show_as(crate::problem::status(&error), &org_page(&app, &posted.viewer, id, Some(error.message)).await?)
-        }
+        Err(error) => again(error, |why| org_page(&app, &posted.viewer, id, Some(why))).await,
     }
 }

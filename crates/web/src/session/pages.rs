@@ -15,9 +15,8 @@ use crate::{
     app::{App, cookie},
     fields::{Fields, OpenForm, Posted},
     orgs::ZONES,
-    problem,
     security::RequestId,
-    shell::{Shown, go, show, show_as},
+    shell::{Shown, again, go, show, show_as},
     trouble::Trouble,
     words::sentence,
 };
@@ -62,17 +61,17 @@ pub(crate) async fn sign_in(
     };
     match users::sign_in(&app.platform, &wanted).await {
         Ok((token, _)) => Ok(welcome(&app, &headers, &token, local(fields.text("next")))),
-        Err(error) if problem::status(&error).is_server_error() => Err(error.into()),
         Err(error) => {
-            let status = problem::status(&error);
-            let page = SignInPage {
-                theme: theme(&headers),
-                error: Some(sentence(&error.message)),
-                email: fields.text("email").to_owned(),
-                next: local(fields.text("next")).to_owned(),
-                demo: app.demo,
+            let form = |why: String| {
+                std::future::ready(Ok(SignInPage {
+                    theme: theme(&headers),
+                    error: Some(sentence(&why)),
+                    email: fields.text("email").to_owned(),
+                    next: local(fields.text("next")).to_owned(),
+                    demo: app.demo,
+                }))
             };
-            show_as(status, &page)
+            again(error, form).await
         }
     }
 }

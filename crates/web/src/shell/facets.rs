@@ -65,6 +65,12 @@ impl Facets {
         }
     }
 
+    /// The same form, which also keeps what these names stand for.
+    pub(crate) fn keeping(mut self, fields: &Fields, names: &[&str]) -> Self {
+        self.kept.extend(names.iter().filter_map(|name| Some(((*name).to_owned(), fields.get(name)?.to_owned()))));
+        self
+    }
+
     /// Whether something is ticked.
     pub(crate) fn any(&self) -> bool {
         self.groups.iter().any(|group| group.options.iter().any(|option| option.checked))

@@ -16,6 +16,7 @@ pub(crate) use help::help;
 
 use crate::{
     app::App,
+    problem,
     session::{NOTE, add_cookie, local, set_cookie},
     trouble::Trouble,
 };
@@ -32,6 +33,19 @@ pub(crate) fn show(page: &impl Template) -> Shown {
 pub(crate) fn show_as(status: StatusCode, page: &impl Template) -> Shown {
     let html = page.render().map_err(|e| Error::internal("a page could not be drawn").with_source(e))?;
     Ok((status, Html(html)).into_response())
+}
+
+/// Shows the page of a form again, with what was wrong and a person can mend; a fault of the server is not theirs.
+pub(crate) async fn again<P, F>(error: Error, page: impl FnOnce(String) -> F) -> Shown
+where
+    P: Template,
+    F: Future<Output = Result<P, Trouble>>,
+{
+    let status = problem::status(&error);
+    if status.is_server_error() {
+        return Err(error.into());
+    }
+    show_as(status, &page(error.message).await?)
 }
 
 /// Goes on after a form, with a note on the next page.

@@ -6,7 +6,6 @@ use platen_core::{
     DeviceId, Filter, Micros, PageQuery,
     codes::{self, Meaning},
     diagnostics::{self, ToldQuery, ToldRow, Trouble, TroubleQuery},
-    filter::Operand,
 };
 use wire::monitor::{EventBody, Kind};
 
@@ -16,7 +15,11 @@ use crate::{
     draw::{self, Column},
     fields::{Fields, encode},
     listing,
-    shell::{Section, Shell, Shown, show},
+    shell::{
+        Section, Shell, Shown,
+        facets::{self, Facet, Tab},
+        show,
+    },
     viewer::Viewer,
     words::{Mark, Zone, capital, count, grouped, mark, model_name, vendor_name},
 };
@@ -133,25 +136,13 @@ fn counter(row: &Trouble, zone: &Zone) -> Counter {
     }
 }
 
-struct Tab {
-    href: String,
-    label: &'static str,
-    current: bool,
-}
-
-struct Choice {
-    value: &'static str,
-    label: &'static str,
-    checked: bool,
-}
-
 #[derive(Template)]
 #[template(path = "troubles/list.html")]
 struct TroublesPage {
     shell: Shell,
     summary: String,
     kept: Vec<(String, String)>,
-    kinds: Vec<Choice>,
+    kinds: Facet,
     code: String,
     vendors: Vec<(String, String, bool)>,
     filter: String,
@@ -171,32 +162,16 @@ struct TroublesPage {
     csv: String,
 }
 
-const KINDS: [(&str, &str); 3] = [("error", "Errors"), ("jam", "Jams"), ("alarm", "Alarms")];
-
-fn eq(field: &str, value: &str) -> Filter {
-    Filter::Eq(field.to_owned(), Operand::Text(value.to_owned()))
-}
+const KINDS: [(&str, &str, Option<u64>); 3] =
+    [("error", "Errors", None), ("jam", "Jams", None), ("alarm", "Alarms", None)];
 
 /// The one condition that the address makes.
 fn condition(fields: &Fields) -> platen_core::Result<Option<Filter>> {
-    let mut all = Vec::new();
-    let kinds: Vec<Filter> = fields
-        .all("kind")
-        .into_iter()
-        .filter(|kind| KINDS.iter().any(|(word, _)| word == kind))
-        .map(|kind| eq("kind", kind))
-        .collect();
-    match kinds.len() {
-        0 => {}
-        1 => all.extend(kinds),
-        _ => all.push(Filter::Or(kinds)),
-    }
-    all.extend(fields.get("vendor").map(|vendor| eq("vendor", vendor)));
+    let mut all: Vec<Filter> = facets::one_of(fields, "kind", "kind").into_iter().collect();
+    all.extend(fields.get("vendor").map(|vendor| facets::eq("vendor", vendor)));
     all.extend(fields.get("code").map(|code| Filter::Like("code".to_owned(), code.to_owned())));
-    if let Some(text) = fields.get("filter") {
-        all.push(Filter::parse(text)?);
-    }
-    Ok(if all.len() > 1 { Some(Filter::And(all)) } else { all.pop() })
+    all.extend(fields.get("filter").map(Filter::parse).transpose()?);
+    Ok(facets::all(all))
 }
 
 fn query(fields: &Fields, limit: u32, after: Option<String>) -> platen_core::Result<ToldQuery> {
@@ -232,6 +207,7 @@ pub(crate) async fn list(State(app): State<App>, viewer: Viewer, fields: Fields)
     let tab = |key: &str, label| Tab {
         href: format!("/troubles{}", fields.query_with("by", key, &["after"])),
         label,
+        n: None,
         current: by == key,
     };
     let set = fields.all("kind").len()
@@ -245,7 +221,7 @@ pub(crate) async fn list(State(app): State<App>, viewer: Viewer, fields: Fields)
             .into_iter()
             .filter_map(|name| Some((name.to_owned(), fields.get(name)?.to_owned())))
             .collect(),
-        kinds: KINDS.map(|(value, label)| Choice { value, label, checked: fields.all("kind").contains(&value) }).into(),
+        kinds: Facet::of(&fields, ("Kind", "kind"), &KINDS),
         code: fields.text("code").to_owned(),
         vendors: vendors(&viewer, &fields).await?,
         filter: fields.text("filter").to_owned(),

@@ -12,8 +12,7 @@ use super::api::state_of;
 use crate::{
     app::App,
     fields::{Fields, Posted},
-    problem,
-    shell::{Section, Shell, Shown, go, show, show_as},
+    shell::{Section, Shell, Shown, again, go, show, show_as},
     trouble::Trouble,
     viewer::Viewer,
     words::{age, capital, grouped},
@@ -97,14 +96,11 @@ pub(crate) async fn create(State(app): State<App>, posted: Posted) -> Shown {
     };
     match users::create_user(&viewer.ctx, &new).await {
         Ok((user, secret)) => {
-            let mut page = users_page(&app, viewer, &Fields::default(), None).await?;
+            let mut page = users_page(&app, viewer, Fields::NONE, None).await?;
             page.made = secret.map(|secret| (user.name, secret.expose().to_owned()));
             show_as(StatusCode::CREATED, &page)
         }
-        Err(error) if problem::status(&error).is_server_error() => Err(error.into()),
-        Err(error) => {
-            show_as(problem::status(&error), &users_page(&app, viewer, &Fields::default(), Some(error.message)).await?)
-        }
+        Err(error) => again(error, |why| users_page(&app, viewer, Fields::NONE, Some(why))).await,
     }
 }
 
@@ -163,8 +159,7 @@ async fn after(
 ) -> Result<Response, Trouble> {
     match done {
         Ok(()) => Ok(go(app, headers, &format!("/users/{id}"), note)),
-        Err(error) if problem::status(&error).is_server_error() => Err(error.into()),
-        Err(error) => show_as(problem::status(&error), &user_page(app, viewer, id, Some(error.message)).await?),
+        Err(error) => again(error, |why| user_page(app, viewer, id, Some(why))).await,
     }
 }
 

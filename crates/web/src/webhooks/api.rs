@@ -248,10 +248,7 @@ pub(crate) async fn list_webhook_deliveries(
     Query(query): Query<ListQuery>,
     headers: HeaderMap,
 ) -> Answered {
-    query.one_order()?;
-    if query.filter.is_some() {
-        return Err(Problem::invalid("/filter", "this list has no filter"));
-    }
+    query.plain()?;
     let page = webhooks::list_deliveries(&caller.ctx, WebhookId::parse(&id)?, &query.page()).await?;
     answer(page.map(DeliveryView::from), &query, &headers)
 }

@@ -14,8 +14,7 @@ use crate::{
     alerting,
     app::App,
     fields::{Fields, Posted},
-    problem,
-    shell::{Section, Shell, Shown, facets::Tab, go, show, show_as},
+    shell::{Section, Shell, Shown, again, facets::Tab, go, show, show_as},
     trouble::Trouble,
     viewer::Viewer,
     words::{Mark, Zone, mark},
@@ -126,12 +125,11 @@ pub(crate) async fn create(State(app): State<App>, posted: Posted) -> Shown {
     let (viewer, f) = (&posted.viewer, &posted.fields);
     match webhooks::create_webhook(&viewer.whole, &read(f)).await {
         Ok((made, secret)) => {
-            let mut page = sheet_page(&app, viewer, made.id, &Fields::default(), None).await?;
+            let mut page = sheet_page(&app, viewer, made.id, Fields::NONE, None).await?;
             page.secret = Some(secret.expose().to_owned());
             show_as(StatusCode::CREATED, &page)
         }
-        Err(error) if problem::status(&error).is_server_error() => Err(error.into()),
-        Err(error) => show_as(problem::status(&error), &list_page(&app, viewer, Some(f), Some(error.message)).await?),
+        Err(error) => again(error, |why| list_page(&app, viewer, Some(f), Some(why))).await,
     }
 }
 
@@ -210,7 +208,7 @@ pub(crate) async fn act(State(app): State<App>, Path(id): Path<String>, headers:
         "retire" => (webhooks::retire_secret(ctx, id).await.map(drop), "saved"),
         "rotate" => match webhooks::rotate_secret(ctx, id).await {
             Ok((_, secret)) => {
-                let mut page = sheet_page(&app, viewer, id, &Fields::default(), None).await?;
+                let mut page = sheet_page(&app, viewer, id, Fields::NONE, None).await?;
                 page.secret = Some(secret.expose().to_owned());
                 return show(&page);
             }
@@ -228,11 +226,7 @@ pub(crate) async fn act(State(app): State<App>, Path(id): Path<String>, headers:
     };
     match done {
         Ok(()) => Ok(go(&app, &headers, &format!("/webhooks/{id}"), note)),
-        Err(error) if problem::status(&error).is_server_error() => Err(error.into()),
-        Err(error) => {
-            let page = sheet_page(&app, viewer, id, &Fields::default(), Some(error.message.clone())).await?;
-            show_as(problem::status(&error), &page)
-        }
+        Err(error) => again(error, |why| sheet_page(&app, viewer, id, Fields::NONE, Some(why))).await,
     }
 }
 

@@ -1,5 +1,11 @@
 //! `platen demo`: server, agents and virtual devices in one process, on the embedded default.
-//! Nothing here is a short cut: agents enrol, find and read the devices as they would real ones.
+//! Nothing here is a short cut: agents enrol, find and read the devices as they would real ones, their past too.
+
+mod agents;
+mod contracts;
+mod past;
+mod reporters;
+mod told;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -7,12 +13,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use platen_core::orgs::{self, NewOrg};
 use platen_core::users::{self, LocalUser};
-use platen_core::{AgentId, Ctx, Ids, OrgId, Platform, Role, Secret, agents};
-use tokio::task::JoinHandle;
+use platen_core::{Ctx, Ids, OrgId, Platform, Role, Secret};
 use tokio_util::sync::CancellationToken;
-use wire::AgentPlan;
-use wire::enrol::EnrolToken;
-use wire::plan::SnmpCredential;
 
 use crate::cli::DemoArgs;
 use crate::clock::SystemIds;
@@ -21,10 +23,7 @@ use crate::doors::Doors;
 use crate::exit::Exit;
 use crate::printer::Printer;
 use crate::ready::{self, DemoAdmin};
-use crate::{
-    commands::{admin, contracts, reporters, told},
-    shutdown, site,
-};
+use crate::{commands::admin, shutdown, site};
 
 const EMAIL: &str = "demo@platen.example";
 const BASE: Ipv4Addr = Ipv4Addr::new(127, 20, 0, 1);
@@ -74,6 +73,7 @@ pub async fn run(args: DemoArgs, printer: Printer) -> Result<Exit> {
         snmp_port: port,
         speed: args.speed,
         seed: 7,
+        past: past::length(args.devices),
         v3_users: vec![V3_USER.parse::<vmfp::V3User>().context("the demo's SNMPv3 user")?.0],
         ..vmfp::FleetConfig::default()
     })
@@ -84,7 +84,7 @@ pub async fn run(args: DemoArgs, printer: Printer) -> Result<Exit> {
     }
     let account = account(&platform).await?;
     told::make(&platform, EMAIL).await?;
-    let agents = start_agents(&platform, &doors, &args, &folder.path, &fleet, &stop).await?;
+    let agents = agents::start(&platform, &doors, &args, &folder.path, &fleet, &stop).await?;
     let reporting = reporters::count(args.devices);
     if let (Some((customer, ..)), 1..) = (customers(args.devices).last(), reporting) {
         let ctx = users::ctx_local(&platform, EMAIL).await?;
@@ -145,10 +145,11 @@ async fn tell(
     printer.text(&format!("  sign in as {} with {}\n", account.email, account.password));
     printer.text(&format!(
         "{} virtual devices live {} times as fast as real ones; agents find them now, {} report by themselves. \
-         Ctrl-C ends all of it.",
+         {}Ctrl-C ends all of it.",
         args.devices,
         args.speed,
-        reporters::count(args.devices)
+        reporters::count(args.devices),
+        past::told(args.devices)
     ));
     Ok(())
 }
@@ -173,49 +174,6 @@ async fn account(platform: &Platform) -> Result<DemoAdmin> {
     Ok(DemoAdmin { email: EMAIL.to_owned(), password, token })
 }
 
-/// One agent a customer, each with its share of the devices.
-async fn start_agents(
-    platform: &Platform,
-    doors: &Doors,
-    args: &DemoArgs,
-    folder: &Path,
-    fleet: &vmfp::Fleet,
-    stop: &CancellationToken,
-) -> Result<Vec<JoinHandle<()>>> {
-    let ctx = users::ctx_local(platform, EMAIL).await?;
-    let mut started = Vec::new();
-    for (customer, first, last) in customers(args.devices) {
-        let org = customer_org(&ctx, customer).await?;
-        let ctx = users::ctx_local(platform, EMAIL).await?;
-        let data = folder.join("agents").join(slug(customer));
-        let invitation = if data.exists() { None } else { Some(agents::invite(&ctx, org).await?) };
-        site::make_folder(&data)?;
-        let token =
-            invitation.map(|made| EnrolToken { secret: made.secret.expose().to_owned(), ca_pin: Some(doors.ca_pin()) });
-        let config = agent::AgentConfig {
-            data,
-            server: Some(doors.gateway_url().to_owned()),
-            enrol: token.map(|token| token.to_text()),
-            name: Some(slug(customer)),
-            trap_listen: Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))),
-        };
-        let (send, running) = tokio::sync::oneshot::channel();
-        let stop = stop.clone();
-        started.push(tokio::spawn(async move {
-            if let Err(error) = agent::run(config, move |running| drop(send.send(running)), stop).await {
-                tracing::error!(%error, "an agent of the demo ended");
-            }
-        }));
-        let running = running.await.context("an agent of the demo did not start; -v says why")?;
-        let id = AgentId(uuid::Uuid::from_bytes(running.agent.0));
-        let revision = agents::plan(&ctx, id).await?.revision;
-        let range = format!("{}-{}:{}", address(first), address(last), fleet.snmp_port());
-        agents::set_plan(&ctx, id, plan(range, args.devices, revision)?).await?;
-        running.traps.into_iter().flat_map(|to| traps(first, last, to)).for_each(|target| fleet.send_traps(target));
-    }
-    Ok(started)
-}
-
 /// Names, first and last device of customers whose agents read them; a small demo has one. The last devices report by
 /// themselves.
 fn customers(devices: u32) -> Vec<(&'static str, u32, u32)> {
@@ -230,34 +188,6 @@ fn address(number: u32) -> Ipv4Addr {
     Ipv4Addr::from(u32::from(BASE) + number)
 }
 
-/// Where devices send their traps: hardened ones by SNMPv3, the others as printers do out of the box.
-fn traps(first: u32, last: u32, to: SocketAddr) -> Vec<vmfp::TrapTarget> {
-    let target = |from, until, form| vmfp::TrapTarget { to, form, devices: Some((address(from), address(until))) };
-    let (user, _) = V3_USER.split_once(':').unwrap_or((V3_USER, ""));
-    let (mut targets, mut from) = (Vec::new(), first);
-    for number in HARDENED.into_iter().filter(|number| (first..=last).contains(number)) {
-        if number > from {
-            targets.push(target(from, number - 1, vmfp::TrapForm::V2c));
-        }
-        targets.push(target(number, number, vmfp::TrapForm::V3(user.to_owned())));
-        from = number + 1;
-    }
-    if from <= last {
-        targets.push(target(from, last, vmfp::TrapForm::V2c));
-    }
-    targets
-}
-
-/// The user of hardened devices, as a person would enter him in the plan.
-fn v3_credential() -> Result<SnmpCredential> {
-    let words: Vec<String> = V3_USER.split(':').map(str::to_owned).collect();
-    let Ok([user, auth, auth_pass, privacy, privacy_pass]) = <[String; 5]>::try_from(words) else {
-        anyhow::bail!("the demo's SNMPv3 user has five parts");
-    };
-    let (auth, auth_pass) = (Some(auth), Some(auth_pass));
-    Ok(SnmpCredential::Usm { user, auth, auth_pass, privacy: Some(privacy), privacy_pass: Some(privacy_pass) })
-}
-
 async fn customer_org(ctx: &Ctx, name: &str) -> Result<OrgId> {
     let tree = orgs::tree(ctx).await?;
     if let Some(org) = tree.iter().find(|org| org.name.as_deref() == Some(name)) {
@@ -266,26 +196,6 @@ async fn customer_org(ctx: &Ctx, name: &str) -> Result<OrgId> {
     let parent = ctx.home;
     let new = NewOrg { name: name.to_owned(), parent: Some(parent), kind: "customer".to_owned(), ..NewOrg::default() };
     Ok(orgs::create(ctx, &new).await?.id)
-}
-
-/// Quick enough to watch; a large fleet is polled less often, so that a laptop stays cool.
-fn plan(range: String, devices: u32, revision: u64) -> Result<AgentPlan> {
-    let status_s = (devices / 100).clamp(3, 60);
-    Ok(AgentPlan {
-        revision,
-        ranges: vec![range],
-        credentials: vec![SnmpCredential::community("public"), v3_credential()?],
-        status_s,
-        meters_s: status_s * 3,
-        full_s: status_s * 20,
-        discovery_s: 600,
-        discovery_pps: 2_000,
-        ..AgentPlan::default()
-    })
-}
-
-fn slug(name: &str) -> String {
-    name.to_lowercase().replace(' ', "-")
 }
 
 fn random_word() -> String {

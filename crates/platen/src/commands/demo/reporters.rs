@@ -42,7 +42,9 @@ pub async fn start(
     }
     let ca_pem = std::fs::read(doors.ca_path()).context("cannot read the gateway's CA")?;
     let (server, keep) = (doors.gateway_url().to_owned(), Some(keep.to_owned()));
-    fleet.report_to(&vmfp::Reports { server, ca_pem, claims, keep }).context("devices cannot report by themselves")
+    fleet
+        .report_to(&vmfp::Reports { server, ca_pem, claims, keep, proxy: None })
+        .context("devices cannot report by themselves")
 }
 
 /// In a folder that was kept the device is registered already, and once it called its key is known: no claim is needed.
