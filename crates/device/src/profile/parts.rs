@@ -34,4 +34,7 @@ pub struct SupplyTable {
     /// Column of serial numbers.
     #[serde(default)]
     pub serial: Option<Dotted>,
+    /// Its cells are objects of their own, `COLUMN.ROW.0`, and ROW is prtMarkerSuppliesIndex.
+    #[serde(default)]
+    pub scalars: bool,
 }

@@ -98,7 +98,11 @@ fn numbers_of(said: &Snapshot, charset: Charset, table: &SupplyTable, supplies: 
         None => {
             let columns = table.part_number.iter().chain(&table.serial);
             let indexes = columns.flat_map(|column| said.column(&column.0).map(|(index, _)| index));
-            indexes.map(|index| (dotted(&index), index)).collect()
+            let row = |index: &Vec<u32>| match index[..] {
+                [row, 0] if table.scalars => format!("1.{row}"),
+                _ => dotted(index),
+            };
+            indexes.map(|index| (row(&index), index)).collect()
         }
     };
     let by_text = table.description.is_some();
@@ -206,7 +210,7 @@ pub fn only_ink(supplies: &[Supply]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use snmp::Value;
+    use snmp::{Oid, Value};
     use wire::Level;
 
     use super::*;
@@ -266,7 +270,9 @@ mod tests {
             "description = \"1.3.6.1.4.1.99999.5\"\npart_number = \"1.3.6.1.4.1.99999.7\"\nserial = \"1.3.6.1.4.1.99999.6\"",
         )
         .unwrap();
-        let by_index = SupplyTable { description: None, part_number: None, serial: table.serial.clone() };
+        let by_index = SupplyTable { description: None, part_number: None, ..table.clone() };
+        let scalars =
+            SupplyTable { serial: Some(Dotted(Oid::of("1.3.6.1.4.1.99999.9"))), scalars: true, ..by_index.clone() };
         let mut said = Snapshot::new();
         let mut put = |oid: String, text: &'static str| said.insert(oid.parse().unwrap(), Value::text(text));
         for (index, name) in [(1, "Black Toner"), (2, "Roller"), (3, "Roller")] {
@@ -279,6 +285,7 @@ mod tests {
         }
         put("1.3.6.1.4.1.99999.6.1.1".to_owned(), "000000");
         put("1.3.6.1.4.1.99999.6.1.2".to_owned(), "R-77812");
+        put("1.3.6.1.4.1.99999.9.3.0".to_owned(), "R-77813");
         let numbers = |table: &SupplyTable| -> Vec<(Option<String>, Option<String>)> {
             let habits = Habits { staged: None, rules: vec![], tables: vec![table] };
             let supplies = read(&said, Charset::default(), &habits, &mut Vec::new());
@@ -291,6 +298,7 @@ mod tests {
             "two of one name cannot be told apart"
         );
         assert_eq!(numbers(&by_index), [(None, None), (None, told("R-77812")), (None, None)], "zeros are filling");
+        assert_eq!(numbers(&scalars), [(None, None), (None, None), (None, told("R-77813"))]);
     }
 
     #[test]
