@@ -8,10 +8,8 @@ use crate::profile::ErrorState;
 use crate::reasons::ERROR_BITS;
 use crate::status::Evidence;
 
-/// A consumed supply with no more than this share left may be called low.
+/// A supply with no more than this share left may be called low, or empty.
 const LOW: f64 = 25.0;
-/// The same for empty.
-const EMPTY: f64 = 2.0;
 
 /// An order in which makers put the bits, with the quirk that names it.
 type Order = (&'static str, fn(&mut [u8]));
@@ -33,7 +31,10 @@ pub(crate) fn read(value: &Value, evidence: &Evidence<'_>, quirks: &mut Vec<Stri
         octets.reverse();
     }
     let told = places(&octets);
-    if told.iter().all(|bit| borne_out(*bit, evidence) != Some(false)) {
+    let levels = may_be_levels(evidence);
+    let is_contradicted = |bit: &usize| borne_out(*bit, evidence) == Some(false) && !(levels && matches!(bit, 2 | 3));
+    // Half a reading contradicts nothing.
+    if !evidence.is_whole || !told.iter().any(is_contradicted) {
         return told;
     }
     // Something is told that the rest of the reading would show, and does not: is all of it right in another order?
@@ -68,27 +69,28 @@ fn places(octets: &[u8]) -> Vec<usize> {
     (0..ERROR_BITS.len()).filter(set).collect()
 }
 
-/// Whether the rest of the reading shows what a bit says; `None` where it could not show it.
+/// Whether levels explain what bits say of toner, where no row does.
+fn may_be_levels(evidence: &Evidence<'_>) -> bool {
+    evidence.supplies.iter().any(|supply| match supply.level {
+        Level::Percent { value } => value <= LOW,
+        Level::Staged { value, .. } => value <= 1,
+        _ => false,
+    })
+}
+
+/// Whether the conditions that the device lists bear out what a bit says; `None` where they could not.
 fn borne_out(bit: usize, evidence: &Evidence<'_>) -> Option<bool> {
     let told = |words: &[&str]| {
         let alerts = evidence.alerts.iter().map(|alert| alert.reason.as_str());
         let conditions = evidence.told.iter().map(|(reason, _)| reason.as_str());
         alerts.chain(conditions).any(|reason| words.iter().any(|word| reason.contains(word)))
     };
-    let down_to = |share: f64| {
-        let low = |level: &Level| match level {
-            Level::Percent { value } => *value <= share,
-            Level::Staged { value, .. } => *value <= 1,
-            _ => false,
-        };
-        evidence.supplies.iter().any(|supply| low(&supply.level))
-    };
     let open = || evidence.covers.iter().any(|cover| cover.open == Some(true));
     Some(match bit {
         0 => told(&["media-low"]),
         1 | 13 => told(&["media-empty", "media-needed"]),
-        2 => told(&["toner-low", "supply-low", "ink-low", "toner-empty", "supply-empty"]) || down_to(LOW),
-        3 => told(&["toner-empty", "supply-empty", "toner-low", "supply-low"]) || down_to(EMPTY),
+        2 => told(&["toner-low", "supply-low", "ink-low", "toner-empty", "supply-empty"]),
+        3 => told(&["toner-empty", "supply-empty", "toner-low", "supply-low"]),
         4 => told(&["-open"]) || open(),
         5 => told(&["jam"]),
         8 => told(&["input-tray-missing"]),
@@ -115,7 +117,7 @@ mod tests {
 
     fn bits(octets: &[u8], order: ErrorState, alerts: &[Alert]) -> (Vec<usize>, Vec<String>) {
         let value = Value::OctetString(Bytes::copy_from_slice(octets));
-        let evidence = Evidence { printer: 1, order, supplies: &[], covers: &[], alerts, told: &[] };
+        let evidence = Evidence { printer: 1, order, supplies: &[], covers: &[], alerts, told: &[], is_whole: true };
         let mut quirks = Vec::new();
         (read(&value, &evidence, &mut quirks), quirks)
     }
@@ -130,6 +132,7 @@ mod tests {
                 covers: &[],
                 alerts: &[],
                 told: &[],
+                is_whole: true,
             };
             read(&value, &evidence, &mut Vec::new())
         };
@@ -152,5 +155,16 @@ mod tests {
         assert_eq!(bits(&[0x00, 0x08], ErrorState::Standard, &[]).0, [12], "nobody contradicts");
         assert_eq!(read(&[0x0a, 0x00]).0, [4, 6], "a device may be off line as well");
         assert_eq!(read(&[0x00, 0x0c]).0, [12, 13], "not all of it is right the other way round");
+        let half = Evidence {
+            printer: 1,
+            order: ErrorState::Standard,
+            supplies: &[],
+            covers: &[],
+            alerts: &open,
+            told: &[],
+            is_whole: false,
+        };
+        let value = Value::OctetString(Bytes::from_static(&[0x00, 0x08]));
+        assert_eq!(super::read(&value, &half, &mut Vec::new()), [12], "half a reading contradicts nothing");
     }
 }

@@ -30,6 +30,8 @@ pub struct Evidence<'a> {
     pub alerts: &'a [Alert],
     /// Conditions that private objects tell: reason and how grave.
     pub told: &'a [(String, Gravity)],
+    /// Every table was read to its end: what stands there is all that stands.
+    pub is_whole: bool,
 }
 
 /// Judges the status.
@@ -159,8 +161,15 @@ mod tests {
         if let Some(octets) = octets {
             said.insert(oid::HR_PRINTER_ERROR_STATE.child(1), Value::OctetString(Bytes::copy_from_slice(octets)));
         }
-        let evidence =
-            Evidence { printer: 1, order: ErrorState::Standard, supplies: &[], covers: &[], alerts: &[], told: &[] };
+        let evidence = Evidence {
+            printer: 1,
+            order: ErrorState::Standard,
+            supplies: &[],
+            covers: &[],
+            alerts: &[],
+            told: &[],
+            is_whole: true,
+        };
         read(&said, None, evidence, &mut Vec::new())
     }
 
@@ -209,6 +218,7 @@ mod tests {
             covers: &[],
             alerts: &[alert],
             told: &[],
+            is_whole: true,
         };
         let status = read(&said, Some("Load paper".to_owned()), evidence, &mut Vec::new());
         assert_eq!(status.reasons, ["media-empty-error"]);
