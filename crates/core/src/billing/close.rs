@@ -5,7 +5,7 @@ use serde_json::json;
 use store::{Row, Sql, Tx, params};
 
 use super::contracts::{self, Line};
-use super::{CloseId, ContractId, rules, sql, stages};
+use super::{CloseId, ContractId, rules, sql, write};
 use crate::audit::{self, Change};
 use crate::ctx::{Ctx, Role};
 use crate::error::{Error, Result};
@@ -185,7 +185,8 @@ pub async fn close(ctx: &Ctx, id: CloseId) -> Result<CloseRow> {
     find_visible(ctx, &mut tx, id).await
 }
 
-/// What a close bills in sum: as written once it is closed, else as it would be now.
+/// What a close bills in sum: as written once it is closed, before that as it would have been when it was last looked at
+/// ([`CloseRow::looked_at`]); while its lines are being written, as far as they are.
 ///
 /// # Errors
 /// `NotFound` outside the scope.
@@ -193,11 +194,11 @@ pub async fn totals(ctx: &Ctx, id: CloseId) -> Result<Vec<Total>> {
     ctx.require(Role::User, "see closes")?;
     let mut tx = ctx.db().read(&ctx.scope.view()).await?;
     let close = find_visible(ctx, &mut tx, id).await?;
-    let stored = stored_totals(&mut tx, close.org, id).await?;
-    if close.state == CloseState::Closed {
-        return Ok(stored);
+    let mut stored = stored_totals(&mut tx, close.org, id).await?;
+    if close.state != CloseState::Closed {
+        stored.iter_mut().for_each(Total::settle);
     }
-    stages::would_be(&mut tx, &close, stored, close.frozen_at.unwrap_or(ctx.now)).await
+    Ok(stored)
 }
 
 pub(super) async fn stored_totals(tx: &mut Tx, org: OrgId, id: CloseId) -> Result<Vec<Total>> {
@@ -226,6 +227,9 @@ impl Total {
     }
 }
 
+/// [`unbilled`] looks at so many devices of a close, the first by id.
+pub const UNBILLED_OF: i64 = 10_000;
+
 /// Counters of the devices of a close that no line bills.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Unbilled {
@@ -242,7 +246,7 @@ pub struct Unbilled {
     pub counts: bool,
 }
 
-/// Which counters the devices of a close have and nobody bills, by model.
+/// Which counters the first [`UNBILLED_OF`] devices of a close have and nobody bills, by model.
 ///
 /// # Errors
 /// `NotFound` outside the scope.
@@ -250,7 +254,7 @@ pub async fn unbilled(ctx: &Ctx, id: CloseId) -> Result<Vec<Unbilled>> {
     ctx.require(Role::User, "see closes")?;
     let mut tx = ctx.db().read(&ctx.scope.view()).await?;
     let close = find_visible(ctx, &mut tx, id).await?;
-    let rows = tx.query(&sql::UNBILLED, &params![close.org, id]).await?;
+    let rows = tx.query(&sql::UNBILLED, &params![close.org, id, UNBILLED_OF]).await?;
     rows.iter()
         .map(|row| {
             Ok(Unbilled {
@@ -277,7 +281,7 @@ pub async fn unbilled(ctx: &Ctx, id: CloseId) -> Result<Vec<Unbilled>> {
 pub async fn close_now(ctx: &Ctx, id: CloseId) -> Result<CloseRow> {
     ctx.require(Role::Manager, "close periods")?;
     let mut tx = ctx.db().read(&ctx.scope.view()).await?;
-    let found = find_visible(ctx, &mut tx, id).await?;
+    let mut found = find_visible(ctx, &mut tx, id).await?;
     drop(tx);
     match found.state {
         CloseState::Closed => return Ok(found),
@@ -292,12 +296,13 @@ pub async fn close_now(ctx: &Ctx, id: CloseId) -> Result<CloseRow> {
             let what = format!("{} missing readings wait for a person: read, map or waive them first", now.open_gaps);
             return Err(Error::conflict(what));
         }
-        stages::freeze(&mut tx, ctx, &now).await?;
+        write::freeze(&mut tx, ctx, &now).await?;
         let told = json!({ "period": now.period, "gaps": now.gaps });
         audit::record(&mut tx, ctx, Change::new(now.org, "closed", "close", id).after(told)).await?;
+        found = find(&mut tx, now.org, id).await?;
         tx.commit().await?;
     }
-    stages::finish(ctx, found.org, id).await?;
+    write::finish(ctx, &found).await?;
     close(ctx, id).await
 }
 

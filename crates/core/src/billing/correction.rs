@@ -6,9 +6,12 @@ use serde_json::json;
 use store::{Tx, params};
 
 use super::close::{self, CloseRow, CloseState};
-use super::document::{Document, Sheet, Stored, documents, hand_over, id, issue, opt, plain, read};
-use super::reckon::{self, LineRow, Reckoner};
-use super::{CloseId, DocumentId, sql, stages};
+use super::document::{Document, Stored, documents, hand_over, id, issue, read};
+use super::lines::{self, LineRow};
+use super::reckon::Reckoner;
+use super::sheet::{Sheet, opt, plain, text};
+use super::write::STRETCH;
+use super::{CloseId, DocumentId, sql};
 use crate::audit::{self, Change};
 use crate::ctx::{Ctx, Role};
 use crate::devices::DeviceId;
@@ -77,21 +80,20 @@ pub async fn correct(ctx: &Ctx, id_of_close: CloseId, note: &str) -> Result<Docu
 }
 
 async fn differences(ctx: &Ctx, tx: &mut Tx, close: &CloseRow, note: &str) -> Result<(Vec<u8>, i64)> {
-    let names = reckon::names(tx, close).await?;
+    let names = lines::names(tx, close).await?;
     let reckoner = Reckoner::load(tx, close, ctx.now).await?;
     let mut sheet = Sheet::new(&CORRECTION)?;
     let mut bytes = Vec::new();
     let mut after = String::new();
     loop {
-        let now = reckoner.stretch(tx, &after, stages::STRETCH).await?;
-        let Some(last) = now.last().map(|line| line.device) else { break };
-        let most = i64::try_from(now.len()).unwrap_or(i64::MAX) + 1;
+        let now = reckoner.stretch(tx, &after, STRETCH).await?;
+        let most = i64::try_from(now.lines.len()).unwrap_or(i64::MAX) + 1;
         let mut was: BTreeMap<(DeviceId, i64), LineRow> = BTreeMap::new();
         for row in tx.query(&sql::WRITTEN, &params![close.org, close.id, &after, i64::MAX, most]).await? {
-            let line = reckon::stored(&row, &names)?;
+            let line = lines::stored(&row, &names)?;
             was.insert((line.device, line.no), line);
         }
-        for line in &now {
+        for line in &now.lines {
             let Some(old) = was.get(&(line.device, line.no)) else { continue };
             let billed = line.owed.billed - line.owed.carry_out;
             let difference = billed - (old.billed - old.carry_out);
@@ -100,17 +102,17 @@ async fn differences(ctx: &Ctx, tx: &mut Tx, close: &CloseRow, note: &str) -> Re
             }
             let closing = line.facts.closing.as_ref();
             sheet.row(&[
-                ("kind", "correction".to_owned()),
+                ("kind", "correction".into()),
                 ("contract", plain(&close.number)),
-                ("period", close.period.clone()),
-                ("line", old.no.to_string()),
+                ("period", close.period.as_str().into()),
+                ("line", old.no.to_string().into()),
                 ("name", plain(&old.name)),
-                ("code", plain(old.erp_code.as_deref().unwrap_or_default())),
-                ("device", old.device.to_string()),
-                ("serial", plain(old.serial.as_deref().unwrap_or_default())),
-                ("billed", old.billed.to_string()),
-                ("would_be", line.owed.billed.to_string()),
-                ("difference", difference.to_string()),
+                ("code", text(old.erp_code.as_ref())),
+                ("device", old.device.to_string().into()),
+                ("serial", text(old.serial.as_ref())),
+                ("billed", old.billed.to_string().into()),
+                ("would_be", line.owed.billed.to_string().into()),
+                ("difference", difference.to_string().into()),
                 ("closing", opt(old.closing)),
                 ("closing_at", opt(old.closing_at)),
                 ("closing_now", opt(closing.map(|read| read.value))),
@@ -119,7 +121,10 @@ async fn differences(ctx: &Ctx, tx: &mut Tx, close: &CloseRow, note: &str) -> Re
             ])?;
         }
         bytes.extend(sheet.take()?);
-        after = last.to_string();
+        if now.is_last() {
+            break;
+        }
+        after = now.last;
     }
     bytes.extend(sheet.take()?);
     Ok((bytes, sheet.count))

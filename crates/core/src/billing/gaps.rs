@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::json;
 use store::{Tx, Value, params};
 
-use super::reckon::{Reckoned, Reckoner};
+use super::reckon::{Reckoned, Reckoner, Stretch, Sums};
 use super::{CloseId, CloseRow, CloseState, close, sql, stages};
 use crate::audit::{self, Change};
 use crate::ctx::{Ctx, Role};
@@ -17,8 +17,6 @@ use crate::error::{Error, Result};
 use crate::page::{Key, Page, PageQuery, Sort};
 use crate::time::Micros;
 
-/// Devices of one transaction.
-const STRETCH: i64 = if cfg!(test) { 2 } else { 500 };
 const ORDER: Sort = Sort { name: "close.gaps", keys: &[Key::up("g.device"), Key::up("g.no"), Key::up("g.kind")] };
 
 /// Why a counter is listed.
@@ -203,82 +201,87 @@ pub async fn read_by_hand(ctx: &Ctx, id: CloseId, read: &ManualRead) -> Result<(
     }
     let row = tx.query_opt(&sql::METER_OF_GAP, &params![close.org, id, read.device, read.no]).await?;
     let meter: i64 = row.ok_or_else(|| Error::not_found("missing reading of a counter that the device has"))?.get(0)?;
-    crate::meters::take_manual(&mut tx, ctx, (close.org, read.device, meter), at, read.value).await?;
-    let told = json!({ "device": read.device, "meter": meter, "value": read.value, "at": at });
-    audit::record(&mut tx, ctx, Change::new(close.org, "read by hand", "close", id).after(told)).await?;
     // Only this device is looked at again: the one behind the id before its own.
     let before = uuid::Uuid::from_u128(read.device.0.as_u128().saturating_sub(1)).to_string();
     let reckoner = Reckoner::load(&mut tx, &close, ctx.now).await?;
+    let mut sums = Sums::default();
+    sums.add(&reckoner.sums(&reckoner.stretch(&mut tx, &before, 1).await?.lines), -1);
+    crate::meters::take_manual(&mut tx, ctx, (close.org, read.device, meter), at, read.value).await?;
+    let told = json!({ "device": read.device, "meter": meter, "value": read.value, "at": at });
+    audit::record(&mut tx, ctx, Change::new(close.org, "read by hand", "close", id).after(told)).await?;
     let found = reckoner.stretch(&mut tx, &before, 1).await?;
+    sums.add(&reckoner.sums(&found.lines), 1);
+    sums.keep(&mut tx, &close).await?;
     note(&mut tx, &close, &before, &found).await?;
     tx.execute(&sql::LOOKED, &params![close.org, id, ctx.now]).await?;
     Ok(tx.commit().await?)
 }
 
-/// Looks for what is missing anew: who belongs to the close, and how each stands.
+/// Looks for what is missing anew: who belongs to the close, how each stands, what it comes to.
 ///
 /// # Errors
 /// `Forbidden` below manager, `NotFound` outside the scope, `Conflict` once closed.
 pub async fn look_again(ctx: &Ctx, id: CloseId) -> Result<()> {
     ctx.require(Role::Manager, "look for missing readings")?;
-    let mut tx = ctx.db().write(&ctx.scope.view()).await?;
-    let close = open(ctx, &mut tx, id).await?;
-    stages::members(&mut tx, &close).await?;
-    tx.commit().await?;
-    look(ctx, &close).await
-}
-
-/// Finds and notes the gaps of a close, a stretch of devices a transaction.
-pub(super) async fn look(ctx: &Ctx, close: &CloseRow) -> Result<()> {
     let mut tx = ctx.db().read(&ctx.scope.view()).await?;
-    let reckoner = Reckoner::load(&mut tx, close, ctx.now).await?;
+    let close = open(ctx, &mut tx, id).await?;
     drop(tx);
-    let mut after = String::new();
-    loop {
-        let mut tx = ctx.db().write(&ctx.scope.view()).await?;
-        let found = reckoner.stretch(&mut tx, &after, STRETCH).await?;
-        let Some(last) = found.last().map(|line| line.device) else {
-            tx.execute(&sql::LOOKED, &params![close.org, close.id, ctx.now]).await?;
-            return Ok(tx.commit().await?);
-        };
-        note(&mut tx, close, &after, &found).await?;
-        tx.commit().await?;
-        after = last.to_string();
-    }
+    stages::look(ctx, &close, close.state, stages::Then::Wait).await
 }
 
-/// Notes what is missing among the lines of a stretch; how much.
-pub(super) async fn note(tx: &mut Tx, close: &CloseRow, after: &str, found: &[Reckoned]) -> Result<usize> {
-    let Some(last) = found.last().map(|line| line.device) else { return Ok(0) };
+/// Notes what is missing in a stretch in a transaction of its own, where there is or was anything.
+pub(super) async fn note_apart(ctx: &Ctx, close: &CloseRow, after: &str, stretch: &Stretch) -> Result<()> {
+    let mut tx = ctx.db().read(&ctx.scope.view()).await?;
+    let values = params![close.org, close.id, after, &stretch.last];
+    let listed: i64 = tx.query_one(&sql::HAS_GAPS, &values).await?.get(0)?;
+    drop(tx);
+    if listed == 0 && missing(&stretch.lines).next().is_none() {
+        return Ok(());
+    }
+    let mut tx = ctx.db().write(&ctx.scope.view()).await?;
+    if close::find(&mut tx, close.org, close.id).await?.version == close.version {
+        note(&mut tx, close, after, stretch).await?;
+    }
+    Ok(tx.commit().await?)
+}
+
+/// Lines that may have something missing: a device without a colour counter has no colour pages; one without any counter of
+/// the contract is not billed, and is told once.
+fn missing(lines: &[Reckoned]) -> impl Iterator<Item = &Reckoned> {
+    lines.chunk_by(|a, b| a.device == b.device).flat_map(|lines| {
+        let counted = lines.iter().any(|line| line.meter.is_some());
+        let shown = if counted { lines } else { &lines[..1] };
+        shown.iter().filter(move |line| !counted || (line.meter.is_some() && line.lacks()))
+    })
+}
+
+/// Notes what is missing among the lines of a stretch behind `after`; how much.
+pub(super) async fn note(tx: &mut Tx, close: &CloseRow, after: &str, stretch: &Stretch) -> Result<usize> {
+    let last = &stretch.last;
     let mut troubled = HashMap::new();
-    if found.iter().any(|line| line.stale) {
+    if stretch.lines.iter().any(|line| line.stale) {
         for row in tx.query(&sql::TROUBLED, &params![close.org, close.id, after, last]).await? {
             troubled.insert(row.get::<DeviceId>(0)?, (row.get::<String>(1)?, row.get::<String>(2)?));
         }
     }
     let mut rows = Vec::new();
-    for lines in found.chunk_by(|a, b| a.device == b.device) {
-        // A device without a colour counter has no colour pages; one without any counter of the contract is not billed.
-        let counted = lines.iter().any(|line| line.meter.is_some());
-        let shown = if counted { lines } else { &lines[..1] };
-        for line in shown.iter().filter(|line| line.meter.is_some() || !counted) {
-            for (kind, why, estimate) in kinds(line, troubled.get(&line.device)) {
-                let closing = line.facts.closing.as_ref();
-                let (read_at, value) = (closing.map(|read| read.at), closing.map(|read| read.value));
-                rows.push(Vec::from(params![
-                    close.org,
-                    close.id,
-                    line.device,
-                    line.no,
-                    kind.as_str(),
-                    line.meter,
-                    read_at,
-                    value,
-                    estimate,
-                    why,
-                    close.to_at
-                ]));
-            }
+    for line in missing(&stretch.lines) {
+        for (kind, why, estimate) in kinds(line, troubled.get(&line.device)) {
+            let closing = line.facts.closing.as_ref();
+            let (read_at, value) = (closing.map(|read| read.at), closing.map(|read| read.value));
+            rows.push(Vec::from(params![
+                close.org,
+                close.id,
+                line.device,
+                line.no,
+                kind.as_str(),
+                line.meter,
+                read_at,
+                value,
+                estimate,
+                why,
+                close.to_at
+            ]));
         }
     }
     let missing = rows.len();
@@ -310,7 +313,25 @@ fn kinds(line: &Reckoned, device: Option<&(String, String)>) -> Vec<(GapKind, St
         all.push((kind, why.to_owned(), line.facts.estimate));
     }
     if !line.doubts.is_empty() {
-        all.push((GapKind::Suspect, line.doubts.join("; "), None));
+        let told: Vec<&str> = line.doubts.iter().map(|kind| doubted(kind)).collect();
+        all.push((GapKind::Suspect, told.join("; "), None));
     }
     all
+}
+
+/// A doubt in words.
+fn doubted(kind: &str) -> &'static str {
+    match kind {
+        "reset" => "its counter began anew",
+        "set_back" => "its counter went back",
+        "board_swap" => "its board was changed",
+        "jump" => "its counter jumped",
+        "wrap" => "its counter ran over its end",
+        "passing_fault" => "its counter told something else for a while",
+        "device_swap" => "another device answers in its place",
+        "doubled_serial" => "two devices tell its serial number",
+        "two_agents" => "two agents read it",
+        "conflicting_totals" => "its counters contradict each other",
+        _ => "its newest value is held back",
+    }
 }

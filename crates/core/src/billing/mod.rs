@@ -7,18 +7,26 @@ mod contracts;
 mod correction;
 mod document;
 mod gaps;
+mod lines;
 mod maps;
+mod members;
 mod reckon;
+mod render;
 mod rules;
+mod sheet;
 mod sql;
 mod stages;
 #[cfg(test)]
 mod tests;
+mod write;
 
 use serde::Serialize;
 
 pub use assignments::{Assignment, assign, assignments, unassign};
-pub use close::{CLOSE_FIELDS, CloseQuery, CloseRow, CloseState, Total, close, close_now, closes, totals, unbilled};
+pub use close::{
+    CLOSE_FIELDS, CloseQuery, CloseRow, CloseState, Total, UNBILLED_OF, Unbilled, close, close_now, closes, totals,
+    unbilled,
+};
 pub use contracts::{
     CONTRACT_FIELDS, Contract, ContractPatch, ContractQuery, DEVICE_FIELDS, Line, NewContract, contract, contracts,
     create, end, set_lines, update,
@@ -26,8 +34,8 @@ pub use contracts::{
 pub use correction::correct;
 pub use document::{Document, document, documents};
 pub use gaps::{Gap, GapKind, ManualRead, gaps, look_again, read_by_hand, waive};
+pub use lines::{Border, LineRow, lines};
 pub use maps::{MeterMap, NewMap, map, maps, unmap};
-pub use reckon::{LineRow, lines};
 pub use rules::{Estimate, Period, money, price};
 pub use stages::{Moved, run};
 

@@ -115,9 +115,10 @@ store::sql! {
     pub(super) NEWEST_CLOSED = "select coalesce(max(k.to_at), 0) from closes k
         where k.tenant = $1 and k.contract = $2 and k.frozen_at is not null";
     pub(super) SET_STATE = "update closes
-        set state = $3, gathered_at = coalesce(gathered_at, $4), reviewed_at = case when $3 = 'review' then $4 else reviewed_at end,
+        set state = $3, looked_at = null, gathered_at = coalesce(gathered_at, $4), reviewed_at = case when $3 = 'review' then $4 else reviewed_at end,
           version = version + 1
         where tenant = $1 and id = $2 and state = $5 and frozen_at is null";
+    /// $3 when; the counts are made anew.
     pub(super) LOOKED = "update closes
         set looked_at = $3, devices = (select count(*) from close_devices d where d.tenant = $1 and d.close = $2),
           gaps = (select count(*) from close_gaps g where g.tenant = $1 and g.close = $2),
@@ -126,13 +127,15 @@ store::sql! {
           version = version + 1
         where tenant = $1 and id = $2 and frozen_at is null";
     pub(super) FREEZE = "update closes set frozen_at = $3, done_device = '', version = version + 1
-        where tenant = $1 and id = $2 and state = 'review' and frozen_at is null";
+        where tenant = $1 and id = $2 and state = 'review' and frozen_at is null and version = $4";
     pub(super) DONE_TO = "update closes set done_device = $4 where tenant = $1 and id = $2 and done_device = $3 and state = 'review'";
     pub(super) FINISH = "update closes
         set state = 'closed', closed_at = $3, closed_by = $4, input_hash = $5, version = version + 1
         where tenant = $1 and id = $2 and state = 'review' and done_device = '~'";
 
-    pub(super) DROP_DEVICES = "delete from close_devices where tenant = $1 and close = $2";
+    /// The last device of the next stretch of an organisation, and the one behind it: $2 behind this one, $3 one less than so many.
+    pub(super) STRETCH_END = "select d.id from devices d where d.tenant = $1 and d.id > $2 order by d.id limit 2 offset $3";
+    pub(super) DROP_DEVICES = "delete from close_devices where tenant = $1 and close = $2 and device > $3 and device <= $4";
     pub(super) TAKE_ASSIGNED = "insert into close_devices (tenant, close, device, from_at, until_at, serial_no, asset_no, vendor, model, name,
           place)
         select $1, $2, d.id, case when min(a.from_at) > $4 then min(a.from_at) else $4 end,
@@ -140,69 +143,81 @@ store::sql! {
           d.serial_no, d.asset_no, d.vendor, d.model, d.label, d.place
         from device_assignments a
         join devices d on d.tenant = a.tenant and d.id = a.device
-        where a.tenant = $1 and a.contract = $3 and a.from_at < $5 and (a.until_at is null or a.until_at > $4)
+        where a.tenant = $1 and a.contract = $3 and a.device > $6 and a.device <= $7 and a.from_at < $5
+          and (a.until_at is null or a.until_at > $4)
         group by d.id, d.serial_no, d.asset_no, d.vendor, d.model, d.label, d.place";
-    pub(super) DROP_TOTALS = "delete from close_totals where tenant = $1 and close = $2";
+    /// Lines of one organisation are written by one transaction at a time, so that the next sees them.
+    pub(super) ONE_CLOSER = sqlite "select o.id from organisations o where o.tenant = $1 and o.id = $1"
+        postgres "select o.id from organisations o where o.tenant = $1 and o.id = $1 for update";
+    /// Devices of a stretch, taken by a filter, that another contract has billed for some of the time.
+    pub(super) BILLED_ELSEWHERE = "select distinct l.device
+        from close_lines l
+        join close_devices x on x.tenant = $1 and x.close = $2 and x.device = l.device
+        where l.tenant = $1 and l.device > $4 and l.device <= $5 and l.to_at > x.from_at and l.from_at < x.until_at
+          and l.close in (select k.id from closes k where k.tenant = $1 and k.contract <> $3 and k.to_at > $6 and k.from_at < $7)
+          and not exists (select 1 from device_assignments a where a.tenant = $1 and a.device = l.device and a.contract = $3
+            and a.from_at < $7 and (a.until_at is null or a.until_at > $6))";
+    pub(super) LEAVE = "delete from close_devices where tenant = $1 and close = $2 and device = $3";
+    pub(super) FEWER = "update closes set devices = devices - $3 where tenant = $1 and id = $2";
+    pub(super) DROP_LINES_GONE = "delete from close_totals where tenant = $1 and close = $2
+          and no not in (select n.no from contract_lines n where n.tenant = $1 and n.contract = $3)";
     pub(super) TAKE_LINES = concat!("insert into close_totals (tenant, close, no, ", words!(), ", devices, units, units_milli, gross_micro,
           credit_micro, amount_micro)
         select tenant, $2, no, ", words!(), ", 0, 0, 0, 0, 0, 0
         from contract_lines
-        where tenant = $1 and contract = $3");
+        where tenant = $1 and contract = $3
+        on conflict (tenant, close, no) do update
+        set name = excluded.name, function = excluded.function, color = excluded.color, size = excluded.size, sides = excluded.sides,
+          unit = excluded.unit, erp_code = excluded.erp_code, price_micro = excluded.price_micro, included = excluded.included,
+          factor_milli = excluded.factor_milli");
     pub(super) TOTALS = concat!("select no, ", words!(), ", devices, units, units_milli, gross_micro, credit_micro, amount_micro
         from close_totals
         where tenant = $1 and close = $2
         order by no");
+    pub(super) NO_TOTALS = "update close_totals set devices = 0, units = 0, units_milli = 0, gross_micro = 0
+        where tenant = $1 and close = $2";
     pub(super) ADD_TOTAL = "update close_totals
         set devices = devices + $4, units = units + $5, units_milli = units_milli + $6, gross_micro = gross_micro + $7
         where tenant = $1 and close = $2 and no = $3";
     pub(super) SET_TOTAL = "update close_totals set credit_micro = $4, amount_micro = $5 where tenant = $1 and close = $2 and no = $3";
 
-    /// $1 tenant, $2 close, $3 what came in later does not count, $4 behind this device, $5 devices, $6 contract.
-    pub(super) FACTS = concat!("with d as materialized (
-          select device, from_at, until_at, vendor, model
-          from close_devices
-          where tenant = $1 and close = $2 and device > $4
-          order by device
-          limit $5),
-        p as materialized (
-          select d.device, d.from_at, d.until_at, d.vendor, d.model, t.no,
-            (select m.id from meters m
-              where m.tenant = $1 and m.device = d.device and m.function = t.function and m.color = t.color and m.size = t.size
-                and m.sides = t.sides and m.unit = t.unit and m.department = ''
-              order by case when m.role is null then 1 else 0 end,
-                case when substr(m.source, 1, 12) = '1.3.6.1.2.1.' then 0 else 1 end, m.source
-              limit 1) as meter
-          from d
-          join close_totals t on t.tenant = $1 and t.close = $2),
-        q as materialized (
-          select p.device, p.from_at, p.until_at, p.vendor, p.model, p.no, p.meter,
-            (select r.taken_at from readings r
-              where r.tenant = $1 and r.meter = p.meter and r.taken_at <= p.until_at and r.quality <> 'suspect' and r.received_at <= $3
-              order by r.taken_at desc limit 1) as closing_at,
-            coalesce(
-              (select l.base_at from close_lines l
-                where l.tenant = $1 and l.device = p.device and l.meter = p.meter and l.contract = $6 and l.to_at = p.from_at),
-              (select r.taken_at from readings r
-                where r.tenant = $1 and r.meter = p.meter and r.taken_at <= p.from_at and r.quality <> 'suspect' and r.received_at <= $3
-                order by r.taken_at desc limit 1),
-              (select r.taken_at from readings r
-                where r.tenant = $1 and r.meter = p.meter and r.taken_at > p.from_at and r.taken_at <= p.until_at
-                  and r.quality <> 'suspect' and r.received_at <= $3
-                order by r.taken_at limit 1)) as base_at
-          from p)
-        select q.device, q.no, q.meter, q.from_at, q.until_at, q.vendor, q.model,
-          e.taken_at, e.value, e.quality, e.clock_offset_ms, ", counted!("e", "q.meter", "q.device"), ",
-          b.taken_at, b.value, b.quality, b.clock_offset_ms, ", counted!("b", "q.meter", "q.device"), ",
+    /// One pass in the order of the devices, each row found by a key: no sorting, no table in between. $1 tenant, $2 close, $3
+    /// what came in later does not count, $4 behind this device, $5 until this one, $6 the close before. `+ 0` keeps SQLite
+    /// from an index that grows with each period.
+    pub(super) FACTS = concat!("select d.device, t.no, m.id, d.from_at, d.until_at, d.vendor, d.model,
+          e.taken_at, e.value, e.quality, e.clock_offset_ms, ", counted!("e", "m.id", "m.device"), ",
+          b.taken_at, b.value, b.quality, b.clock_offset_ms, ", counted!("b", "m.id", "m.device"), ",
           m.segment, m.read_at, m.quality,
           v.closing, v.closing_at, v.closing_quality, v.base, v.base_at, v.actual_total, v.billed_total, v.estimate, v.carry_out, v.usage,
-          v.to_at - v.from_at
-        from q
-        left join meters m on m.tenant = $1 and m.device = q.device and m.id = q.meter
-        left join readings e on e.tenant = $1 and e.meter = q.meter and e.taken_at = q.closing_at
-        left join readings b on b.tenant = $1 and b.meter = q.meter and b.taken_at = q.base_at
-        left join close_lines v on v.tenant = $1 and v.device = q.device and v.meter = q.meter and v.contract = $6
-          and v.to_at = q.from_at
-        order by q.device, q.no");
+          v.to_at - v.from_at, case when m.role is null then 1 else 0 end,
+          case when substr(m.source, 1, 12) = '1.3.6.1.2.1.' then 0 else 1 end, m.source
+        from close_devices d
+        cross join close_totals t
+        left join meters m on m.tenant = $1 and m.device = d.device and m.function = t.function and m.color = t.color and m.size = t.size
+          and m.sides = t.sides and m.unit = t.unit and m.department = ''
+        left join close_lines v on v.tenant = $1 and v.close = $6 and v.device = d.device and v.meter + 0 = m.id and v.to_at = d.from_at
+        left join readings e on e.tenant = $1 and e.meter = m.id and e.taken_at = (
+          select r.taken_at from readings r
+          where r.tenant = $1 and r.meter = m.id and r.taken_at <= d.until_at and r.quality <> 'suspect' and r.received_at <= $3
+          order by r.taken_at desc limit 1)
+        left join readings b on b.tenant = $1 and b.meter = m.id and b.taken_at = coalesce(
+          v.base_at,
+          (select r.taken_at from readings r
+            where r.tenant = $1 and r.meter = m.id and r.taken_at <= d.from_at and r.quality <> 'suspect' and r.received_at <= $3
+            order by r.taken_at desc limit 1),
+          (select r.taken_at from readings r
+            where r.tenant = $1 and r.meter = m.id and r.taken_at > d.from_at and r.taken_at <= d.until_at
+              and r.quality <> 'suspect' and r.received_at <= $3
+            order by r.taken_at limit 1))
+        where d.tenant = $1 and d.close = $2 and d.device > $4 and d.device <= $5 and t.tenant = $1 and t.close = $2
+        order by d.device, t.no");
+    /// The last device of the next stretch of a close, and the one behind it: $3 behind this one, $4 one less than so many.
+    pub(super) LAST_OF = "select x.device from close_devices x
+        where x.tenant = $1 and x.close = $2 and x.device > $3
+        order by x.device
+        limit 2 offset $4";
+    pub(super) HAS_GAPS = "select count(*) from close_gaps g
+        where g.tenant = $1 and g.close = $2 and g.device > $3 and g.device <= $4 and g.waived_at is null";
     /// The oldest believed reading of a meter since a moment: when, and how much it had done by then.
     pub(super) SINCE = concat!("select r.taken_at, ", counted!("r", "r.meter", "$2"), "
         from readings r
@@ -263,6 +278,7 @@ store::sql! {
     pub(super) ASKED = "select m.id from monitors m
         where m.tenant = $1
           and m.state = 'active'
+          and m.road <> 'mail'
           and m.device in (select g.device from close_gaps g
             where g.tenant = $1 and g.close = $2 and g.kind in ('silent', 'error') and g.waived_at is null)
         order by m.id
@@ -299,10 +315,9 @@ store::sql! {
 
     pub(super) UNBILLED = "select x.vendor, x.model, m.function, m.color, m.size, m.sides, m.unit, count(distinct m.device),
           cast(coalesce(sum(case when m.role is null then 0 else 1 end), 0) as bigint)
-        from close_devices x
+        from (select c.device, c.vendor, c.model from close_devices c where c.tenant = $1 and c.close = $2 order by c.device limit $3) x
         join meters m on m.tenant = $1 and m.device = x.device and m.department = ''
-        where x.tenant = $1 and x.close = $2
-          and not exists (select 1 from close_totals t where t.tenant = $1 and t.close = $2 and t.function = m.function
+        where not exists (select 1 from close_totals t where t.tenant = $1 and t.close = $2 and t.function = m.function
             and t.color = m.color and t.size = m.size and t.sides = m.sides and t.unit = m.unit)
         group by x.vendor, x.model, m.function, m.color, m.size, m.sides, m.unit
         order by 1, 2, 3, 4, 5, 6, 7

@@ -1,28 +1,31 @@
 //! Moves closes along: scheduled → gathering → review → closed. Each step compares what is with what should be, so that it
-//! may run twice or be killed anywhere; lines are written a stretch of devices a transaction, with the place in the same one.
+//! may run twice or be killed anywhere. Reading and reckoning need no write transaction, so that other writers go on.
 
+use std::sync::Arc;
+
+use parking_lot::Mutex;
 use serde::Serialize;
 use serde_json::json;
-use store::{Sql, Tx, Value, params};
+use store::{Tx, params};
+use tokio::task::JoinSet;
 use wire::command::What;
 
-use super::close::{self, CloseRow, CloseState, Total};
-use super::contracts::{self, Contract, DEVICE_FIELDS, EVERY};
-use super::reckon::{Reckoned, Reckoner};
-use super::{CloseId, document, gaps, sql};
+use super::close::{self, CloseRow, CloseState};
+use super::contracts::{self, Contract};
+use super::members::{self, BEHIND_ALL};
+use super::reckon::Reckoner;
+use super::write::{self, STRETCH};
+use super::{CloseId, gaps, sql};
 use crate::ctx::Ctx;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Result};
 use crate::events;
-use crate::filter::Filter;
 use crate::ids::OrgId;
 use crate::monitors;
 use crate::platform::Platform;
 use crate::time::{DAY, Micros};
 
-/// Devices whose lines one transaction writes.
-pub(super) const STRETCH: i64 = if cfg!(test) { 2 } else { 1_000 };
-/// All lines are written.
-const ALL: &str = "~";
+/// Closes that are moved along at the same time: one reads and reckons while another writes or waits for the disk.
+const WORKERS: usize = 3;
 /// Missing readings are looked for again after so long. One hour in µs.
 const LOOK_EACH: i64 = 3_600 * 1_000_000;
 
@@ -37,38 +40,69 @@ pub struct Moved {
     pub closed: u64,
 }
 
+impl Moved {
+    fn add(&mut self, other: Self) {
+        self.gathering += other.gathering;
+        self.review += other.review;
+        self.closed += other.closed;
+    }
+}
+
+/// What a look that finds nothing missing may do at the end of a period.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Then {
+    /// Write the lines at once.
+    Close,
+    /// Nothing: a person looks.
+    Wait,
+}
+
 /// Moves each close as far as it can go now; call it each minute. What cannot be closed holds up nothing else.
 ///
 /// # Errors
 /// When the database refuses.
 pub async fn run(platform: &Platform) -> Result<Moved> {
     let ctx = platform.system("periods that are due");
+    let queue = Arc::new(Mutex::new(due(&ctx).await?.into_iter()));
+    let mut workers = JoinSet::new();
+    for _ in 0..WORKERS {
+        let (ctx, queue) = (ctx.clone(), Arc::clone(&queue));
+        workers.spawn(async move { work(&ctx, &queue).await });
+    }
     let mut moved = Moved::default();
-    let mut tx = ctx.db().read(&ctx.scope.view()).await?;
-    let rows = tx.query(&sql::DUE, &params![ctx.now.0 + DAY]).await?;
-    drop(tx);
-    let due = rows.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect::<Result<Vec<(OrgId, CloseId)>>>()?;
-    // Some at a time: what waits for the disk waits together.
-    for some in due.chunks(4) {
-        let at = |place: usize| attempt(&ctx, some.get(place).copied());
-        let (a, b, c, d) = tokio::join!(at(0), at(1), at(2), at(3));
-        for one in [a, b, c, d] {
-            moved.gathering += one.gathering;
-            moved.review += one.review;
-            moved.closed += one.closed;
-        }
+    while let Some(one) = workers.join_next().await {
+        moved.add(one.map_err(|error| Error::internal("a close stopped half-way").with_source(error))?);
     }
     Ok(moved)
 }
 
-async fn attempt(ctx: &Ctx, close: Option<(OrgId, CloseId)>) -> Moved {
+async fn due(ctx: &Ctx) -> Result<Vec<(OrgId, CloseId)>> {
+    let mut tx = ctx.db().read(&ctx.scope.view()).await?;
+    let rows = tx.query(&sql::DUE, &params![ctx.now.0 + DAY]).await?;
+    rows.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect()
+}
+
+/// Closes that wait to be moved along.
+type Queue = Mutex<std::vec::IntoIter<(OrgId, CloseId)>>;
+
+/// Moves one close after another along, until none waits.
+async fn work(ctx: &Ctx, queue: &Queue) -> Moved {
     let mut moved = Moved::default();
-    if let Some((org, id)) = close
-        && let Err(error) = step(ctx, org, id, &mut moved).await
-    {
-        tracing::warn!(close.id = %id, %error, "a period could not be moved along; it is tried again in a minute");
+    loop {
+        let next = queue.lock().next();
+        let Some((org, id)) = next else { return moved };
+        if let Err(error) = step(ctx, org, id, &mut moved).await {
+            tracing::warn!(close.id = %id, %error, "a period could not be moved along; it is tried again in a minute");
+        }
     }
-    moved
+}
+
+/// As [`run`], without tasks of its own: a test can stop it anywhere.
+#[cfg(test)]
+pub(super) async fn run_here(platform: &Platform) -> Result<Moved> {
+    let ctx = platform.system("periods that are due");
+    let queue = Mutex::new(due(&ctx).await?.into_iter());
+    Ok(work(&ctx, &queue).await)
 }
 
 async fn step(ctx: &Ctx, org: OrgId, id: CloseId, moved: &mut Moved) -> Result<()> {
@@ -78,24 +112,24 @@ async fn step(ctx: &Ctx, org: OrgId, id: CloseId, moved: &mut Moved) -> Result<(
         let wanted = if over { CloseState::Review } else { CloseState::Gathering };
         let due = |at: Micros| ctx.now.0 - at.0 >= LOOK_EACH;
         if close.state != wanted || close.looked_at.is_none_or(due) {
-            look(ctx, &close, wanted).await?;
+            look(ctx, &close, wanted, Then::Close).await?;
             if close.state != wanted && !over {
                 ask(ctx, &close).await?;
             }
             moved.gathering += u64::from(close.state != wanted && !over);
             moved.review += u64::from(close.state != wanted && over);
         }
-        let close = load(ctx, org, id).await?;
-        if close.frozen_at.is_none() {
-            if !is_ready(ctx, &close).await? {
-                return Ok(());
-            }
-            let mut tx = ctx.db().write(&ctx.scope.view()).await?;
-            freeze(&mut tx, ctx, &close).await?;
-            tx.commit().await?;
-        }
     }
-    finish(ctx, org, id).await?;
+    let mut close = load(ctx, org, id).await?;
+    if close.frozen_at.is_none() {
+        if !is_ready(ctx, &close).await? {
+            return Ok(());
+        }
+        let mut tx = ctx.db().write(&ctx.scope.view()).await?;
+        close = write::frozen(&mut tx, ctx, close).await?;
+        tx.commit().await?;
+    }
+    write::finish(ctx, &close).await?;
     moved.closed += 1;
     Ok(())
 }
@@ -113,29 +147,66 @@ async fn ask(ctx: &Ctx, close: &CloseRow) -> Result<()> {
     Ok(())
 }
 
-/// Brings a close into a state, and looks for what is missing. Where a stretch holds all of its devices and nothing is
-/// missing at its end, its lines are written at once: most closes are such.
-async fn look(ctx: &Ctx, close: &CloseRow, state: CloseState) -> Result<()> {
+/// Brings a close into a state, notes who belongs to it, looks for what is missing, and keeps what it comes to. Where one
+/// stretch holds all of its devices and nothing is missing at its end, its lines are written at once: most closes are such.
+pub(super) async fn look(ctx: &Ctx, close: &CloseRow, state: CloseState, then: Then) -> Result<()> {
+    let Some(close) = gather(ctx, close, state).await? else { return Ok(()) };
+    let close = &close;
+    let mut tx = ctx.db().read(&ctx.scope.view()).await?;
+    let reckoner = Reckoner::load(&mut tx, close, ctx.now).await?;
+    let mut stretch = reckoner.stretch(&mut tx, "", STRETCH).await?;
+    drop(tx);
+    let (mut after, mut sums) = (String::new(), reckoner.sums(&stretch.lines));
+    while !stretch.is_last() {
+        gaps::note_apart(ctx, close, &after, &stretch).await?;
+        after = stretch.last;
+        let mut tx = ctx.db().read(&ctx.scope.view()).await?;
+        stretch = reckoner.stretch(&mut tx, &after, STRETCH).await?;
+        sums.add(&reckoner.sums(&stretch.lines), 1);
+    }
     let mut tx = ctx.db().write(&ctx.scope.view()).await?;
-    if close.state != state && !enter(ctx, &mut tx, close, state).await? {
+    if close::find(&mut tx, close.org, close.id).await?.version != close.version {
         return Ok(());
     }
-    members(&mut tx, close).await?;
-    let reckoner = Reckoner::load(&mut tx, close, ctx.now).await?;
-    let lines = reckoner.stretch(&mut tx, "", STRETCH).await?;
-    let per_device = reckoner.lines.len().max(1);
-    if lines.len() / per_device >= usize::try_from(STRETCH).unwrap_or(usize::MAX) {
-        tx.commit().await?;
-        return gaps::look(ctx, close).await;
-    }
-    let missing = gaps::note(&mut tx, close, "", &lines).await?;
+    let missing = gaps::note(&mut tx, close, &after, &stretch).await?;
+    tx.execute(&sql::NO_TOTALS, &params![close.org, close.id]).await?;
+    sums.keep(&mut tx, close).await?;
     tx.execute(&sql::LOOKED, &params![close.org, close.id, ctx.now]).await?;
-    if missing == 0 && state == CloseState::Review && earlier_open(&mut tx, close).await? == 0 {
-        freeze(&mut tx, ctx, close).await?;
-        tx.execute(&sql::DONE_TO, &params![close.org, close.id, "", ALL]).await?;
-        write(&mut tx, close, &reckoner, &lines).await?;
+    let whole = after.is_empty() && missing == 0;
+    if whole && then == Then::Close && state == CloseState::Review && write::earlier_open(&mut tx, close).await? == 0 {
+        let close = CloseRow { version: close.version + 1, ..close.clone() };
+        write::freeze(&mut tx, ctx, &close).await?;
+        if !write::stretch(&mut tx, &close, &reckoner, "", &stretch).await? {
+            return Err(Error::conflict("another server writes these lines"));
+        }
     }
     Ok(tx.commit().await?)
+}
+
+/// The first half of a look: its state, its lines and its devices, as they are then; `None`: another server was faster.
+async fn gather(ctx: &Ctx, close: &CloseRow, state: CloseState) -> Result<Option<CloseRow>> {
+    let mut after = String::new();
+    let mut version = close.version;
+    while after != BEHIND_ALL {
+        let mut tx = ctx.db().write(&ctx.scope.view()).await?;
+        let now = close::find(&mut tx, close.org, close.id).await?;
+        if now.version != version || now.frozen_at.is_some() {
+            return Ok(None);
+        }
+        if now.state != state {
+            if !enter(ctx, &mut tx, &now, state).await? {
+                return Ok(None);
+            }
+            version += 1;
+        }
+        let contract = contracts::find(&mut tx, close.org, close.contract).await?;
+        if after.is_empty() {
+            members::begin(&mut tx, close, &contract).await?;
+        }
+        after = members::stretch(&mut tx, close, &contract, &after).await?;
+        tx.commit().await?;
+    }
+    load(ctx, close.org, close.id).await.map(|now| Some(now).filter(|now| now.version == version))
 }
 
 async fn load(ctx: &Ctx, org: OrgId, id: CloseId) -> Result<CloseRow> {
@@ -145,17 +216,13 @@ async fn load(ctx: &Ctx, org: OrgId, id: CloseId) -> Result<CloseRow> {
 
 /// Nothing waits for a person; and either nothing is missing, or the time to read it after all is over.
 async fn is_ready(ctx: &Ctx, close: &CloseRow) -> Result<bool> {
-    if close.state != CloseState::Review || close.open_gaps > 0 {
+    if close.state != CloseState::Review || close.looked_at.is_none() || close.open_gaps > 0 {
         return Ok(false);
     }
     let mut tx = ctx.db().read(&ctx.scope.view()).await?;
     let contract = contracts::find(&mut tx, close.org, close.contract).await?;
     let waits = close.gaps > 0 && ctx.now.0 < close.to_at.0 + contract.review_d * DAY;
-    Ok(!waits && earlier_open(&mut tx, close).await? == 0)
-}
-
-async fn earlier_open(tx: &mut Tx, close: &CloseRow) -> Result<i64> {
-    Ok(tx.query_one(&sql::EARLIER_OPEN, &params![close.org, close.contract, close.to_at]).await?.get(0)?)
+    Ok(!waits && write::earlier_open(&mut tx, close).await? == 0)
 }
 
 /// Plans the period that begins at `from`.
@@ -184,180 +251,4 @@ async fn enter(ctx: &Ctx, tx: &mut Tx, close: &CloseRow, to: CloseState) -> Resu
         events::emit(tx, ctx, close.org, "close.review.started", ("close", close.id.to_string()), data).await?;
     }
     Ok(true)
-}
-
-/// Notes who belongs to a close and what its lines are, as of now.
-pub(super) async fn members(tx: &mut Tx, close: &CloseRow) -> Result<()> {
-    let contract = contracts::find(tx, close.org, close.contract).await?;
-    let (org, id, from, to) = (close.org, close.id, close.from_at, close.to_at);
-    for statement in [&sql::DROP_DEVICES, &sql::DROP_TOTALS] {
-        tx.execute(statement, &params![org, id]).await?;
-    }
-    tx.execute(&sql::TAKE_LINES, &params![org, id, contract.id]).await?;
-    tx.execute(&sql::TAKE_ASSIGNED, &params![org, id, contract.id, from, to]).await?;
-    let Some(wanted) = &contract.device_filter else { return Ok(()) };
-    let mut values: Vec<Value> = params![org, id, contract.id, from, to].into();
-    let condition =
-        if wanted == EVERY { "1 = 1".to_owned() } else { Filter::parse(wanted)?.to_sql(DEVICE_FIELDS, &mut values)? };
-    // Who is assigned by name, or was billed by another contract for some of this time, is not taken by a filter.
-    let text = format!(
-        "insert into close_devices (tenant, close, device, from_at, until_at, serial_no, asset_no, vendor, model, name, place)
-        select $1, $2, d.id, $4, case when d.retired_at is not null and d.retired_at < $5 then d.retired_at else $5 end,
-          d.serial_no, d.asset_no, d.vendor, d.model, d.label, d.place
-        from devices d
-        where d.tenant = $1 and d.first_at < $5 and (d.retired_at is null or d.retired_at > $4)
-          and not exists (select 1 from device_assignments a where a.tenant = $1 and a.device = d.id and a.from_at < $5
-            and (a.until_at is null or a.until_at > $4))
-          and not exists (select 1 from close_lines l where l.tenant = $1 and l.device = d.id and l.contract <> $3 and l.to_at > $4
-            and l.from_at < $5)
-          and ({condition})
-        order by d.id"
-    );
-    tx.execute(&Sql::built_as("billing::members", text), &values).await?;
-    Ok(())
-}
-
-/// From here on nothing that comes in counts for this period.
-pub(super) async fn freeze(tx: &mut Tx, ctx: &Ctx, close: &CloseRow) -> Result<()> {
-    if earlier_open(tx, close).await? > 0 {
-        return Err(Error::conflict("an earlier period of the contract is not closed yet"));
-    }
-    if tx.execute(&sql::FREEZE, &params![close.org, close.id, ctx.now]).await? == 0 {
-        return Err(Error::new(Kind::Conflict, "the period is being closed already"));
-    }
-    Ok(())
-}
-
-/// Writes all lines that are not written yet, then the document, then the end. Going on after a crash is the same call.
-pub(super) async fn finish(ctx: &Ctx, org: OrgId, id: CloseId) -> Result<()> {
-    let mut tx = ctx.db().read(&ctx.scope.view()).await?;
-    let close = close::find(&mut tx, org, id).await?;
-    let Some(bound) = close.frozen_at else { return Err(Error::internal("a period is closed that was not frozen")) };
-    let reckoner = Reckoner::load(&mut tx, &close, bound).await?;
-    drop(tx);
-    while stretch(ctx, &close, &reckoner).await? {}
-    document::conclude(ctx, &close).await
-}
-
-/// The next stretch of lines; `false`: all are written.
-async fn stretch(ctx: &Ctx, close: &CloseRow, reckoner: &Reckoner) -> Result<bool> {
-    let mut tx = ctx.db().write(&ctx.scope.view()).await?;
-    let now = close::find(&mut tx, close.org, close.id).await?;
-    let done = now.done_device.unwrap_or_default();
-    if now.state == CloseState::Closed || done == ALL {
-        return Ok(false);
-    }
-    let lines = reckoner.stretch(&mut tx, &done, STRETCH).await?;
-    let to = lines.last().map_or_else(|| ALL.to_owned(), |line| line.device.to_string());
-    if tx.execute(&sql::DONE_TO, &params![close.org, close.id, &done, &to]).await? == 0 {
-        return Err(Error::conflict("another server writes these lines"));
-    }
-    write(&mut tx, close, reckoner, &lines).await?;
-    tx.commit().await?;
-    Ok(to != ALL)
-}
-
-async fn write(tx: &mut Tx, close: &CloseRow, reckoner: &Reckoner, lines: &[Reckoned]) -> Result<()> {
-    let (mut rows, mut borders) = (Vec::with_capacity(lines.len()), Vec::new());
-    for line in lines {
-        let Some(row) = row(close, line) else { continue };
-        rows.push(row);
-        for border in &line.borders {
-            borders.push(Vec::from(params![
-                close.org,
-                close.id,
-                line.device,
-                line.no,
-                border.at,
-                &border.reason,
-                border.before,
-                border.after,
-                border.bridged
-            ]));
-        }
-    }
-    let mut totals = Vec::new();
-    for (no, own) in &reckoner.lines {
-        let of_line = || lines.iter().filter(|line| line.no == *no && line.meter.is_some());
-        let units: i64 = of_line().map(|line| line.owed.billed).sum();
-        let gross: i64 = of_line().map(|line| line.amount_micro).sum();
-        let devices = i64::try_from(of_line().count()).unwrap_or(0);
-        totals.push(Vec::from(params![close.org, close.id, *no, devices, units, units * own.factor_milli, gross]));
-    }
-    for (statement, rows) in [(&sql::WRITE_LINE, rows), (&sql::WRITE_BORDER, borders), (&sql::ADD_TOTAL, totals)] {
-        if !rows.is_empty() {
-            tx.many(statement, rows).await?;
-        }
-    }
-    Ok(())
-}
-
-/// A line as it is kept; a counter that the device does not have is listed as a gap and has none.
-fn row(close: &CloseRow, line: &Reckoned) -> Option<Vec<Value>> {
-    let meter = line.meter?;
-    let (opening, owed) = (line.opening(), &line.owed);
-    let closing = line.facts.closing.as_ref();
-    Some(
-        params![
-            close.org,
-            close.id,
-            line.device,
-            line.no,
-            meter,
-            close.contract,
-            line.erp_code.as_ref(),
-            line.facts.from_at,
-            line.facts.until_at,
-            opening.as_ref().map(|opening| opening.0),
-            opening.as_ref().map(|opening| opening.1),
-            opening.as_ref().map(|opening| opening.2.as_str()),
-            closing.map(|read| read.value),
-            closing.map(|read| read.at),
-            closing.map(|read| read.quality.as_str()),
-            line.quality.to_string(),
-            line.clock_offset_ms(),
-            owed.base.map(|base| base.0),
-            owed.base.map(|base| base.1),
-            owed.actual_total,
-            owed.billed_total,
-            owed.usage,
-            owed.estimate_in,
-            owed.estimate,
-            owed.carry_in,
-            owed.carry_out,
-            owed.billed,
-            line.amount_micro
-        ]
-        .into(),
-    )
-}
-
-/// The sums of a close that is not closed yet, as they would be now.
-pub(super) async fn would_be(
-    tx: &mut Tx,
-    close: &CloseRow,
-    mut totals: Vec<Total>,
-    bound: Micros,
-) -> Result<Vec<Total>> {
-    let reckoner = Reckoner::load(tx, close, bound).await?;
-    for total in &mut totals {
-        (total.devices, total.units, total.units_milli, total.gross_micro) = (0, 0, 0, 0);
-    }
-    let mut after = String::new();
-    loop {
-        let lines = reckoner.stretch(tx, &after, STRETCH).await?;
-        let Some(last) = lines.last() else { break };
-        after = last.device.to_string();
-        for line in lines.iter().filter(|line| line.meter.is_some()) {
-            let Some(total) = totals.iter_mut().find(|total| total.line.no == line.no) else { continue };
-            total.devices += 1;
-            total.units += line.owed.billed;
-            total.units_milli += line.owed.billed * total.line.factor_milli;
-            total.gross_micro += line.amount_micro;
-        }
-    }
-    for total in &mut totals {
-        total.settle();
-    }
-    Ok(totals)
 }

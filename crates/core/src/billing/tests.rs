@@ -13,6 +13,7 @@ use crate::time::DAY;
 use crate::{Ctx, Micros, PageQuery};
 
 mod kills;
+mod together;
 
 const BERLIN: &str = "Europe/Berlin";
 

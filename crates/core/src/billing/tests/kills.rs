@@ -75,7 +75,7 @@ async fn close_killed_at_any_statement_and_run_again_gives_the_same_bytes() {
             let site = ready_to_close(test).await;
             site.wait(60);
             let mut kills = 0;
-            while killed_after(run(&site.test.platform), polls + kills).await.is_none() {
+            while killed_after(stages::run_here(&site.test.platform), polls + kills).await.is_none() {
                 kills += 1;
                 assert!(kills < 400, "it never comes to an end");
             }
