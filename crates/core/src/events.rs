@@ -77,12 +77,30 @@ pub async fn emit(
 /// # Errors
 /// When the database refuses.
 pub(crate) async fn emit_all(tx: &mut Tx, ctx: &Ctx, tenant: OrgId, notices: &[Notice]) -> Result<()> {
-    let (tenant, actor) = (tenant.to_string(), ctx.actor.id());
-    let actor = (ctx.actor != Actor::System).then_some((ctx.actor.kind(), actor.as_str()));
-    let mut events = Vec::with_capacity(notices.len());
-    for (kind, subject_kind, subject_id, data) in notices {
+    emit_each(tx, ctx, tenant, &[(ctx.actor.clone(), notices)]).await
+}
+
+/// As [`emit_all`], each part by somebody else.
+///
+/// # Errors
+/// When the database refuses.
+pub(crate) async fn emit_each(tx: &mut Tx, ctx: &Ctx, tenant: OrgId, parts: &[(Actor, &[Notice])]) -> Result<()> {
+    let tenant = tenant.to_string();
+    let ids: Vec<String> = parts.iter().map(|(actor, _)| actor.id()).collect();
+    let mut events = Vec::with_capacity(parts.iter().map(|(_, notices)| notices.len()).sum());
+    for ((actor, notices), id) in parts.iter().zip(&ids) {
+        let actor = (*actor != Actor::System).then_some((actor.kind(), id.as_str()));
         let (request, at) = (ctx.request.as_str(), ctx.now.0);
-        events.push(NewEvent { tenant: &tenant, event_type: kind, subject_kind, subject_id, actor, request, data, at });
+        events.extend(notices.iter().map(|(kind, subject_kind, subject_id, data)| NewEvent {
+            tenant: &tenant,
+            event_type: kind,
+            subject_kind,
+            subject_id,
+            actor,
+            request,
+            data,
+            at,
+        }));
     }
     Ok(tx.emit_all(&events).await?)
 }

@@ -2,36 +2,43 @@
 
 use std::time::Duration;
 
-use platen_core::{Platform, agents, billing, devices, doubts, monitors, notifications, retention, supplies, tasks};
+use platen_core::{
+    Platform, agents, billing, devices, doubts, monitors, notifications, orders, retention, supplies, tasks,
+};
 use tokio_util::sync::CancellationToken;
 
 const EACH_MINUTE: Duration = Duration::from_secs(60);
 /// Retention runs each this many minutes.
 const RETENTION: u32 = 60;
 
-/// Works until `stop`; a failure is told and tried again the next minute.
+/// Works until `stop`; a failure is told and tried again the next minute. A job that is at work then ends where it is: what
+/// it has not committed is rolled back, and done by its next run.
 pub async fn keep(platform: Platform, stop: CancellationToken) {
+    tokio::select! {
+        () = stop.cancelled() => {}
+        () = work(&platform) => {}
+    }
+}
+
+async fn work(platform: &Platform) {
     let mut minutes = 0u32;
-    tell("supplies that nobody has looked at", supplies::begin(&platform).await);
+    tell("supplies that nobody has looked at", supplies::begin(platform).await);
     loop {
-        tokio::select! {
-            () = stop.cancelled() => return,
-            () = tokio::time::sleep(EACH_MINUTE) => {}
-        }
+        tokio::time::sleep(EACH_MINUTE).await;
         minutes = minutes.wrapping_add(1);
-        tell("agents", agents::run(&platform).await);
-        tell("silence", devices::reconcile(&platform).await);
-        tell("silence of monitors", devices::reconcile_monitors(&platform).await);
-        tell("orders", monitors::expire(&platform).await);
-        tell("messages that nobody could send", notifications::expire(&platform).await);
-        tell("keys that devices learn", monitors::rekey(&platform).await);
-        tell("uploads", platen_core::diagnostics::expire_uploads(&platform).await);
-        tell("doubted counters", doubts::alarm(&platform).await);
-        tell("periods that are due", billing::run(&platform).await);
-        tell("tasks", tasks::run(&platform).await);
-        tell("supplies", supplies::run(&platform).await);
+        tell("agents", agents::run(platform).await);
+        tell("silence", devices::reconcile(platform).await);
+        tell("silence of monitors", devices::reconcile_monitors(platform).await);
+        tell("orders", orders::expire(platform).await);
+        tell("messages that nobody could send", notifications::expire(platform).await);
+        tell("keys that devices learn", monitors::rekey(platform).await);
+        tell("uploads", platen_core::diagnostics::expire_uploads(platform).await);
+        tell("doubted counters", doubts::alarm(platform).await);
+        tell("periods that are due", billing::run(platform).await);
+        tell("tasks", tasks::run(platform).await);
+        tell("supplies", supplies::run(platform).await);
         if minutes % RETENTION == 1 {
-            tell("retention", retention::run(&platform).await);
+            tell("retention", retention::run(platform).await);
         }
     }
 }

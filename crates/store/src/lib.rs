@@ -3,6 +3,7 @@
 //! `migrate`, `lint` guard the portable dialect; `events`, `queue`, `idempotency`, `blobs` are built upon them.
 
 pub mod blobs;
+mod bulk;
 mod commit;
 mod convert;
 mod days;

@@ -12,6 +12,7 @@ use tokio::sync::watch;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Config, NoTls, Statement};
 
+use crate::bulk;
 use crate::{DatabaseUrl, EngineKind, Error, ErrorKind, Result, Row, Sql, Value, View};
 
 /// Role of the running program: no owner, so that row security binds it.
@@ -20,6 +21,8 @@ const CONNECTIONS: usize = 16;
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Statements of one `many` that are on their way at the same time.
 const PIPELINE: usize = 512;
+/// From so many rows on an `insert` goes as one statement.
+const BULK: usize = 4;
 
 /// One PostgreSQL database.
 pub(crate) struct Postgres {
@@ -131,6 +134,13 @@ impl PostgresTx {
         outcome
     }
 
+    pub(crate) async fn queries(&mut self, sql: &Sql, all: &[Vec<Value>]) -> Result<Vec<Vec<Row>>> {
+        self.running = true;
+        let outcome = self.send_queries(sql, all).await;
+        self.running = false;
+        outcome
+    }
+
     pub(crate) async fn execute(&mut self, sql: &Sql, values: &[Value]) -> Result<u64> {
         self.running = true;
         let outcome = self.send_execute(sql, values).await;
@@ -152,6 +162,26 @@ impl PostgresTx {
         crate::convert::collect(sql.name(), &statement, stream).await
     }
 
+    async fn send_queries(&self, sql: &Sql, all: &[Vec<Value>]) -> Result<Vec<Vec<Row>>> {
+        let Some(first) = all.first() else { return Ok(Vec::new()) };
+        let statement = self.prepare(sql, first).await?;
+        let client = self.client()?;
+        let mut found = Vec::with_capacity(all.len());
+        for some in all.chunks(PIPELINE) {
+            let sent = some.iter().map(|values| {
+                let statement = &statement;
+                async move {
+                    count_parameters(sql, statement, values)?;
+                    let stream = client.query_raw(statement, values).await;
+                    let stream = stream.map_err(|e| engine_error(sql.name(), e))?;
+                    crate::convert::collect(sql.name(), statement, stream).await
+                }
+            });
+            found.extend(try_join_all(sent).await?);
+        }
+        Ok(found)
+    }
+
     async fn send_execute(&self, sql: &Sql, values: &[Value]) -> Result<u64> {
         let statement = self.prepare(sql, values).await?;
         self.client()?.execute_raw(&statement, values).await.map_err(|e| engine_error(sql.name(), e))
@@ -161,11 +191,24 @@ impl PostgresTx {
         let Some(first) = rows.first() else { return Ok(0) };
         let statement = self.prepare(sql, first).await?;
         let client = self.client()?;
+        for values in rows {
+            count_parameters(sql, &statement, values)?;
+        }
+        let bulk = sql.is_fixed().then(|| bulk::insert(sql.text(EngineKind::Postgres))).flatten();
+        let bulk = bulk.filter(|insert| rows.len() >= BULK && insert.takes(rows));
         let mut count = 0;
-        for rows in rows.chunks(PIPELINE) {
-            for values in rows {
-                count_parameters(sql, &statement, values)?;
+        if let Some(insert) = bulk {
+            let text = insert.text(statement.params());
+            let statement = client.prepare_cached(&text).await.map_err(|e| engine_error(sql.name(), e))?;
+            for rows in rows.chunks(PIPELINE) {
+                let column = |at: usize| rows.iter().map(|row| &row[at]).collect::<Vec<&Value>>();
+                let columns: Vec<Vec<&Value>> = (0..first.len()).map(column).collect();
+                let sent = client.execute_raw(&statement, &columns).await;
+                count += sent.map_err(|e| engine_error(sql.name(), e))?;
             }
+            return Ok(count);
+        }
+        for rows in rows.chunks(PIPELINE) {
             let sent = rows.iter().map(|values| client.execute_raw(&statement, values));
             count += try_join_all(sent).await.map_err(|e| engine_error(sql.name(), e))?.iter().sum::<u64>();
         }

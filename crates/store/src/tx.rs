@@ -53,6 +53,24 @@ impl Tx {
         Ok(rows)
     }
 
+    /// The rows of a statement for each of many sets of parameters: a loop on SQLite, pipelined on PostgreSQL.
+    pub async fn queries(&mut self, sql: &Sql, all: &[Vec<Value>]) -> Result<Vec<Vec<Row>>> {
+        if all.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.enter(sql)?;
+        let each = |connection: &rusqlite::Connection| {
+            all.iter().map(|values| sqlite::query(connection, sql, values)).collect::<Result<Vec<_>>>()
+        };
+        let found = match &mut self.engine {
+            Engine::SqliteWrite(tx) => tx.with(each),
+            Engine::SqliteRead(tx) => each(tx.connection()?),
+            Engine::Postgres(tx) => tx.queries(sql, all).await,
+        }?;
+        self.broken = false;
+        Ok(found)
+    }
+
     /// The row of a statement that finds one or none.
     pub async fn query_opt(&mut self, sql: &Sql, values: &[Value]) -> Result<Option<Row>> {
         let mut rows = self.query(sql, values).await?;
@@ -80,7 +98,8 @@ impl Tx {
         Ok(count)
     }
 
-    /// Runs a statement once for each row of parameters: a loop on SQLite, pipelined on PostgreSQL.
+    /// Runs a statement once for each row of parameters: a loop on SQLite, pipelined on PostgreSQL, where an `insert` of
+    /// rows that do not meet each other goes as one statement.
     pub async fn many(&mut self, sql: &Sql, rows: Vec<Vec<Value>>) -> Result<u64> {
         self.enter(sql)?;
         let count = match &mut self.engine {

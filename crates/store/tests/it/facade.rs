@@ -14,6 +14,8 @@ store::sql! {
     READ_FULL = "select label, active, share, document, raw, seen from samples where id = $1";
     SUMS = "select sum(id) as total, avg(id) as mean, count(*) as number, sum(share) as share from samples";
     COUNTER = "insert into counters (id, value) values ($1, $2) on conflict (id) do update set value = excluded.value";
+    COUNT_ON = "insert into counters (id, value) values ($1, $2) on conflict (id) do update set value = counters.value + excluded.value";
+    COUNTED = "select value from counters where id = $1";
     ORDERED = "select label from samples order by label";
     MATCHING = "select id from samples where label like $1 order by id";
 }
@@ -148,6 +150,23 @@ async fn many_does_what_a_loop_does() {
         let sum = Sql::built("select sum(value) from counters".into());
         let sum: i64 = db.read(&ALL).await.unwrap().query_one(&sum, &[]).await.unwrap().get(0).unwrap();
         assert_eq!(sum, 4_999 * 5_000 / 2 + 10_000);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn many_rows_that_meet_each_other_count_one_after_the_other() {
+    for_each_engine(&migrations(), async |db| {
+        let rows = |ids: &[i64]| ids.iter().map(|id| params![*id, 1].to_vec()).collect::<Vec<_>>();
+        let mut tx = db.write(&ALL).await.unwrap();
+        assert_eq!(tx.many(&COUNT_ON, rows(&[1, 2, 3, 4, 5, 6])).await.unwrap(), 6);
+        assert_eq!(tx.many(&COUNT_ON, rows(&[1, 2, 3, 4, 1, 1])).await.unwrap(), 6);
+        let each = tx.queries(&COUNTED, &[params![1].into(), params![6].into(), params![7].into()]).await.unwrap();
+        let found: Vec<Vec<i64>> =
+            each.iter().map(|rows| rows.iter().map(|row| row.get(0).unwrap()).collect()).collect();
+        assert_eq!(found, [vec![4], vec![1], vec![]]);
+        assert!(tx.queries(&COUNTED, &[]).await.unwrap().is_empty());
+        tx.commit().await.unwrap();
     })
     .await;
 }
