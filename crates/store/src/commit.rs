@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use rusqlite::Connection;
 use tokio::sync::{Mutex, OwnedMutexGuard, oneshot, watch};
 
-use crate::sqlite::engine_error;
+use crate::sqlite::{self, engine_error};
 use crate::{Error, ErrorKind, Result};
 
 /// A batch is closed after so many transactions …
@@ -89,14 +89,14 @@ impl Gate {
 impl Writer {
     fn open(&mut self) -> Result<()> {
         if self.batch.is_none() {
-            self.connection.execute_batch("begin immediate").map_err(|e| engine_error("begin", e))?;
+            self.run("begin immediate").map_err(|e| engine_error("begin", e))?;
             self.batch = Some(Batch { opened: Instant::now(), waiting: Vec::new(), last_event: 0 });
         }
         self.run("savepoint tx").map_err(|e| engine_error("begin", e))
     }
 
     fn run(&self, text: &str) -> rusqlite::Result<()> {
-        self.connection.prepare_cached(text)?.raw_query().next().map(drop)
+        sqlite::run(&self.connection, text)
     }
 
     /// Commits the open batch and tells everyone who waits for it.
@@ -154,10 +154,7 @@ impl WriteTx {
 
     /// Leaves the savepoint and waits until the batch is on the disk.
     pub(crate) async fn commit(mut self, last_event: i64) -> Result<()> {
-        self.with(|connection| {
-            let mut release = connection.prepare_cached("release tx").map_err(|e| engine_error("commit", e))?;
-            release.raw_query().next().map(drop).map_err(|e| engine_error("commit", e))
-        })?;
+        self.with(|connection| sqlite::run(connection, "release tx").map_err(|e| engine_error("commit", e)))?;
         let Some(mut writer) = self.writer.take() else { return Err(Error::aborted("commit")) };
         let (tell, mut told) = oneshot::channel();
         let Some(batch) = &mut writer.batch else { return Err(Error::aborted("commit")) };

@@ -140,12 +140,6 @@ fn prepare_writer(writer: &Connection) -> rusqlite::Result<()> {
         "pragma journal_mode = wal; pragma synchronous = full; pragma journal_size_limit = 67108864; \
          pragma trusted_schema = off;",
     )?;
-    if let Ok(pages) = std::env::var("X_CKPT") {
-        writer.execute_batch(&format!("pragma wal_autocheckpoint = {pages};"))?;
-    }
-    if std::env::var("X_NOMAP").is_ok() {
-        writer.execute_batch("pragma mmap_size = 0;")?;
-    }
     // The writer waits for other processes without blocking a thread of the runtime (see `commit`).
     writer.busy_timeout(Duration::ZERO)
 }
