@@ -47,7 +47,7 @@ pub(crate) fn visit(pictures: Option<&Path>, arguments: &[String]) -> Result<()>
         .spawn()
         .context("cannot start the demo")?;
     let demo = Guarded(demo);
-    let ready = wait_for(&ready_file, Duration::from_secs(60))?;
+    let ready = wait_for(&ready_file, Duration::from_secs(300))?;
     drop(std::fs::remove_file(&ready_file));
     let admin = &ready["admin"];
     let mut script = Command::new("node");

@@ -245,6 +245,8 @@ impl Fleet {
             self.away.push(before.id);
         }
         let device = &mut self.devices[at];
+        // An agent that was cut off tells of it weeks later.
+        device.first_at = device.first_at.min(when);
         // What a device withholds once is not forgotten.
         device.port = Some(told.port);
         device.agent = Some(agent);
@@ -464,7 +466,7 @@ impl Fleet {
         for (at, device) in self.devices.iter().enumerate() {
             let heard_now = self.heard.get(&at);
             if device.fresh {
-                fresh.push(device.insert_row(tenant, now, month)?);
+                fresh.push(device.insert_row(tenant, month)?);
                 let when = heard_now.map_or(now.0, |heard| heard.0);
                 presence.push(params![tenant, device.id, when, device.heard_by.as_ref()].into());
                 continue;

@@ -61,6 +61,8 @@ pub(crate) struct Known {
     /// When that source was heard last.
     pub(crate) source_at: Option<i64>,
     pub(crate) port: Option<i64>,
+    /// When it was first read, by what was told of it; only of one that is fresh.
+    pub(crate) first_at: i64,
     /// Attributes that only travel to the database.
     pub(crate) extra: Extra,
     /// Not in the database yet.
@@ -182,6 +184,7 @@ impl Known {
             heard_by: row.get(38)?,
             source_at: row.get(39)?,
             port: row.get(40)?,
+            first_at: 0,
             extra: Extra::default(),
             fresh: false,
             identity_dirty: false,
@@ -233,6 +236,7 @@ impl Known {
             heard_by: None,
             source_at: None,
             port: None,
+            first_at: now.0,
             extra: Extra::default(),
             fresh: true,
             identity_dirty: false,
@@ -358,7 +362,7 @@ impl Known {
         .into())
     }
 
-    pub(super) fn insert_row(&self, tenant: OrgId, now: Micros, month: i64) -> Result<Vec<Value>> {
+    pub(super) fn insert_row(&self, tenant: OrgId, month: i64) -> Result<Vec<Value>> {
         let mut row: Vec<Value> = params![
             tenant,
             self.id,
@@ -407,7 +411,7 @@ impl Known {
             self.supplies_hash,
             self.parts_hash,
             self.alerts_hash,
-            now,
+            self.first_at,
             Value::Null,
             self.engine_id.as_ref()
         ]);

@@ -82,7 +82,7 @@ pub(crate) async fn split(
     (second.serial, second.mac) = (first.serial, mac.map(str::to_owned));
     second.relabel();
     second.judge();
-    tx.execute(&sql::INSERT, &second.insert_row(tenant, ctx.now, ctx.now.month())?).await?;
+    tx.execute(&sql::INSERT, &second.insert_row(tenant, ctx.now.month())?).await?;
     tx.execute(&sql::PRESENCE_NEW, &params![tenant, id, ctx.now, subject]).await?;
     retoken(tx, tenant, &second).await?;
     tx.execute(&sql::EVIDENCE_END, &params![tenant, "subject", subject, id, ctx.now]).await?;

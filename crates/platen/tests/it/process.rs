@@ -6,6 +6,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+/// For what happens for sure, however busy the machine is.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(180);
+
 /// A running `platen`, with what its ready file said.
 pub(crate) struct Platen {
     child: Child,
@@ -38,7 +41,7 @@ impl Platen {
 
     fn wait_for(&mut self, ready_file: &Path) -> Value {
         let start = Instant::now();
-        while start.elapsed() < Duration::from_secs(60) {
+        while start.elapsed() < PATIENCE {
             if let Ok(bytes) = std::fs::read(ready_file) {
                 return serde_json::from_slice(&bytes).unwrap();
             }
@@ -47,7 +50,7 @@ impl Platen {
             }
             std::thread::sleep(Duration::from_millis(20));
         }
-        panic!("platen was not ready within 60 s:\n{}", self.log());
+        panic!("platen was not ready within {} s:\n{}", PATIENCE.as_secs(), self.log());
     }
 
     /// What it printed so far.
@@ -106,7 +109,26 @@ pub(crate) fn platen_with_input(arguments: &[&str], input: &str) -> std::process
     child.wait_with_output().unwrap()
 }
 
-/// A UDP port that was free a moment ago.
+/// A UDP port for one test, see [`own_port`].
 pub(crate) fn free_udp_port() -> u16 {
-    std::net::UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    own_port(|port| std::net::UdpSocket::bind(("127.0.0.1", port)).is_ok())
+}
+
+/// A TCP port for one test, which stays its own while a server on it is killed and started again; see [`own_port`].
+pub(crate) fn free_tcp_port() -> u16 {
+    own_port(|port| std::net::TcpListener::bind(("127.0.0.1", port)).is_ok())
+}
+
+/// A free port below those that the system gives to whoever asks for any: other tests take thousands of them, and
+/// would take one that is left for a moment. Tests are processes, so each begins elsewhere.
+fn own_port(free: impl Fn(u16) -> bool) -> u16 {
+    static NEXT: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
+    loop {
+        let number = NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let place = std::process::id().wrapping_mul(37).wrapping_add(number) % 10_000;
+        let port = u16::try_from(20_000 + place).unwrap();
+        if free(port) {
+            return port;
+        }
+    }
 }
