@@ -28,6 +28,7 @@ pub mod diagnostics;
 pub mod doubts;
 pub mod meters;
 pub mod monitors;
+pub mod orders;
 pub mod notifications;
 pub mod orgs;
 pub mod reports;

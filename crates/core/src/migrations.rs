@@ -40,5 +40,6 @@ pub fn migrations() -> Vec<Migration> {
         migration!("0061_alerting"),
         migration!("0062_webhooks"),
         migration!("0064_tasks"),
+        migration!("0068_orders"),
     ]
 }

@@ -63,8 +63,7 @@ struct Inner {
     ids: Arc<dyn Ids>,
     passwords: PasswordGate,
     agent_keys: Mutex<HashMap<wire::Subject, crate::agents::CachedKey>>,
-    monitor_keys: Mutex<HashMap<wire::Subject, crate::monitors::CachedKey>>,
-    mailboxes: Mutex<HashMap<String, crate::monitors::CachedMailbox>>,
+    known: crate::monitors::Known,
     gateway_keys: Mutex<Option<Arc<crate::monitors::Ring>>>,
     mail: OnceLock<MailDoors>,
     ingest: crate::reports::Ingest,
@@ -85,8 +84,7 @@ impl Platform {
             ids: config.ids,
             passwords: PasswordGate::default(),
             agent_keys: Mutex::default(),
-            monitor_keys: Mutex::default(),
-            mailboxes: Mutex::default(),
+            known: crate::monitors::Known::default(),
             gateway_keys: Mutex::default(),
             mail: OnceLock::new(),
             ingest: crate::reports::Ingest::default(),
@@ -167,16 +165,12 @@ impl Platform {
         &self.0.agent_keys
     }
 
-    pub(crate) fn mailboxes(&self) -> &Mutex<HashMap<String, crate::monitors::CachedMailbox>> {
-        &self.0.mailboxes
-    }
-
     pub(crate) fn gateway_keys(&self) -> &Mutex<Option<Arc<crate::monitors::Ring>>> {
         &self.0.gateway_keys
     }
 
-    pub(crate) fn monitor_keys(&self) -> &Mutex<HashMap<wire::Subject, crate::monitors::CachedKey>> {
-        &self.0.monitor_keys
+    pub(crate) fn known(&self) -> &crate::monitors::Known {
+        &self.0.known
     }
 
     pub(crate) fn ingest(&self) -> &crate::reports::Ingest {

@@ -123,6 +123,18 @@ impl TestPlatform {
         all
     }
 
+    /// Another server on the same database, with the same clock.
+    ///
+    /// # Panics
+    /// When it cannot be opened.
+    pub async fn beside(&self) -> Platform {
+        let db = store::Db::open(self.db.url()).await.unwrap_or_else(|error| panic!("{error}"));
+        let blobs = store::Blobs::open(self.db.folder().join("blobs")).await.unwrap_or_else(|error| panic!("{error}"));
+        let (clock, ids) = (self.clock.clone(), Arc::new(TestIds::new(2)));
+        let config = PlatformConfig { db, blobs, data_key: [7; 32], clock, ids };
+        Platform::open(config).await.unwrap_or_else(|error| panic!("{error}: {:?}", error.source))
+    }
+
     /// The folder of the database, to put files into.
     #[must_use]
     pub fn folder(&self) -> &Path {

@@ -27,9 +27,11 @@ pub(crate) use discoveries::{hints, keep as keep_discovery};
 pub(crate) use enrol::CachedKey;
 pub use enrol::{enrol, invite, invite_for, key_of};
 pub use jobs::run;
-pub use plans::{discover_now, heartbeat, import_list, plan, preview_list, set_plan};
+pub(crate) use plans::for_orders;
+pub use plans::{Beat, discover_now, heartbeat, import_list, plan, preview_list, set_plan};
 pub use rules::MASK;
 pub(crate) use rules::told;
+pub(crate) use service::tenant;
 pub use service::{AgentCounts, AgentQuery, FIELDS, counts, get, list, rename, revoke};
 
 /// An invitation is good for this long, unless one says otherwise.

@@ -140,16 +140,22 @@ fn audited(plan: AgentPlan) -> serde_json::Value {
     told
 }
 
-/// A sign of life, in the transaction of the report that brought it; returns the plan if the agent follows an older one.
+/// What the answer to an agent's report shall carry.
+#[derive(Clone, Debug, Default)]
+pub struct Beat {
+    /// The plan, if the agent follows an older one.
+    pub plan: Option<AgentPlan>,
+    /// Orders wait for it, or for its answer.
+    pub orders: bool,
+    /// Number of the newest key of the gateway that it knows; 0: none.
+    pub key: i64,
+}
+
+/// A sign of life, in the transaction of the report that brought it.
 ///
 /// # Errors
 /// `Forbidden` unless an agent asks that is not revoked.
-pub async fn heartbeat(
-    tx: &mut Tx,
-    ctx: &Ctx,
-    body: Option<&AgentBody>,
-    plan_revision: u64,
-) -> Result<Option<AgentPlan>> {
+pub async fn heartbeat(tx: &mut Tx, ctx: &Ctx, body: Option<&AgentBody>, plan_revision: u64) -> Result<Beat> {
     let id = ctx.require_agent()?;
     let revoked = || Error::new(Kind::Forbidden, "this agent was revoked");
     let row = tx.query_opt(&sql::PLAN, &params![ctx.home, id]).await?.ok_or_else(revoked)?;
@@ -174,7 +180,8 @@ pub async fn heartbeat(
             count(body.discovery_probed),
             count(body.discovery_total),
             count(body.discovery_found),
-            Micros::from_millis(body.discovery_next_ms.max(0))
+            Micros::from_millis(body.discovery_next_ms.max(0)),
+            i64::from(body.gateway_key)
         ];
         tx.execute(&sql::SAID, &values).await?;
         let told = twentieths(body.discovery_probed, body.discovery_total);
@@ -183,9 +190,22 @@ pub async fn heartbeat(
             events::emit(tx, ctx, ctx.home, "agent.discovery.progressed", ("agent", id.to_string()), data).await?;
         }
     }
-    match plan_revision == newest {
-        true => Ok(None),
-        false => Ok(Some(open(&ctx.platform, ctx.home, id, &row.get::<Vec<u8>>(0)?)?)),
+    let plan = match plan_revision == newest {
+        true => None,
+        false => Some(open(&ctx.platform, ctx.home, id, &row.get::<Vec<u8>>(0)?)?),
+    };
+    let key = body.map_or_else(|| row.get(5), |body| Ok(i64::from(body.gateway_key)))?;
+    Ok(Beat { plan, orders: row.get::<i64>(6)? > 0, key })
+}
+
+/// Whose agent it is and what it follows, for one that takes orders.
+pub(crate) async fn for_orders(ctx: &Ctx, tx: &mut Tx, agent: AgentId) -> Result<(OrgId, AgentPlan)> {
+    let org = service::tenant(ctx, tx, agent).await?;
+    let row = tx.query_opt(&sql::PLAN, &params![org, agent]).await?.ok_or_else(AgentId::missing)?;
+    match (row.get::<String>(2)?.as_str(), row.get::<i64>(5)?) {
+        ("revoked", _) => Err(Error::conflict("this agent was revoked")),
+        (_, 0) => Err(Error::conflict("this agent takes no orders: it is too old, or began a moment ago")),
+        _ => Ok((org, open(&ctx.platform, org, agent, &row.get::<Vec<u8>>(0)?)?)),
     }
 }
 

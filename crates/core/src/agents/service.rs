@@ -148,7 +148,7 @@ pub async fn revoke(ctx: &Ctx, agent: AgentId) -> Result<()> {
 }
 
 /// Whose agent it is, if that organisation is visible.
-pub(super) async fn tenant(ctx: &Ctx, tx: &mut Tx, agent: AgentId) -> Result<OrgId> {
+pub(crate) async fn tenant(ctx: &Ctx, tx: &mut Tx, agent: AgentId) -> Result<OrgId> {
     let row = tx.query_opt(&sql::TENANT, &params![agent]).await?.ok_or_else(AgentId::missing)?;
     let org = row.get(0)?;
     ctx.scope.require(org, AgentId::NOUN)?;

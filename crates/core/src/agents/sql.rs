@@ -20,7 +20,8 @@ store::sql! {
           a.discovery_total, a.version, a.discovery_found, a.discovery_next_at
         from agents a
         where a.tenant = $1 and a.id = $2";
-    pub(super) PLAN = "select a.plan_sealed, a.plan_revision, a.state, a.discovery_probed, a.discovery_total
+    pub(super) PLAN = "select a.plan_sealed, a.plan_revision, a.state, a.discovery_probed, a.discovery_total, a.key_told,
+          (select count(*) from commands c where c.tenant = a.tenant and c.target = a.id and c.state in ('queued', 'taken'))
         from agents a where a.tenant = $1 and a.id = $2";
     pub(super) SET_PLAN = "update agents set plan_sealed = $3, plan_revision = $4, version = version + 1
         where tenant = $1 and id = $2";
@@ -31,7 +32,7 @@ store::sql! {
         where tenant = $1 and id = $2 and state <> 'revoked'";
     pub(super) SAID = "update agents
         set version_text = $3, devices = $4, unreachable = $5, outbox_depth = $6, discovery_probed = $7, discovery_total = $8,
-          discovery_found = $9, discovery_next_at = $10
+          discovery_found = $9, discovery_next_at = $10, key_told = $11
         where tenant = $1 and id = $2";
     pub(super) DISCOVERY = "select d.began_at, d.ended_at, d.addresses, d.answered, d.printers, d.fresh, d.packets,
           d.forbidden, d.silent, d.unresolved

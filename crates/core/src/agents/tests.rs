@@ -26,7 +26,7 @@ async fn enrolled(test: &TestPlatform, root: &Ctx, key: u8) -> Subject {
 
 async fn beat(ctx: &Ctx, body: Option<&AgentBody>, revision: u64) -> crate::Result<Option<AgentPlan>> {
     let mut tx = ctx.db().write(&ctx.scope.view()).await?;
-    let plan = heartbeat(&mut tx, ctx, body, revision).await?;
+    let plan = heartbeat(&mut tx, ctx, body, revision).await?.plan;
     tx.commit().await?;
     Ok(plan)
 }

@@ -168,7 +168,7 @@ pub async fn retire(ctx: &Ctx, id: DeviceId, if_match: Option<i64>) -> Result<()
     audit::record(&mut tx, ctx, Change::new(tenant, "retired", "device", id).before(before)).await?;
     tx.commit().await?;
     // Whether a device that reports by itself is retired is remembered beside its key.
-    ctx.platform.monitor_keys().lock().clear();
+    ctx.platform.known().forget_all();
     Ok(())
 }
 

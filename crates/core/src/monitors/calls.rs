@@ -6,10 +6,11 @@ use store::{View, params};
 use wire::Subject;
 use wire::command::{Command, Order};
 
-use super::{CommandId, MonitorId, orders};
+use super::MonitorId;
 use crate::ctx::Ctx;
 use crate::error::Result;
 use crate::ids::OrgId;
+use crate::orders::{self, CommandId};
 use crate::platform::Platform;
 
 store::sql! {

@@ -4,6 +4,7 @@ use store::{Row, Tx, View, params};
 use wire::Subject;
 use wire::hello::{Hello, HelloReply};
 
+use super::known::{self, Name, Standing};
 use super::{MonitorId, keys, kinds, mail, rules, sql};
 use crate::agents;
 use crate::agents::PublicKey;
@@ -18,35 +19,6 @@ use crate::secrets::hash_of;
 use crate::time::Micros;
 
 const REASON: &str = "a device, before it is known whose";
-/// A suspension elsewhere is felt after this long, µs.
-const CACHED: i64 = 1_000_000;
-/// Most keys in memory.
-const MAX_CACHED: usize = 200_000;
-
-/// A key that was looked up a moment ago, and what else stood there.
-#[derive(Clone)]
-pub(crate) struct CachedKey {
-    key: PublicKey,
-    org: OrgId,
-    standing: Standing,
-    at: Micros,
-}
-
-/// What a report of a registered device is held against, as of a moment ago.
-#[derive(Clone)]
-pub(crate) struct Standing {
-    /// Its serial number, folded.
-    pub(crate) serial_fold: std::sync::Arc<str>,
-    /// Revision of its schedule.
-    pub(crate) revision: i64,
-    /// It is a device of the fleet.
-    pub(crate) known: bool,
-    /// That device was retired.
-    pub(crate) retired: bool,
-    /// Orders that wait for it or for its answer.
-    pub(crate) orders: i64,
-}
-
 /// The holder of a serial number and what is known of the device.
 struct Unit {
     org: OrgId,
@@ -141,7 +113,7 @@ pub async fn hello(platform: &Platform, hello: &Hello, peer: &str) -> Result<Hel
     let schedule = kinds::schedule(&mut tx, unit.org, unit.id).await?;
     let mail = mail::pair(&mut tx, platform, (unit.org, unit.id), &key, hello.road).await?;
     tx.commit().await?;
-    platform.monitor_keys().lock().remove(&unit.id.into());
+    platform.known().forget(unit.id);
     Ok(HelloReply {
         version: 1,
         server_ms: now.as_millis(),
@@ -178,7 +150,7 @@ async fn refuse(
 /// # Errors
 /// When the database refuses.
 pub async fn key_of(platform: &Platform, monitor: Subject) -> Result<Option<(PublicKey, Ctx)>> {
-    let found = look_up(platform, monitor).await?;
+    let found = known::look_up(platform, Name::Subject(monitor)).await?;
     Ok(found.map(|found| (found.key, monitor_ctx(platform, found.org, MonitorId::from(monitor)))))
 }
 
@@ -200,38 +172,7 @@ pub async fn key_of_sender(platform: &Platform, sender: Subject) -> Result<Optio
 
 /// What a report of this device is held against; `None` for unknown and suspended ones.
 pub(crate) async fn standing(platform: &Platform, monitor: MonitorId) -> Result<Option<Standing>> {
-    Ok(look_up(platform, monitor.into()).await?.map(|found| found.standing))
-}
-
-async fn look_up(platform: &Platform, monitor: Subject) -> Result<Option<CachedKey>> {
-    let now = platform.now();
-    let cached = platform.monitor_keys().lock().get(&monitor).cloned();
-    if let Some(cached) = cached.filter(|cached| (0..CACHED).contains(&(now.0 - cached.at.0))) {
-        return Ok(Some(cached));
-    }
-    let mut tx = platform.db().read(&View::All(REASON)).await?;
-    let Some(row) = tx.query_opt(&sql::KEY, &params![MonitorId::from(monitor)]).await? else {
-        platform.monitor_keys().lock().remove(&monitor);
-        return Ok(None);
-    };
-    let (org, key): (OrgId, Option<[u8; 32]>) = (row.get(0)?, row.get(1)?);
-    let Some(key) = key.map(PublicKey) else { return Ok(None) };
-    let (device, lifecycle): (Option<crate::DeviceId>, Option<String>) = (row.get(4)?, row.get(5)?);
-    let standing = Standing {
-        serial_fold: row.get::<String>(2)?.into(),
-        revision: row.get(3)?,
-        known: device.is_some(),
-        retired: lifecycle.as_deref() == Some("retired"),
-        orders: row.get(6)?,
-    };
-    drop(tx);
-    let found = CachedKey { key, org, standing, at: now };
-    let mut keys = platform.monitor_keys().lock();
-    if keys.len() >= MAX_CACHED {
-        keys.clear();
-    }
-    keys.insert(monitor, found.clone());
-    Ok(Some(found))
+    Ok(known::look_up(platform, Name::Subject(monitor.into())).await?.map(|found| found.standing))
 }
 
 /// A request of a registered device.

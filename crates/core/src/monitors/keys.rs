@@ -4,17 +4,18 @@
 use std::sync::Arc;
 
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
-use store::{View, params};
+use store::{Tx, View, params};
 use wire::cbor;
 use wire::command::{Command, MAX_LIFE_MS, Order, What};
 use wire::hello::GatewayKey;
 use wire::sealed::P256Secret;
 
-use super::{MonitorId, orders, sql};
+use super::{MonitorId, sql};
 use crate::audit::{self, Change};
 use crate::ctx::{Ctx, Role};
 use crate::error::{Error, Result};
 use crate::ids::OrgId;
+use crate::orders::{self, GivenBy, Whom};
 use crate::platform::Platform;
 use crate::time::Micros;
 
@@ -143,7 +144,7 @@ pub async fn roll(ctx: &Ctx) -> Result<u32> {
     Ok(newest + 1)
 }
 
-/// Orders devices that do not know the newest key to learn it, signed by the one they know; returns how many.
+/// Orders devices and agents that do not know the newest key to learn it, signed by the one they know; returns how many.
 ///
 /// # Errors
 /// When the database refuses.
@@ -156,16 +157,40 @@ pub async fn rekey(platform: &Platform) -> Result<u64> {
     let ctx = platform.system("devices learn the gateway's new key");
     let mut tx = ctx.db().write(&View::All(REASON)).await?;
     let rows = tx.query(&sql::UNTAUGHT, &params![newest, ctx.now, BATCH]).await?;
+    let by = GivenBy { id: "", name: ctx.actor.name(), task: None };
     for row in &rows {
-        let (org, monitor): (OrgId, MonitorId) = (row.get(0)?, row.get(1)?);
-        orders::queue(&mut tx, &ctx, (org, monitor), What::Keys(ring.public()), MAX_LIFE_MS, "").await?;
+        let org: OrgId = row.get(0)?;
+        let whom = match row.get::<String>(2)?.as_str() {
+            "agent" => Whom::Agent(row.get(1)?),
+            _ => Whom::Monitor(row.get(1)?),
+        };
+        orders::queue(&mut tx, &ctx, (org, whom), What::Keys(ring.public()), MAX_LIFE_MS, &by).await?;
     }
     tx.commit().await?;
     Ok(rows.len() as u64)
 }
 
+/// Signs an order by the newest key that whoever gets it knows, up to the number `told`.
+pub(crate) async fn sign(platform: &Platform, told: i64, order: Vec<u8>) -> Result<Command> {
+    Ok(ring(platform).await?.known_to(told)?.sign(order))
+}
+
+/// The public halves, newest first.
+pub(crate) async fn public_keys(platform: &Platform) -> Result<Vec<GatewayKey>> {
+    Ok(ring(platform).await?.public())
+}
+
+/// Notes the key that an order taught a device which did it.
+pub(crate) async fn learnt(tx: &mut Tx, org: OrgId, monitor: MonitorId, order: &[u8]) -> Result<()> {
+    let taught = taught(order);
+    if taught > 0 {
+        tx.execute(&sql::TAUGHT, &params![org, monitor, taught]).await?;
+    }
+    Ok(())
+}
+
 /// The highest key that an order taught; 0 when it was about something else.
-pub(super) fn taught(order: &[u8]) -> i64 {
+fn taught(order: &[u8]) -> i64 {
     match cbor::decode::<Order>(order).map(|order| order.what) {
         Ok(What::Keys(keys)) => keys.iter().map(|key| i64::from(key.id)).max().unwrap_or(0),
         _ => 0,

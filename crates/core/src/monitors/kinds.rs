@@ -8,11 +8,12 @@ use wire::hello::Road;
 use wire::monitor::Kind;
 use wire::schedule::Schedule;
 
-use super::{MonitorId, orders, registry, rules, sql};
+use super::{MonitorId, registry, rules, sql};
 use crate::audit::{self, Change};
 use crate::ctx::{Ctx, Role};
 use crate::error::{Error, Result};
 use crate::ids::OrgId;
+use crate::orders::{self, GivenBy, Whom};
 use crate::time::Micros;
 
 /// One kind of one monitor.
@@ -82,10 +83,12 @@ pub async fn set_period(ctx: &Ctx, id: MonitorId, kind: Kind, period_s: Option<u
     let road: Option<String> = tx.query_one(&sql::ROAD, &params![org, id]).await?.get(0)?;
     if road.as_deref().and_then(rules::road_of) == Some(Road::MailBothWays) {
         let schedule = schedule(&mut tx, org, id).await?;
-        orders::queue(&mut tx, ctx, (org, id), What::Schedule(schedule), MAX_LIFE_MS, &ctx.actor.id()).await?;
+        let by = GivenBy { id: &ctx.actor.id(), name: ctx.actor.name(), task: None };
+        let what = What::Schedule(schedule);
+        orders::queue(&mut tx, ctx, (org, Whom::Monitor(id)), what, MAX_LIFE_MS, &by).await?;
     }
     tx.commit().await?;
-    ctx.platform.monitor_keys().lock().remove(&id.into());
+    ctx.platform.known().forget(id);
     Ok(())
 }
 

@@ -1,26 +1,26 @@
 //! Mail with devices: which pair of addresses is whose, what a mail to the server holds, and orders as mail to a device.
 //! A door knows the bytes of mail, nothing of keys; here is the other half.
 
+use std::borrow::Cow;
+use std::sync::Arc;
+
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::signature::{ED25519, UnparsedPublicKey};
-use store::{Row, Tx, View, params};
+use store::{Tx, View, params};
 use wire::hello::{MailPair, PollReply, Road};
 use wire::sealed::{self, Addresses, Algorithm, AwsLc, Claims, Content, GATEWAY, Header, Limits, Opener, SealError};
 use wire::{Report, cbor};
 
-use super::{CommandId, MonitorId, hello, keys, sql};
+use super::known::{self, Name, Registered};
+use super::{MonitorId, hello, keys, sql};
 use crate::ctx::Ctx;
 use crate::error::{Error, Kind, Result};
 use crate::ids::OrgId;
+use crate::orders::CommandId;
 use crate::platform::Platform;
 use crate::time::Micros;
 
 const REASON: &str = "mail, before it is known whose";
-/// A suspension elsewhere is felt after this long, µs.
-const CACHED: i64 = 1_000_000;
-/// Most mailboxes in memory.
-const MAX_CACHED: usize = 200_000;
-
 /// The mail doors of this installation, as devices reach them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MailDoors {
@@ -40,19 +40,9 @@ pub struct Mailbox {
     /// The device.
     pub monitor: MonitorId,
     /// Its address, in lower case.
-    pub device: String,
+    pub device: Arc<str>,
     /// The only address that it may write to, in lower case.
-    pub server: String,
-}
-
-/// A mailbox that was looked up a moment ago.
-#[derive(Clone)]
-pub(crate) struct CachedMailbox {
-    at: Micros,
-    org: OrgId,
-    monitor: MonitorId,
-    server: String,
-    key: [u8; 32],
+    pub server: Arc<str>,
 }
 
 /// An envelope that was opened: genuine, in time, and of the device whose request `ctx` is.
@@ -100,43 +90,38 @@ pub struct Letter {
 /// # Errors
 /// When the database refuses.
 pub async fn by_mailbox(platform: &Platform, address: &str) -> Result<Option<Mailbox>> {
-    let address = address.to_ascii_lowercase();
-    let Some(found) = look_up(platform, &address).await? else { return Ok(None) };
-    Ok(Some(found.mailbox(platform, address)))
+    Ok(look_up(platform, address).await?.map(|found| found.mailbox(platform)))
 }
 
-impl CachedMailbox {
-    fn mailbox(self, platform: &Platform, device: String) -> Mailbox {
-        let ctx = hello::monitor_ctx(platform, self.org, self.monitor);
-        Mailbox { ctx, monitor: self.monitor, device, server: self.server }
-    }
+/// A registered device with its pair of addresses.
+struct Correspondent {
+    device: Arc<str>,
+    server: Arc<str>,
+    registered: Registered,
+}
 
-    fn read(row: &Row, at: Micros) -> Result<Self> {
-        Ok(Self { at, org: row.get(0)?, monitor: row.get(1)?, server: row.get(2)?, key: row.get(3)? })
+impl Correspondent {
+    fn mailbox(self, platform: &Platform) -> Mailbox {
+        let (org, monitor) = (self.registered.org, self.registered.id);
+        Mailbox { ctx: hello::monitor_ctx(platform, org, monitor), monitor, device: self.device, server: self.server }
     }
 }
 
-async fn look_up(platform: &Platform, address: &str) -> Result<Option<CachedMailbox>> {
-    let now = platform.now();
-    if let Some(known) = platform.mailboxes().lock().get(address)
-        && (0..CACHED).contains(&(now.0 - known.at.0))
-    {
-        return Ok(Some(known.clone()));
+async fn look_up(platform: &Platform, address: &str) -> Result<Option<Correspondent>> {
+    let address = lower(address);
+    let found = known::look_up(platform, Name::Address(&address)).await?;
+    Ok(found.and_then(|registered| {
+        let (device, server) = registered.pair.clone()?;
+        Some(Correspondent { device, server, registered })
+    }))
+}
+
+/// Copied only where it must be.
+fn lower(address: &str) -> Cow<'_, str> {
+    match address.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        true => Cow::Owned(address.to_ascii_lowercase()),
+        false => Cow::Borrowed(address),
     }
-    let mut tx = platform.db().read(&View::All(REASON)).await?;
-    let row = tx.query_opt(&sql::MAILBOX, &params![address]).await?;
-    let found = row.as_ref().map(|row| CachedMailbox::read(row, now)).transpose()?;
-    let mut known = platform.mailboxes().lock();
-    match &found {
-        None => drop(known.remove(address)),
-        Some(found) => {
-            if known.len() >= MAX_CACHED {
-                known.clear();
-            }
-            known.insert(address.to_owned(), found.clone());
-        }
-    }
-    Ok(found)
 }
 
 /// Whether mail to this address is taken at all: some device was told to write to it.
@@ -154,11 +139,11 @@ pub async fn receives(platform: &Platform, address: &str) -> Result<bool> {
 /// # Errors
 /// When the database refuses.
 pub async fn login(platform: &Platform, user: &str, password: &str) -> Result<Option<Mailbox>> {
-    let address = user.to_ascii_lowercase();
-    let found = look_up(platform, &address).await?;
-    let (monitor, key) = found.as_ref().map_or((GATEWAY.into(), [0; 32]), |found| (found.monitor, found.key));
+    let found = look_up(platform, user).await?;
+    let (monitor, key) =
+        found.as_ref().map_or((GATEWAY.into(), [0; 32]), |found| (found.registered.id, found.registered.key.0));
     let right = verify_slices_are_equal(secret(platform, monitor, &key).as_bytes(), password.as_bytes()).is_ok();
-    Ok(found.filter(|_| right).map(|found| found.mailbox(platform, address)))
+    Ok(found.filter(|_| right).map(|found| found.mailbox(platform)))
 }
 
 /// The password of a mailbox: it follows from the root key, the device and its key, and changes with a new board.
@@ -173,19 +158,18 @@ fn secret(platform: &Platform, monitor: MonitorId, key: &[u8; 32]) -> String {
 /// `Forbidden` for whatever does not fit, with the reason for logs; `Unavailable` when the database cannot tell now.
 pub async fn open(platform: &Platform, from: &str, to: &str, header: &Header, sealed: &[u8]) -> Result<Opened> {
     let refused = |why: &str| Error::new(Kind::Forbidden, format!("this mail is not taken: {why}"));
-    let address = from.to_ascii_lowercase();
-    let found = look_up(platform, &address).await?.ok_or_else(|| refused("its sender is not registered"))?;
+    let found = look_up(platform, from).await?.ok_or_else(|| refused("its sender is not registered"))?;
     if !found.server.eq_ignore_ascii_case(to) {
         return Err(refused("it is not for the address that is registered for its sender"));
     }
-    if MonitorId::from(header.device) != found.monitor {
+    if MonitorId::from(header.device) != found.registered.id {
         return Err(refused("its mark names another device than its sender's"));
     }
     let ring = keys::ring(platform).await?;
     let verify = |algorithm, kid: &[u8], message: &[u8], signature: &[u8]| {
         algorithm == Algorithm::EdDsa
             && kid == header.device.0
-            && UnparsedPublicKey::new(&ED25519, &found.key).verify(message, signature).is_ok()
+            && UnparsedPublicKey::new(&ED25519, &found.registered.key.0).verify(message, signature).is_ok()
     };
     let now_ms = platform.now().as_millis();
     let opener =
@@ -195,7 +179,7 @@ pub async fn open(platform: &Platform, from: &str, to: &str, header: &Header, se
     if claims.content == Content::Orders {
         return Err(refused("devices give no orders"));
     }
-    let ctx = hello::monitor_ctx(platform, found.org, found.monitor);
+    let ctx = hello::monitor_ctx(platform, found.registered.org, found.registered.id);
     Ok(Opened { ctx, claims, content })
 }
 

@@ -13,21 +13,22 @@ use wire::{Body, Message, Report, Subject, cbor};
 
 use super::mail::{by_mailbox, login, open, pending_sealed, receives, taken};
 use super::*;
+use crate::orders::{CommandState, acknowledge};
 use crate::testing::TestPlatform;
 use crate::{Ctx, Kind, Role};
 
 const DAY: i64 = 86_400_000;
 
 /// A device with its keys, after its communication test.
-struct Device {
+pub(super) struct Device {
     pair: Ed25519KeyPair,
     seal: P256Secret,
-    reply: HelloReply,
-    ctx: Ctx,
+    pub(super) reply: HelloReply,
+    pub(super) ctx: Ctx,
 }
 
 impl Device {
-    async fn tested(test: &TestPlatform, root: &Ctx, serial: &str, seed: u8, road: Road) -> Self {
+    pub(super) async fn tested(test: &TestPlatform, root: &Ctx, serial: &str, seed: u8, road: Road) -> Self {
         let new = NewMonitor { vendor: "canon".to_owned(), serial: serial.to_owned(), model: None };
         let claim = register(root, root.home, &new).await.unwrap().claim;
         let pair = Ed25519KeyPair::from_seed_unchecked(&[seed; 32]).unwrap();
@@ -53,7 +54,7 @@ impl Device {
         Self { pair, seal, reply, ctx }
     }
 
-    fn addresses(&self) -> (String, String) {
+    pub(super) fn addresses(&self) -> (String, String) {
         let pair = self.reply.mail.as_ref().unwrap();
         (pair.device.clone(), pair.server.clone())
     }
@@ -103,7 +104,7 @@ impl Device {
     }
 }
 
-fn with_doors(test: &TestPlatform) {
+pub(super) fn with_doors(test: &TestPlatform) {
     let (smtp, pop3) = (Some("smtp://mail.example.org:25".to_owned()), Some("pop3s://mail.example.org:995".to_owned()));
     test.platform.set_mail(MailDoors { domain: "Mail.Example.org".to_owned(), smtp, pop3 });
 }

@@ -2,10 +2,12 @@
 //! claim code and from then on by its key. The server gives it its slots and its orders, and hears no one else.
 
 mod calls;
-mod group;
 mod hello;
 mod keys;
 mod kinds;
+mod known;
+#[cfg(test)]
+mod known_tests;
 pub mod mail;
 #[cfg(test)]
 mod mail_tests;
@@ -25,22 +27,21 @@ use crate::secrets::Secret;
 use crate::time::Micros;
 
 pub use calls::{Callable, callable, called_from, failed, orders_for, went};
-pub(crate) use group::{GivenBy, give, is_heard, take_back};
-pub(crate) use hello::{CachedKey, Standing, standing};
+pub(crate) use hello::standing;
 pub use hello::{hello, key_of, key_of_sender};
-pub(crate) use keys::Ring;
+pub(crate) use keys::{Ring, learnt, public_keys, sign};
 pub use keys::{rekey, roll};
 pub use kinds::{KindState, inquire, kinds, set_period};
 pub(crate) use kinds::{schedule as schedule_of, set_period_in};
-pub(crate) use mail::CachedMailbox;
+pub(crate) use known::{Known, Standing};
 pub use mail::MailDoors;
-pub use orders::{CommandId, CommandRow, CommandState, acknowledge, cancel, commands, expire, order, pending};
+pub use orders::{cancel, commands, hindered, order};
 pub use refusals::refused_mail;
 pub use registry::{
     FIELDS, MonitorQuery, NewMonitor, Stranger, get, list, new_claim, register, release, resume, strangers, suspend,
 };
 pub(crate) use registry::{Heard, heard};
-pub(crate) use rules::{road_of, road_text, speaks_for_itself};
+pub(crate) use rules::{fetches, road_of, road_text, speaks_for_itself};
 
 crate::id!(
     /// A monitor; on the wire the same 16 bytes are its [`wire::Subject`].

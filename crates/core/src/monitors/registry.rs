@@ -200,7 +200,7 @@ async fn set_state(ctx: &Ctx, id: MonitorId, wanted: MonitorState) -> Result<Mon
     }
     let monitor = find(&mut tx, org, id).await?;
     tx.commit().await?;
-    ctx.platform.monitor_keys().lock().remove(&id.into());
+    ctx.platform.known().forget(id);
     Ok(monitor)
 }
 
@@ -221,7 +221,7 @@ pub async fn release(ctx: &Ctx, id: MonitorId) -> Result<()> {
     events::emit(&mut tx, ctx, org, "monitor.released", ("monitor", id.to_string()), told.clone()).await?;
     audit::record(&mut tx, ctx, Change::new(org, "released", "monitor", id).before(told)).await?;
     tx.commit().await?;
-    ctx.platform.monitor_keys().lock().remove(&id.into());
+    ctx.platform.known().forget(id);
     Ok(())
 }
 

@@ -66,6 +66,14 @@ pub(crate) fn road_text(road: Road) -> &'static str {
     }
 }
 
+/// Whether a device on this road fetches orders; else why not.
+pub(crate) fn fetches(road: Road) -> std::result::Result<(), &'static str> {
+    match road {
+        Road::Mail => Err("it only sends mail and fetches nothing; let it fetch mail too, or call by HTTPS"),
+        Road::Https | Road::HttpsBothWays | Road::MailBothWays => Ok(()),
+    }
+}
+
 /// Reads what [`road_text`] wrote.
 pub(crate) fn road_of(text: &str) -> Option<Road> {
     [Road::Https, Road::HttpsBothWays, Road::Mail, Road::MailBothWays].into_iter().find(|road| road_text(*road) == text)

@@ -25,11 +25,20 @@ store::sql! {
           listener = $8, clock_offset_ms = $9, hello_at = $10, seal_key = $11, key_told = $12, epoch = epoch + 1, version = version + 1
         where tenant = $1 and id = $2
         returning epoch";
-    pub(super) KEY = "select m.tenant, m.public_key, m.serial_fold, m.schedule_revision, m.device,
+    pub(super) KNOWN = "select m.id, m.tenant, m.public_key, m.serial_fold, m.schedule_revision, m.device,
           (select d.lifecycle from devices d where d.tenant = m.tenant and d.id = m.device),
-          (select count(*) from commands c where c.tenant = m.tenant and c.target = m.id and c.state in ('queued', 'taken'))
+          (select count(*) from commands c where c.tenant = m.tenant and c.target = m.id and c.state in ('queued', 'taken')),
+          b.device_address, b.server_address
         from monitors m
+        left join monitor_mailboxes b on b.tenant = m.tenant and b.monitor = m.id
         where m.id = $1 and m.state = 'active'";
+    pub(super) KNOWN_BY_ADDRESS = "select m.id, m.tenant, m.public_key, m.serial_fold, m.schedule_revision, m.device,
+          (select d.lifecycle from devices d where d.tenant = m.tenant and d.id = m.device),
+          (select count(*) from commands c where c.tenant = m.tenant and c.target = m.id and c.state in ('queued', 'taken')),
+          b.device_address, b.server_address
+        from monitor_mailboxes b
+        join monitors m on m.tenant = b.tenant and m.id = b.monitor
+        where b.device_address = $1 and m.state = 'active'";
     pub(super) HEARD = "update monitors
         set said_at = $3, said_road = $4, clock_offset_ms = $5,
           device = coalesce(device, (select e.device from device_evidence e where e.tenant = $1 and e.kind = 'subject' and e.value = $6
@@ -63,34 +72,21 @@ store::sql! {
         on conflict (tenant, monitor, kind) do update
         set period_s = excluded.period_s";
 
-    pub(super) ORDER = "insert into commands (tenant, id, target, what, order_bytes, state, issued_at, issued_by, expires_at)
-        values ($1, $2, $3, $4, $5, 'queued', $6, $7, $8)";
-    pub(super) PENDING = "select c.id, c.order_bytes, c.state, m.key_told
-        from commands c
-        join monitors m on m.tenant = c.tenant and m.id = c.target
-        where c.tenant = $1 and c.target = $2 and c.state in ('queued', 'taken') and c.expires_at > $3
-        order by c.issued_at, c.id
-        limit 64";
-    pub(super) TAKE = "update commands set state = 'taken', taken_at = $3 where tenant = $1 and id = $2 and state = 'queued'";
-    pub(super) END = "update commands set state = $4, ended_at = $5, detail = $6
-        where tenant = $1 and id = $2 and target = $3 and state in ('queued', 'taken')
-        returning order_bytes";
     pub(super) TAUGHT = "update monitors set key_told = $3 where tenant = $1 and id = $2 and key_told < $3";
-    pub(super) UNTAUGHT = "select m.tenant, m.id
-        from monitors m
-        where m.state = 'active' and m.key_told < $1 and m.road <> 'mail'
-          and not exists (select 1 from commands c where c.tenant = m.tenant and c.target = m.id and c.what = 'keys'
-            and c.state in ('queued', 'taken') and c.expires_at > $2)
-        order by m.id
+    pub(super) UNTAUGHT = "select k.tenant, k.id, k.whom
+        from (
+          select m.tenant, m.id, 'monitor' as whom from monitors m where m.state = 'active' and m.key_told < $1 and m.road <> 'mail'
+          union all
+          select a.tenant, a.id, 'agent' from agents a where a.state <> 'revoked' and a.key_told > 0 and a.key_told < $1
+        ) k
+        where not exists (select 1 from commands c where c.tenant = k.tenant and c.target = k.id and c.what = 'keys'
+          and c.state in ('queued', 'taken') and c.expires_at > $2)
+        order by k.id
         limit $3";
     pub(super) GATEWAY_KEYS = "select k.id, k.ends_at from gateway_keys k where k.ends_at is null or k.ends_at > $1 order by k.id desc";
     pub(super) GATEWAY_KEY = "insert into gateway_keys (id, made_at) values ($1, $2) on conflict (id) do nothing";
     pub(super) GATEWAY_KEY_ENDS = "update gateway_keys set ends_at = $2 where id = $1 and ends_at is null";
 
-    pub(super) MAILBOX = "select b.tenant, b.monitor, b.server_address, m.public_key
-        from monitor_mailboxes b
-        join monitors m on m.tenant = b.tenant and m.id = b.monitor
-        where b.device_address = $1 and m.state = 'active' and m.public_key is not null";
     pub(super) RECEIVES = "select b.monitor from monitor_mailboxes b where b.server_address = $1 limit 1";
     pub(super) OWN_MAIL = "select b.device_address, b.server_address, m.seal_key, m.key_told
         from monitor_mailboxes b
@@ -107,18 +103,6 @@ store::sql! {
         limit 64";
     pub(super) TAKE_OWN = "update commands set state = 'taken', taken_at = $3
         where tenant = $1 and id = $2 and target = $4 and state = 'queued'";
-    pub(super) NOT_NOW = "update commands set state = 'queued', detail = $4
-        where tenant = $1 and id = $2 and target = $3 and state = 'taken'";
-    pub(super) COMMANDS = "select c.id, c.what, c.state, c.issued_at, c.issued_by, c.expires_at, c.taken_at, c.ended_at, c.detail
-        from commands c
-        where c.tenant = $1 and c.target = $2
-        order by c.issued_at desc, c.id desc
-        limit $3";
-    pub(super) CANCEL = "update commands set state = 'cancelled', ended_at = $4
-        where tenant = $1 and id = $2 and target = $3 and state in ('queued', 'taken')";
-    pub(super) EXPIRE = "update commands set state = 'expired', ended_at = $1
-        where state in ('queued', 'taken') and expires_at <= $1
-        returning tenant, id, target";
 }
 
 /// Columns of the list; the sort keys follow.

@@ -10,6 +10,7 @@ use wire::monitor::Kind as Told;
 
 use super::*;
 use crate::page::PageQuery;
+use crate::orders::{CommandState, acknowledge, expire, pending};
 use crate::testing::TestPlatform;
 use crate::{Ctx, Kind, Role};
 

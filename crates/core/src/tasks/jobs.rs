@@ -3,14 +3,13 @@
 
 use serde_json::json;
 use store::{Tx, View, params};
-use wire::command::What;
 
 use super::{Counts, ShareState, TaskId, TaskState, Wish, rules, sql};
 use crate::ctx::Ctx;
 use crate::error::{Error, Result};
 use crate::events;
 use crate::ids::OrgId;
-use crate::monitors::{self, CommandId, GivenBy, MonitorId};
+use crate::orders::{self, CommandId, GivenBy, UnitId, Way};
 use crate::platform::Platform;
 use crate::retention::{Class, Target};
 use crate::time::Micros;
@@ -93,36 +92,28 @@ async fn assign(ctx: &Ctx, task: &Running, most: i64) -> Result<u64> {
     let mut tx = ctx.db().write(&View::All("orders go to devices of many organisations")).await?;
     let rows = tx.query(&sql::WAITING, &params![task.org, task.id, most]).await?;
     let by = GivenBy { id: &task.made_by, name: &task.made_by_name, task: Some(task.id.to_string()) };
+    let mut given = Vec::with_capacity(rows.len());
     for row in &rows {
-        let (monitor, of): (MonitorId, OrgId) = (row.get(0)?, row.get(1)?);
-        if !monitors::is_heard(&mut tx, of, monitor).await? {
-            let why = "it is no longer registered, or suspended";
-            tx.execute(&sql::SKIP, &params![task.org, task.id, monitor, why, ctx.now]).await?;
+        let (unit, of): (UnitId, OrgId) = (row.get(0)?, row.get(1)?);
+        let found = orders::find(&mut tx, of, unit).await?;
+        let way = found.as_ref().map_or(Err("it is no longer there"), |found| found.way_of(&task.wish));
+        let (Some(found), Ok(way)) = (found, way) else {
+            let why = way.err().unwrap_or_default();
+            tx.execute(&sql::SKIP, &params![task.org, task.id, unit, why, ctx.now]).await?;
             continue;
-        }
-        let what = what(&mut tx, ctx, task, of, monitor).await?;
-        let command = monitors::give(&mut tx, ctx, (of, monitor), what, task.life_ms, &by).await?;
-        tx.execute(&sql::ASSIGN, &params![task.org, task.id, monitor, command, ctx.now]).await?;
+        };
+        let command = orders::give_by(&mut tx, ctx, &found, &task.wish, task.life_ms, &by).await?;
+        tx.execute(&sql::ASSIGN, &params![task.org, task.id, unit, command, ctx.now, way.word()]).await?;
+        given.push(way);
     }
     tx.commit().await?;
     // So that the next report of each is answered with its order.
-    let mut keys = ctx.platform.monitor_keys().lock();
-    for row in &rows {
-        keys.remove(&row.get::<MonitorId>(0)?.into());
+    for way in given {
+        if let Way::Own(monitor, _) = way {
+            ctx.platform.known().forget(monitor);
+        }
     }
     Ok(rows.len() as u64)
-}
-
-/// The order that fulfils a wish at one device.
-async fn what(tx: &mut Tx, ctx: &Ctx, task: &Running, of: OrgId, monitor: MonitorId) -> Result<What> {
-    Ok(match &task.wish {
-        Wish::ReportNow { kinds } => What::ReportNow(kinds.clone()),
-        Wish::SendLog => What::SendLog,
-        Wish::SetPeriod { kind, period_s } => {
-            monitors::set_period_in(tx, ctx, (of, monitor), *kind, *period_s).await?;
-            What::Schedule(monitors::schedule_of(tx, of, monitor).await?)
-        }
-    })
 }
 
 /// Notes what became of the orders of a wish; returns how many shares moved.
@@ -131,10 +122,10 @@ pub(super) async fn settle(tx: &mut Tx, org: OrgId, id: TaskId, now: Micros) -> 
     loop {
         let rows = tx.query(&sql::MOVED, &params![org, id, BATCH]).await?;
         for row in &rows {
-            let (monitor, state): (MonitorId, Option<String>) = (row.get(0)?, row.get(1)?);
+            let (unit, state): (UnitId, Option<String>) = (row.get(0)?, row.get(1)?);
             let state = state.as_deref().and_then(rules::of_command).unwrap_or(ShareState::TimedOut);
             let (detail, command): (Option<String>, CommandId) = (row.get(2)?, row.get(3)?);
-            note(tx, org, id, monitor, command, (state, detail), now).await?;
+            note(tx, org, id, unit, command, (state, detail), now).await?;
         }
         moved += rows.len() as u64;
         if rows.len() < usize::try_from(BATCH).unwrap_or(usize::MAX) {
@@ -148,12 +139,12 @@ pub(super) async fn note(
     tx: &mut Tx,
     org: OrgId,
     id: TaskId,
-    monitor: MonitorId,
+    unit: UnitId,
     command: CommandId,
     (state, detail): (ShareState, Option<String>),
     now: Micros,
 ) -> Result<()> {
-    tx.execute(&sql::MOVE, &params![org, id, monitor, command, state.as_str(), detail, now]).await?;
+    tx.execute(&sql::MOVE, &params![org, id, unit, command, state.as_str(), detail, now]).await?;
     Ok(())
 }
 

@@ -8,15 +8,15 @@ mod sql;
 #[cfg(test)]
 mod tests;
 
-use serde::{Deserialize, Serialize};
-use wire::monitor::Kind;
+use serde::Serialize;
 
 pub use jobs::{Advanced, run};
 pub use service::{cancel, create, get, list, preview, retry, shares};
 
 use crate::filter::Filter;
 use crate::ids::OrgId;
-use crate::monitors::{CommandId, Monitor, MonitorId};
+use crate::orders::CommandId;
+pub use crate::orders::{UnitId, Way, Wish};
 use crate::page::PageQuery;
 use crate::time::Micros;
 use crate::{DeviceId, Error};
@@ -30,45 +30,12 @@ crate::id!(
 /// Most devices of one wish.
 pub const MOST_DEVICES: usize = 100_000;
 
-/// What each device shall do.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", tag = "what", deny_unknown_fields)]
-pub enum Wish {
-    /// Tell these kinds now; none named: all that are told regularly.
-    ReportNow {
-        /// Kinds.
-        #[serde(default)]
-        kinds: Vec<Kind>,
-    },
-    /// Upload the debug log.
-    SendLog,
-    /// Tell a kind once in so many seconds; `None`: as usual.
-    SetPeriod {
-        /// Kind.
-        kind: Kind,
-        /// A minute to ninety days.
-        period_s: Option<u32>,
-    },
-}
-
-impl Wish {
-    /// As stored and as the API says it.
-    #[must_use]
-    pub fn word(&self) -> &'static str {
-        match self {
-            Self::ReportNow { .. } => "report_now",
-            Self::SendLog => "send_log",
-            Self::SetPeriod { .. } => "set_period",
-        }
-    }
-}
-
 /// A wish for all devices of a filter.
 #[derive(Clone, Debug)]
 pub struct NewTask {
     /// What each shall do.
     pub wish: Wish,
-    /// Which devices, over [`crate::monitors::FIELDS`]; `None`: all that report by themselves.
+    /// Which devices, over [`FIELDS`]; `None`: all that orders reach.
     pub filter: Option<Filter>,
     /// How long the orders live, ms: a minute to seven days.
     pub life_ms: i64,
@@ -76,17 +43,51 @@ pub struct NewTask {
     pub preview_hash: String,
 }
 
+/// Fields of the filter of a wish.
+pub const FIELDS: &[crate::filter::Field] = crate::orders::FIELDS;
+
 /// Whom a wish would reach, before it is one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Preview {
     /// Devices that would get an order.
     pub devices: usize,
-    /// Devices of the filter that would not: registered and not heard yet, or suspended.
-    pub left_out: u64,
+    /// By which roads, with how many devices each: words of [`Way::word`].
+    pub roads: Vec<(&'static str, u64)>,
+    /// Of these, devices whose agent is away: their orders wait until it is back.
+    pub away: u64,
+    /// Why other devices of the filter would get none, with how many each.
+    pub refused: Vec<(&'static str, u64)>,
     /// Names exactly these devices and this wish; a wish must repeat it.
     pub hash: String,
-    /// The first of them by serial number, at most 20.
-    pub sample: Vec<Monitor>,
+    /// The first of them by name, at most 20.
+    pub sample: Vec<Reached>,
+}
+
+impl Preview {
+    /// Devices of the filter that would get no order.
+    #[must_use]
+    pub fn left_out(&self) -> u64 {
+        self.refused.iter().map(|(_, count)| count).sum()
+    }
+}
+
+/// A device that would get an order.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Reached {
+    /// Its name in orders.
+    pub unit: UnitId,
+    /// The device of the fleet, if it told of itself.
+    pub device: Option<DeviceId>,
+    /// Whose it is.
+    pub org: OrgId,
+    /// Its maker.
+    pub vendor: String,
+    /// Its serial number; empty where it tells none.
+    pub serial: String,
+    /// Its model; empty where it tells none.
+    pub model: String,
+    /// By which road.
+    pub road: &'static str,
 }
 
 /// Where a wish stands.
@@ -239,8 +240,10 @@ pub struct Task {
 /// The share of one device.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Share {
-    /// The registration.
-    pub monitor: MonitorId,
+    /// Its registration, or the device itself where an agent reads it.
+    pub unit: UnitId,
+    /// By which road its orders go: a word of [`Way::word`].
+    pub road: String,
     /// Whose it is.
     pub org: OrgId,
     /// Its serial number.

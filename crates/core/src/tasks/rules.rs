@@ -1,32 +1,12 @@
 //! What a wish may be, what names it, and where it stands by its shares.
 
-use aws_lc_rs::digest::{Context, SHA256};
-use wire::command::MAX_LIFE_MS;
-
 use super::{Counts, ShareState, TaskState, Wish};
-use crate::error::{Error, Result};
 use crate::ids::Hex;
-use crate::monitors::MonitorId;
-
-/// Periods that a person may set, seconds: a minute to ninety days.
-const PERIODS: std::ops::RangeInclusive<u32> = 60..=90 * 86_400;
-
-/// Refuses what no device could do.
-pub(super) fn check(wish: &Wish, life_ms: i64) -> Result<()> {
-    if !(60_000..=MAX_LIFE_MS).contains(&life_ms) {
-        return Err(Error::invalid("life_s", "an order lives for a minute to seven days"));
-    }
-    match wish {
-        Wish::ReportNow { kinds } if kinds.len() > 16 => Err(Error::invalid("kinds", "there are sixteen kinds")),
-        Wish::SetPeriod { period_s: Some(period), .. } if !PERIODS.contains(period) => {
-            Err(Error::invalid("period_s", "a period is a minute to ninety days"))
-        }
-        _ => Ok(()),
-    }
-}
+use crate::orders::UnitId;
+use aws_lc_rs::digest::{Context, SHA256};
 
 /// Names a wish and whom it reaches. `ids` are sorted.
-pub(super) fn hash(wish: &Wish, ids: &[MonitorId]) -> String {
+pub(super) fn hash(wish: &Wish, ids: &[UnitId]) -> String {
     let mut context = Context::new(&SHA256);
     context.update(serde_json::to_string(wish).unwrap_or_default().as_bytes());
     for id in ids {
@@ -108,18 +88,11 @@ mod tests {
 
     #[test]
     fn the_hash_names_the_wish_and_whom_it_reaches() {
-        let id = |n| MonitorId(uuid::Uuid::from_u128(n));
+        let id = |n| UnitId(uuid::Uuid::from_u128(n));
         let now = Wish::ReportNow { kinds: Vec::new() };
         let hash_of = |wish: &Wish, ids: &[u128]| hash(wish, &ids.iter().map(|n| id(*n)).collect::<Vec<_>>());
         assert_eq!(hash_of(&now, &[1, 2]), hash_of(&now, &[1, 2]));
         assert_ne!(hash_of(&now, &[1, 2]), hash_of(&now, &[1, 3]));
         assert_ne!(hash_of(&now, &[1, 2]), hash_of(&Wish::SendLog, &[1, 2]));
-    }
-
-    #[test]
-    fn orders_that_no_device_could_follow_are_refused() {
-        let set = |period_s| Wish::SetPeriod { kind: wire::monitor::Kind::Rom, period_s };
-        assert!(check(&set(Some(59)), 60_000).is_err() && check(&set(None), 60_000).is_ok());
-        assert!(check(&Wish::SendLog, 59_999).is_err() && check(&Wish::SendLog, MAX_LIFE_MS + 1).is_err());
     }
 }

@@ -1,11 +1,13 @@
 //! What people do with wishes for many: look first, wish, watch, take back, try again.
 
+use std::collections::BTreeMap;
+
 use serde_json::json;
 use store::{Row, Sql, Tx, Value, params};
 
 use super::{
-    Counts, MOST_DEVICES, NewTask, Preview, Share, ShareQuery, ShareState, Task, TaskId, TaskState, Wish, jobs, rules,
-    sql,
+    Counts, MOST_DEVICES, NewTask, Preview, Reached, Share, ShareQuery, ShareState, Task, TaskId, TaskState, Wish,
+    jobs, rules, sql,
 };
 use crate::audit::{self, Change};
 use crate::ctx::{Ctx, Role};
@@ -13,66 +15,85 @@ use crate::error::{Error, Result};
 use crate::events;
 use crate::filter::Filter;
 use crate::ids::OrgId;
-use crate::monitors::{self, MonitorId, MonitorQuery};
+use crate::orders::{self, Found, UnitId};
 use crate::page::{Key, Page, PageQuery, Sort};
 use crate::time::Micros;
 
 const NEWEST: Sort = Sort { name: "tasks.newest", keys: &[Key::down("t.made_at"), Key::down("t.id")] };
-const BY_SERIAL: Sort = Sort { name: "shares.serial", keys: &[Key::up("s.serial_no"), Key::up("s.monitor")] };
+const BY_SERIAL: Sort = Sort { name: "shares.serial", keys: &[Key::up("s.serial_no"), Key::up("s.unit")] };
 /// Devices that are ordered before the answer; the others follow by the job.
 const AT_ONCE: usize = 200;
 
-/// A device of a filter that is heard.
-struct Reached {
-    id: MonitorId,
-    values: Vec<Value>,
+/// Devices of a filter, parted by whether an order reaches them.
+#[derive(Default)]
+struct Reach {
+    /// By their unit, with the word of their road.
+    reached: Vec<(Found, &'static str)>,
+    refused: BTreeMap<&'static str, u64>,
 }
 
-/// Whom a wish would reach.
+/// Whom a wish would reach, by which road, and who could not do it.
 ///
 /// # Errors
 /// `Forbidden` below manager; `Invalid` for a filter or a wish that does not fit, or for more devices than [`MOST_DEVICES`].
 pub async fn preview(ctx: &Ctx, wish: &Wish, filter: Option<&Filter>) -> Result<Preview> {
     ctx.require(Role::Manager, "give orders to devices")?;
-    rules::check(wish, 60_000)?;
+    orders::check(wish, 60_000)?;
     let mut tx = ctx.db().read(&ctx.scope.view()).await?;
-    let (reached, left_out) = reach(ctx, &mut tx, filter).await?;
+    let Reach { reached, refused } = reach(ctx, &mut tx, wish, filter).await?;
     drop(tx);
-    let active = Filter::Eq("state".into(), crate::filter::Operand::Text("active".into()));
-    let narrowed = match filter {
-        Some(filter) => Filter::And(vec![filter.clone(), active]),
-        None => active,
-    };
-    let page = PageQuery { limit: Some(20), ..PageQuery::default() };
-    let sample = monitors::list(ctx, &MonitorQuery { filter: Some(narrowed), page }).await?.items;
-    let ids: Vec<_> = reached.iter().map(|one| one.id).collect();
-    Ok(Preview { devices: reached.len(), left_out, hash: rules::hash(wish, &ids), sample })
+    let mut roads = BTreeMap::new();
+    for (_, road) in &reached {
+        *roads.entry(*road).or_insert(0) += 1;
+    }
+    let mut first: Vec<_> = reached.iter().collect();
+    first.sort_by(|(a, _), (b, _)| (&a.serial, a.unit).cmp(&(&b.serial, b.unit)));
+    let sample = first.into_iter().take(20).map(|(found, road)| Reached {
+        unit: found.unit,
+        device: found.device,
+        org: found.org,
+        vendor: found.vendor.clone(),
+        serial: found.serial.clone(),
+        model: found.model.clone(),
+        road,
+    });
+    Ok(Preview {
+        devices: reached.len(),
+        roads: roads.into_iter().collect(),
+        away: reached.iter().filter(|(found, _)| found.away).count() as u64,
+        refused: refused.into_iter().collect(),
+        hash: hash(wish, &reached),
+        sample: sample.collect(),
+    })
 }
 
-/// The devices of a filter that are heard, by id, and how many others there are.
-async fn reach(ctx: &Ctx, tx: &mut Tx, filter: Option<&Filter>) -> Result<(Vec<Reached>, u64)> {
+fn hash(wish: &Wish, reached: &[(Found, &'static str)]) -> String {
+    rules::hash(wish, &reached.iter().map(|(found, _)| found.unit).collect::<Vec<_>>())
+}
+
+/// The devices of a filter, by unit.
+async fn reach(ctx: &Ctx, tx: &mut Tx, wish: &Wish, filter: Option<&Filter>) -> Result<Reach> {
     let mut values = Vec::new();
-    let mut conditions = vec![ctx.scope.condition("m", &mut values)];
+    let mut conditions = vec![ctx.scope.condition("u", &mut values)];
     if let Some(filter) = filter {
-        conditions.push(filter.to_sql(monitors::FIELDS, &mut values)?);
+        conditions.push(filter.to_sql(orders::FIELDS, &mut values)?);
     }
-    let conditions = conditions.join(" and ");
-    let text = format!("select count(*) from monitors m where {conditions} and m.state <> 'active'");
-    let left_out = tx.query_one(&Sql::built_as("tasks left out", text), &values).await?.get(0)?;
-    let text = format!(
-        "select m.id, m.tenant, m.serial_no, m.vendor, m.model, m.device
-         from monitors m
-         where {conditions} and m.state = 'active'
-         order by m.id
-         limit {}",
-        MOST_DEVICES + 1
-    );
+    let (columns, units, conditions) = (orders::COLUMNS, orders::units(), conditions.join(" and "));
+    let most = MOST_DEVICES + 1;
+    let text = format!("select {columns} from ({units}) u where {conditions} order by u.unit limit {most}");
     let rows = tx.query(&Sql::built_as("tasks reach", text), &values).await?;
     if rows.len() > MOST_DEVICES {
         return Err(Error::invalid("filter", format!("more than {MOST_DEVICES} devices; narrow the filter")));
     }
-    let reached = rows.into_iter().map(|row| Ok(Reached { id: row.get(0)?, values: row.into_values() }));
-    Ok((reached.collect::<Result<_>>()?, left_out))
+    let mut reach = Reach::default();
+    for row in &rows {
+        let found = Found::read(row)?;
+        match found.way_of(wish) {
+            Ok(way) => reach.reached.push((found, way.word())),
+            Err(why) => *reach.refused.entry(why).or_insert(0) += 1,
+        }
+    }
+    Ok(reach)
 }
 
 /// Wishes something of all devices of a filter. The first of them are ordered before this returns.
@@ -82,15 +103,15 @@ async fn reach(ctx: &Ctx, tx: &mut Tx, filter: Option<&Filter>) -> Result<(Vec<R
 /// are no longer those that were looked at.
 pub async fn create(ctx: &Ctx, new: &NewTask) -> Result<Task> {
     ctx.require(Role::Manager, "give orders to devices")?;
-    rules::check(&new.wish, new.life_ms)?;
+    orders::check(&new.wish, new.life_ms)?;
     let id = TaskId::new(ctx.ids());
     let mut tx = ctx.db().write(&ctx.scope.view()).await?;
-    let (reached, _) = reach(ctx, &mut tx, new.filter.as_ref()).await?;
+    let Reach { reached, refused } = reach(ctx, &mut tx, &new.wish, new.filter.as_ref()).await?;
     if reached.is_empty() {
-        return Err(Error::invalid("filter", "no device that is heard would be reached"));
+        let why = refused.keys().next().map_or_else(String::new, |why| format!(": {why}"));
+        return Err(Error::invalid("filter", format!("no device would be reached{why}")));
     }
-    let ids: Vec<_> = reached.iter().map(|one| one.id).collect();
-    if rules::hash(&new.wish, &ids) != new.preview_hash {
+    if hash(&new.wish, &reached) != new.preview_hash {
         return Err(Error::conflict("the devices are no longer those that were looked at; look again"));
     }
     let devices = i64::try_from(reached.len()).unwrap_or(i64::MAX);
@@ -112,10 +133,10 @@ pub async fn create(ctx: &Ctx, new: &NewTask) -> Result<Task> {
         expires
     ];
     tx.execute(&sql::INSERT, &values).await?;
-    let shares = reached.into_iter().map(|one| {
-        let mut values = one.values;
-        values.splice(0..0, params![ctx.home, id]);
-        values.push(ctx.now.into());
+    let shares = reached.iter().map(|(found, road)| {
+        let mut values = Vec::from(params![ctx.home, id]);
+        values.extend(found.share());
+        values.extend(params![*road, ctx.now]);
         values
     });
     tx.many(&sql::SHARE, shares.collect()).await?;
@@ -186,7 +207,8 @@ pub async fn shares(ctx: &Ctx, id: TaskId, query: &ShareQuery) -> Result<Page<Sh
     let rows = tx.query(&Sql::built_as("tasks shares", text), &values).await?;
     BY_SERIAL.page(rows, limit, |row| {
         Ok(Share {
-            monitor: row.get(0)?,
+            unit: row.get(0)?,
+            road: row.get(12)?,
             org: row.get(1)?,
             serial: row.get(2)?,
             vendor: row.get(3)?,
@@ -233,12 +255,14 @@ pub async fn cancel(ctx: &Ctx, id: TaskId) -> Result<Task> {
     if tx.execute(&sql::CANCEL, &params![org, id, ctx.now]).await? == 0 {
         return Err(Error::conflict("this task has ended already"));
     }
+    // What has ended already keeps its end.
+    jobs::settle(&mut tx, org, id, ctx.now).await?;
     tx.execute(&sql::CANCEL_WAITING, &params![org, id, ctx.now]).await?;
     for row in tx.query(&sql::OPEN_ORDERS, &params![org, id]).await? {
-        let (of, command, monitor): (OrgId, _, MonitorId) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        let (of, command, unit): (OrgId, _, UnitId) = (row.get(0)?, row.get(1)?, row.get(2)?);
         if ctx.scope.contains(of) {
-            monitors::take_back(&mut tx, ctx, of, monitor, command).await?;
-            jobs::note(&mut tx, org, id, monitor, command, (ShareState::Cancelled, None), ctx.now).await?;
+            orders::take_back(&mut tx, ctx, of, unit, command).await?;
+            jobs::note(&mut tx, org, id, unit, command, (ShareState::Cancelled, None), ctx.now).await?;
         }
     }
     events::emit(&mut tx, ctx, org, "task.finished", ("task", id.to_string()), json!({ "state": "cancelled" })).await?;

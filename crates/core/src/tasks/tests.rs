@@ -7,7 +7,8 @@ use wire::hello::{Hello, Road};
 use wire::monitor::Kind as Told;
 
 use super::*;
-use crate::monitors::{self, NewMonitor};
+use crate::monitors::{self, MonitorId, NewMonitor};
+use crate::orders;
 use crate::testing::TestPlatform;
 use crate::{Ctx, Filter, Kind, Role};
 
@@ -39,10 +40,10 @@ async fn device(test: &TestPlatform, by: &Ctx, serial: &str, model: &str) -> Ctx
 
 /// What a device fetches and answers.
 async fn answers(device: &Ctx, taken: Taken) -> Vec<What> {
-    let orders = monitors::pending(device).await.unwrap();
+    let orders = orders::pending(device).await.unwrap();
     let orders: Vec<Order> = orders.iter().map(|command| wire::cbor::decode(&command.order).unwrap()).collect();
     let acks = orders.iter().map(|order| Ack { id: order.id, taken, detail: Some("so".into()) }).collect();
-    monitors::acknowledge(device, &Acks { acks }).await.unwrap();
+    orders::acknowledge(device, &Acks { acks }).await.unwrap();
     orders.into_iter().map(|order| order.what).collect()
 }
 
@@ -67,12 +68,12 @@ async fn one_wish_becomes_one_signed_order_a_device_of_the_filter() {
         monitors::register(&root, root.home, &asleep).await.unwrap();
         let filter = Filter::parse(r#"serial like "aaa*""#).unwrap();
         let seen = preview(&root, &now(), Some(&filter)).await.unwrap();
-        assert_eq!((seen.devices, seen.left_out, seen.sample.len()), (2, 1, 2));
+        assert_eq!((seen.devices, seen.left_out(), seen.sample.len()), (2, 1, 2));
         let task = wished(&root, now(), Some(r#"serial like "aaa*""#)).await;
         assert_eq!((task.state, task.devices, task.counts.assigned), (TaskState::Running, 2, 2));
         assert_eq!(answers(&one, Taken::Done).await, [What::ReportNow(vec![Told::Billing])]);
-        assert_eq!(monitors::pending(&two).await.unwrap().len(), 1);
-        assert!(monitors::pending(&other).await.unwrap().is_empty());
+        assert_eq!(orders::pending(&two).await.unwrap().len(), 1);
+        assert!(orders::pending(&other).await.unwrap().is_empty());
         let seen = get(&root, task.id).await.unwrap();
         assert_eq!((seen.counts.succeeded, seen.counts.running), (1, 1), "seen before the job notes it");
         answers(&two, Taken::Done).await;
@@ -114,7 +115,7 @@ async fn what_fails_or_comes_too_late_can_be_tried_again_with_a_new_order() {
         assert_eq!(retry(&root, task.id).await.unwrap_err().kind, Kind::Conflict, "it runs");
         answers(&one, Taken::Refused).await;
         test.clock.advance(Duration::from_secs(2 * 86_400));
-        monitors::expire(&test.platform).await.unwrap();
+        orders::expire(&test.platform).await.unwrap();
         run(&test.platform).await.unwrap();
         let root = test.again(&root).await;
         let seen = get(&root, task.id).await.unwrap();
@@ -125,7 +126,7 @@ async fn what_fails_or_comes_too_late_can_be_tried_again_with_a_new_order() {
         assert_eq!(shares(&root, task.id, &late).await.unwrap().items.len(), 1);
         let seen = retry(&root, task.id).await.unwrap();
         assert_eq!((seen.state, seen.counts.assigned), (TaskState::Running, 2));
-        let one = monitors::key_of(&test.platform, wire::Subject::from(all[0].monitor)).await.unwrap().unwrap().1;
+        let one = monitors::key_of(&test.platform, wire::Subject(all[0].unit.0.into_bytes())).await.unwrap().unwrap().1;
         assert_eq!(answers(&one, Taken::Done).await, [What::SendLog], "a new order, of its own name");
         let all = shares(&root, task.id, &ShareQuery::default()).await.unwrap().items;
         assert_eq!((all[0].state, all[0].tries), (ShareState::Succeeded, 2));
@@ -140,7 +141,7 @@ async fn a_wish_taken_back_leaves_no_order_to_fetch() {
         let task = wished(&root, now(), None).await;
         let seen = cancel(&root, task.id).await.unwrap();
         assert_eq!((seen.state, seen.counts.cancelled), (TaskState::Cancelled, 1));
-        assert!(monitors::pending(&one).await.unwrap().is_empty());
+        assert!(orders::pending(&one).await.unwrap().is_empty());
         assert_eq!(cancel(&root, task.id).await.unwrap_err().kind, Kind::Conflict);
         assert_eq!(run(&test.platform).await.unwrap(), Advanced::default());
     }
@@ -173,8 +174,8 @@ async fn a_wish_reaches_only_what_its_maker_sees_and_only_managers_wish() {
         let of_south = device(&test, &south, "AAA2", "iR").await;
         let task = wished(&north, now(), None).await;
         assert_eq!(task.devices, 1);
-        assert_eq!(monitors::pending(&of_south).await.unwrap().len(), 0);
-        assert_eq!(monitors::pending(&of_north).await.unwrap().len(), 1);
+        assert_eq!(orders::pending(&of_south).await.unwrap().len(), 0);
+        assert_eq!(orders::pending(&of_north).await.unwrap().len(), 1);
         for stranger in [&south] {
             assert_eq!(get(stranger, task.id).await.unwrap_err().kind, Kind::NotFound);
             assert_eq!(cancel(stranger, task.id).await.unwrap_err().kind, Kind::NotFound);
@@ -199,8 +200,8 @@ async fn a_device_that_left_is_skipped_and_the_wish_goes_on() {
         let task = wished(&root, now(), None).await;
         assert_eq!((task.counts.assigned, task.counts.waiting), (200, 50), "the others follow by the job");
         let late = ShareQuery { state: Some(ShareState::Waiting), ..ShareQuery::default() };
-        let gone = shares(&root, task.id, &late).await.unwrap().items[0].monitor;
-        monitors::suspend(&root, gone).await.unwrap();
+        let gone = shares(&root, task.id, &late).await.unwrap().items[0].unit;
+        monitors::suspend(&root, MonitorId(gone.0)).await.unwrap();
         assert_eq!(run(&test.platform).await.unwrap().ordered, 50);
         let seen = get(&root, task.id).await.unwrap();
         assert_eq!((seen.counts.assigned, seen.counts.skipped), (249, 1));

@@ -8,10 +8,7 @@ use mail::{
     message::{Letter, Stamp},
     pop3::{Entry, Event, Refusal, Session, Taken, server::Reason},
 };
-use platen_core::{
-    Ctx,
-    monitors::{self, CommandId},
-};
+use platen_core::{Ctx, monitors, orders::CommandId};
 
 use super::{
     Shared,

@@ -234,7 +234,7 @@ impl Shared {
             }
             Content::Acks => {
                 let acks: Acks = wire::cbor::decode(&opened.content).map_err(|_| bad_seal())?;
-                monitors::acknowledge(&opened.ctx, &acks).await.map_err(|error| Refused::of(&error))?;
+                platen_core::orders::acknowledge(&opened.ctx, &acks).await.map_err(|error| Refused::of(&error))?;
             }
             Content::Orders => return Err(bad_seal()),
         }

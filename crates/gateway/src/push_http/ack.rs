@@ -17,7 +17,7 @@ use crate::{
     signature::authenticate,
 };
 
-/// Handles the answers of one device.
+/// Handles the answers of one device or agent.
 pub(crate) async fn ack(State(door): State<Door>, request: Request) -> Response<Body> {
     door.answer(Call::Ack, accept(&door, request)).await
 }
@@ -29,7 +29,7 @@ async fn accept(door: &Door, request: Request) -> Result<Response<Body>, Refusal
     let twin = twin_of(&head.headers)?;
     let acks: Acks = decode(twin, &open(&head.headers, &received.bytes, &door.limits)?)?;
     let _turn = door.admission.enter(Some(sender)).await?;
-    platen_core::monitors::acknowledge(&ctx, &acks).await.map_err(|e| refusal(&e))?;
+    platen_core::orders::acknowledge(&ctx, &acks).await.map_err(|e| refusal(&e))?;
     let mut done = Response::new(Body::empty());
     *done.status_mut() = StatusCode::NO_CONTENT;
     Ok(done)

@@ -5,7 +5,7 @@ use axum::{
     extract::{Request, State},
     http::{Response, StatusCode},
 };
-use platen_core::monitors;
+use platen_core::{monitors, orders};
 use wire::hello::PollReply;
 
 use crate::{
@@ -27,7 +27,7 @@ async fn look_up(door: &Door, request: Request) -> Result<Response<Body>, Refusa
     let _turn = door.admission.enter(Some(sender)).await?;
     let follows = head.uri.query().and_then(|query| query.strip_prefix("revision=")?.parse().ok()).unwrap_or(0);
     let schedule = monitors::inquire(&ctx, follows).await.map_err(|e| refusal(&e))?;
-    let commands = monitors::pending(&ctx).await.map_err(|e| refusal(&e))?;
+    let commands = orders::pending(&ctx).await.map_err(|e| refusal(&e))?;
     if schedule.is_none() && commands.is_empty() {
         let mut nothing = Response::new(Body::empty());
         *nothing.status_mut() = StatusCode::NOT_MODIFIED;

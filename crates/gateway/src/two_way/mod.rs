@@ -128,7 +128,7 @@ impl Caller {
 /// A device has its orders, and perhaps answered them.
 async fn answered(device: &monitors::Callable, acks: Option<Acks>) -> platen_core::Result<()> {
     if let Some(acks) = acks {
-        monitors::acknowledge(&device.ctx, &acks).await?;
+        platen_core::orders::acknowledge(&device.ctx, &acks).await?;
     }
     monitors::went(device).await
 }

@@ -26,7 +26,7 @@ use wire::{
 
 use crate::door::{Door, Sender};
 
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// What a listener does with a call.
 #[derive(Clone, Copy)]
