@@ -5,6 +5,8 @@ mod egress;
 mod mail;
 mod syslog;
 #[cfg(test)]
+mod submission_tests;
+#[cfg(test)]
 mod tests;
 mod tls;
 mod webhook;
