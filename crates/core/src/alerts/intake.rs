@@ -375,8 +375,10 @@ impl Board {
     ) {
         let device = fleet.get(at).id;
         let Some(held) = self.alerts.get_mut(&device).and_then(|all| all.get_mut(place)) else { return };
-        if held.quiet_at.take().is_some() {
-            (held.flaps, held.dirty) = (held.flaps + 1, true);
+        if let Some(since) = held.quiet_at.take() {
+            // What incomplete readings did not tell for a while has not been away.
+            held.flaps += i64::from(since <= when);
+            held.dirty = true;
         }
         if held.evicted > 0 {
             (held.evicted, held.dirty) = (0, true);

@@ -324,8 +324,21 @@ async fn alert_lifecycle_a_reading_that_lost_a_table_ends_nothing() {
             site.wait(1_800);
             site.status(1, lost.clone()).await;
         }
-        say(&mut site, vec![low]).await;
+        say(&mut site, vec![low.clone()]).await;
         assert_eq!((all(&site, None).await.len(), all(&site, Some(true)).await.len()), (1, 1));
+        // Not told and told again many times over: that is no flap, and ends at once when it is over.
+        for _ in 0..5 {
+            for body in [lost.clone(), status("S1", |body| body.alerts = vec![low.clone()])] {
+                site.wait(300);
+                site.status(1, body).await;
+            }
+        }
+        assert_eq!(all(&site, Some(true)).await[0].flaps, 0);
+        site.wait(300);
+        say(&mut site, vec![]).await;
+        assert!(all(&site, Some(true)).await.is_empty());
+        site.wait(3_600);
+        say(&mut site, vec![low]).await;
         // A device that never answers its table: after a day what it does not tell is over.
         for hours in [1, 25] {
             site.wait(hours * 3_600);

@@ -34,8 +34,8 @@ pub(super) struct Unit {
     broken: bool,
     /// Pages of the last interval, if its counter fell in it and no second reading has said why.
     fell: u64,
-    /// What it told before it was lost, until a second reading after that has come.
-    before: Option<u64>,
+    /// What each told before it was lost, until a second reading after that has come.
+    before: Option<BTreeMap<String, u64>>,
     /// Pages that must be billed.
     pub(super) least: u64,
     /// Pages that nobody can know of, because a counter was lost while they were printed.
@@ -123,7 +123,8 @@ impl Ledger {
         let (last, before) = (unit.last.unwrap_or((knew, told)), unit.before.take());
         let printed = knew.saturating_sub(last.0);
         // A counter that has passed its old value before a second reading came: was it lost, or misread once?
-        let passed = before.is_some_and(|before| told >= before);
+        let has_passed = |(source, value): (&String, &u64)| *value > 0 && each.get(source) >= Some(value);
+        let passed = before.is_some_and(|before| before.iter().any(has_passed));
         if unit.broken {
             // It fell twice in a row: what the first fall was, nobody can tell any more.
             unit.least -= unit.fell;
@@ -134,6 +135,7 @@ impl Ledger {
             unit.blind +=
                 each.iter().filter_map(|(source, now)| to_its_end(*unit.each.get(source)?, *now)).sum::<u64>();
         }
+        unit.before = unit.broken.then(|| std::mem::take(&mut unit.each));
         unit.each = each;
         if unit.broken || passed {
             unit.blind += printed;
@@ -141,7 +143,6 @@ impl Ledger {
             unit.least += printed;
         }
         unit.fell = if told < last.1 && !unit.broken && !passed { printed } else { 0 };
-        unit.before = unit.broken.then_some(last.1);
         unit.last = Some((knew.max(last.0), told));
         unit.broken = false;
     }
