@@ -295,6 +295,8 @@ impl Agent {
             rejected = now.rejected,
             traps = now.traps - before.traps,
             traps_shed = now.traps_shed - before.traps_shed,
+            relayed = now.relayed - before.relayed,
+            relay_refused = now.relay_refused - before.relay_refused,
             clock_offset_ms = self.clock.offset_ms(),
             "at work"
         );

@@ -22,7 +22,8 @@ impl LogTail {
     #[must_use]
     pub fn lines(&self) -> Vec<u8> {
         let kept = self.0.lock();
-        let cut = if kept.len() < TAIL_BYTES { 0 } else { kept.iter().position(|b| *b == b'\n').map_or(0, |at| at + 1) };
+        let cut =
+            if kept.len() < TAIL_BYTES { 0 } else { kept.iter().position(|b| *b == b'\n').map_or(0, |at| at + 1) };
         kept.iter().skip(cut).copied().collect()
     }
 }

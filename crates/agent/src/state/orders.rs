@@ -14,9 +14,9 @@ static BEGIN: Sql = statement(
     "insert into orders (id, expires_ms, taken, told) values ($1, $2, 0, 0) on conflict (id) do nothing",
 );
 static AGAIN: Sql = statement("agent::orders::again", "update orders set told = 0 where id = $1 and taken <> 0");
-static END: Sql = statement("agent::orders::end", "update orders set taken = $2, detail = $3 where id = $1 and taken = 0");
-static BROKEN: Sql =
-    statement("agent::orders::broken", "update orders set taken = $1, detail = $2 where taken = 0");
+static END: Sql =
+    statement("agent::orders::end", "update orders set taken = $2, detail = $3 where id = $1 and taken = 0");
+static BROKEN: Sql = statement("agent::orders::broken", "update orders set taken = $1, detail = $2 where taken = 0");
 static UNTOLD: Sql = statement(
     "agent::orders::untold",
     "select id, taken, detail from orders where taken <> 0 and told = 0 order by expires_ms, id limit 64",

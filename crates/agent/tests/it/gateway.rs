@@ -40,7 +40,9 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use wire::{
     AgentPlan, Body, Message, MessageResult, Outcome, Reply, Report, Subject, cbor,
+    command::{Ack, Acks, Command, Order},
     enrol::{EnrolReply, EnrolRequest, EnrolToken},
+    hello::GatewayKey,
     signature::{AGENT_HEADER, SIGNATURE_HEADER, TIME_HEADER, signing_input},
 };
 
@@ -77,6 +79,20 @@ pub struct Kept {
     pub offset_ms: i64,
     /// Outcomes for the next messages instead of `Stored`.
     pub outcomes: Vec<Outcome>,
+    /// Keys for an agent that knows none.
+    pub keys: Vec<GatewayKey>,
+    /// Newest key that the agent says it knows.
+    pub gateway_key: u32,
+    /// Orders that are given with each answer until they are answered.
+    pub orders: Vec<Command>,
+    /// How many answers to reports held orders.
+    pub given: usize,
+    /// Answers to orders.
+    pub acks: Vec<Ack>,
+    /// Answers to orders are met with a 503.
+    pub deaf: bool,
+    /// Logs that were uploaded.
+    pub logs: Vec<Vec<u8>>,
 }
 
 pub struct Gateway {
@@ -183,7 +199,7 @@ impl Gateway {
         *self.mood.lock() = mood;
     }
 
-    /// Waits until `enough` holds, at most 30 s.
+    /// Waits until `enough` holds, at most two minutes.
     pub async fn until(&self, what: &str, mut enough: impl FnMut(&Kept) -> bool) {
         let mut changes = self.changed.subscribe();
         let waiting = async {
@@ -191,7 +207,7 @@ impl Gateway {
                 changes.changed().await.unwrap();
             }
         };
-        let outcome = tokio::time::timeout(Duration::from_secs(30), waiting).await;
+        let outcome = tokio::time::timeout(Duration::from_secs(120), waiting).await;
         assert!(outcome.is_ok(), "waited in vain until {what}");
     }
 
@@ -229,7 +245,7 @@ impl Agent {
         Self::begin(data, AgentConfig { name: Some("test".to_owned()), ..config }).await
     }
 
-    async fn begin(data: TempDir, config: AgentConfig) -> Result<Self, Error> {
+    pub async fn begin(data: TempDir, config: AgentConfig) -> Result<Self, Error> {
         let stop = CancellationToken::new();
         let (ready, is_ready) = oneshot::channel();
         let mut task = tokio::spawn(agent::run(config, |running| drop(ready.send(running)), stop.clone()));
@@ -246,8 +262,8 @@ impl Agent {
     /// Stops it and gives its folder back for another start.
     pub async fn stop(self) -> TempDir {
         self.stop.cancel();
-        let ended = tokio::time::timeout(Duration::from_secs(10), self.task).await;
-        ended.expect("stops within 10 s").unwrap().unwrap();
+        let ended = tokio::time::timeout(Duration::from_secs(60), self.task).await;
+        ended.expect("stops within a minute").unwrap().unwrap();
         self.data
     }
 
@@ -289,6 +305,8 @@ async fn answer(shared: Shared, request: Request<Incoming>) -> Result<Response, 
     let response = match head.uri.path() {
         "/d/v1/enrol" => enrol(&mut shared.kept.lock(), &body),
         "/d/v1/report" => take(&mut shared.kept.lock(), mood, &head.headers, &body),
+        "/d/v1/ack" => acknowledged(&mut shared.kept.lock(), &head.headers, &body),
+        path if path.starts_with("/d/v1/blob/") => uploaded(&mut shared.kept.lock(), path, &head.headers, body),
         _ => plain(StatusCode::NOT_FOUND),
     };
     shared.changed.send_modify(|n| *n += 1);
@@ -307,6 +325,33 @@ fn enrol(kept: &mut Kept, body: &[u8]) -> Response {
     document(cbor::encode(&reply))
 }
 
+fn acknowledged(kept: &mut Kept, headers: &HeaderMap, body: &[u8]) -> Response {
+    let server_ms = now_ms() + kept.offset_ms;
+    if !is_signed(&kept.key, ("POST", "/d/v1/ack"), headers, body, server_ms) {
+        kept.bad_signatures += 1;
+        return plain(StatusCode::FORBIDDEN);
+    }
+    if kept.deaf {
+        return plain(StatusCode::SERVICE_UNAVAILABLE);
+    }
+    let acks = cbor::decode::<Acks>(body).unwrap().acks;
+    let id_of = |command: &Command| cbor::decode::<Order>(&command.order).unwrap().id;
+    kept.orders.retain(|command| acks.iter().all(|ack| ack.id != id_of(command)));
+    kept.acks.extend(acks);
+    plain(StatusCode::NO_CONTENT)
+}
+
+fn uploaded(kept: &mut Kept, path: &str, headers: &HeaderMap, body: Vec<u8>) -> Response {
+    let server_ms = now_ms() + kept.offset_ms;
+    let name: String = digest(&SHA256, &body).as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    if !is_signed(&kept.key, ("PUT", path), headers, &body, server_ms) || !path.ends_with(&name) {
+        kept.bad_signatures += 1;
+        return plain(StatusCode::FORBIDDEN);
+    }
+    kept.logs.push(body);
+    plain(StatusCode::OK)
+}
+
 fn take(kept: &mut Kept, mood: Mood, headers: &HeaderMap, body: &[u8]) -> Response {
     kept.requests += 1;
     let server_ms = now_ms() + kept.offset_ms;
@@ -316,7 +361,7 @@ fn take(kept: &mut Kept, mood: Mood, headers: &HeaderMap, body: &[u8]) -> Respon
         Mood::Revoked => return stamped(plain(StatusCode::FORBIDDEN)),
         _ => {}
     }
-    if !is_signed(&kept.key, headers, body, server_ms) {
+    if !is_signed(&kept.key, ("POST", "/d/v1/report"), headers, body, server_ms) {
         kept.bad_signatures += 1;
         return stamped(plain(StatusCode::FORBIDDEN));
     }
@@ -327,6 +372,9 @@ fn take(kept: &mut Kept, mood: Mood, headers: &HeaderMap, body: &[u8]) -> Respon
     let mut results = Vec::new();
     for message in report.messages {
         let (subject, epoch, seq) = (message.subject, report.epoch, message.seq);
+        if let Body::Agent(body) = &message.body {
+            kept.gateway_key = body.gateway_key;
+        }
         let outcome = if kept.outcomes.is_empty() { Outcome::Stored } else { kept.outcomes.remove(0) };
         let outcome = match outcome {
             Outcome::Stored if !kept.seen.insert((epoch, seq)) => {
@@ -345,25 +393,19 @@ fn take(kept: &mut Kept, mood: Mood, headers: &HeaderMap, body: &[u8]) -> Respon
         return plain(StatusCode::INTERNAL_SERVER_ERROR);
     }
     let plan = (report.plan_revision != kept.plan.revision).then(|| kept.plan.clone());
-    let reply = Reply {
-        version: 1,
-        server_ms,
-        results,
-        commands: Vec::new(),
-        schedule: None,
-        not_before_ms: None,
-        plan,
-        keys: Vec::new(),
-    };
+    let keys = if kept.gateway_key == 0 { kept.keys.clone() } else { Vec::new() };
+    let commands = kept.orders.clone();
+    kept.given += usize::from(!commands.is_empty());
+    let reply = Reply { version: 1, server_ms, results, commands, schedule: None, not_before_ms: None, plan, keys };
     stamped(document(cbor::encode(&reply)))
 }
 
-fn is_signed(key: &[u8], headers: &HeaderMap, body: &[u8], server_ms: i64) -> bool {
+fn is_signed(key: &[u8], (method, path): (&str, &str), headers: &HeaderMap, body: &[u8], server_ms: i64) -> bool {
     let text = |name: &str| headers.get(name).and_then(|v| v.to_str().ok()).unwrap_or_default();
     let time: i64 = text(TIME_HEADER).parse().unwrap_or_default();
     let hash: [u8; 32] = digest(&SHA256, body).as_ref().try_into().unwrap();
     let signature = URL_SAFE_NO_PAD.decode(text(SIGNATURE_HEADER)).unwrap_or_default();
-    let input = signing_input("POST", "/d/v1/report", time, &hash);
+    let input = signing_input(method, path, time, &hash);
     text(AGENT_HEADER) == AGENT.to_text()
         && (time - server_ms).abs() <= 300_000
         && UnparsedPublicKey::new(&ED25519, key).verify(&input, &signature).is_ok()

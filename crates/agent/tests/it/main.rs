@@ -9,6 +9,7 @@ mod finding;
 mod gateway;
 mod kill;
 mod kinds;
+mod orders;
 mod pace;
 mod relay;
 mod traps;
