@@ -28,7 +28,7 @@ pub use list::{DeviceQuery, FIELDS, FacetCount, Facets, SortBy, facets, list, ne
 pub use overdue::reconcile_monitors;
 pub use rules::{Facts, Standing, judge};
 pub use service::{DevicePatch, retire, update};
-pub(crate) use service::{note, tenant_of};
+pub(crate) use service::{note, tenant_in, tenant_of};
 pub(crate) use settle::{bill_by, changes_near, give_to, join, split};
 pub use sheet::{get, history};
 pub(crate) use sql::in64;

@@ -1,6 +1,7 @@
-//! Debug logs that devices upload: part by part, each on the disk before it is acknowledged, found again wherever it was cut;
+//! Logs that devices and agents upload: part by part, each on the disk before it is acknowledged, found again wherever it was cut;
 //! under its hash among the blobs once it is whole. Bounded in size, in number, and in time.
 
+use serde::Serialize;
 use store::{Sha256, Tx, View, params};
 use wire::monitor::UploadState;
 
@@ -9,7 +10,7 @@ use crate::devices::{DeviceId, tenant_of};
 use crate::error::{Error, Kind, Result};
 use crate::ids::OrgId;
 use crate::platform::Platform;
-use crate::{MonitorId, Role};
+use crate::{AgentId, Micros, Role};
 
 /// Largest log: four times what fills one (seed: 512 KB).
 pub const MOST_BYTES: u64 = 2 * 1024 * 1024;
@@ -42,6 +43,11 @@ store::sql! {
         from uploads u
         join monitors m on m.tenant = u.tenant and m.id = u.sender
         where u.tenant = $1 and m.device = $2 and u.sha256 = $3 and u.whole = true";
+    OF_SENDER = "select u.sha256, u.size_bytes, u.touched_at
+        from uploads u
+        where u.tenant = $1 and u.sender = $2 and u.whole = true
+        order by u.touched_at desc, u.sha256
+        limit 20";
     OVER = "select u.tenant, u.sender, u.sha256, u.whole
         from uploads u
         where u.whole = false and u.touched_at < $1
@@ -65,9 +71,9 @@ pub enum Uploaded {
 /// How much of a log is here; `None`: nothing.
 ///
 /// # Errors
-/// `Forbidden` for anyone but a registered device.
+/// `Forbidden` for anyone but a registered device or an agent.
 pub async fn upload_state(ctx: &Ctx, name: Sha256) -> Result<Option<UploadState>> {
-    let sender = ctx.require_monitor()?;
+    let sender = ctx.require_sender()?;
     let mut tx = ctx.db().read(&ctx.scope.view()).await?;
     let row = tx.query_opt(&FIND, &params![ctx.home, sender, name.to_string()]).await?;
     row.map(|row| Ok(UploadState { offset: row.get(0)?, whole: row.get(1)? })).transpose()
@@ -76,10 +82,10 @@ pub async fn upload_state(ctx: &Ctx, name: Sha256) -> Result<Option<UploadState>
 /// Takes a part that begins at `offset`; `last`: the log ends with it, and must then have the hash that names it.
 ///
 /// # Errors
-/// `Forbidden` for anyone but a registered device, `TooMany` for one that began too many today, `Invalid` for a log that
+/// `Forbidden` for anyone but a registered device or an agent, `TooMany` for one that began too many today, `Invalid` for a log that
 /// is too large, or whose bytes are not those of its name: all of it is forgotten then.
 pub async fn upload(ctx: &Ctx, name: Sha256, offset: u64, part: Vec<u8>, last: bool) -> Result<Uploaded> {
-    let sender = ctx.require_monitor()?;
+    let sender = ctx.require_sender()?;
     let key = || params![ctx.home, sender, name.to_string()];
     let mut tx = ctx.db().write(&ctx.scope.view()).await?;
     let row = tx.query_one(&BEGIN, &params![ctx.home, sender, name.to_string(), ctx.now]).await?;
@@ -90,7 +96,7 @@ pub async fn upload(ctx: &Ctx, name: Sha256, offset: u64, part: Vec<u8>, last: b
     }
     let begun: i64 = tx.query_one(&BEGUN, &params![ctx.home, sender, ctx.now.0 - DAY]).await?.get(0)?;
     if began == ctx.now.0 && begun > MOST_A_DAY {
-        return Err(Error::new(Kind::TooMany, "this device uploaded too much today"));
+        return Err(Error::new(Kind::TooMany, "too much was uploaded today"));
     }
     if offset != size {
         tx.commit().await?;
@@ -135,7 +141,7 @@ fn bytes(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }
 
-async fn forget(mut tx: Tx, tenant: OrgId, sender: MonitorId, name: Sha256) -> Result<()> {
+async fn forget(mut tx: Tx, tenant: OrgId, sender: AgentId, name: Sha256) -> Result<()> {
     let key = params![tenant, sender, name.to_string()];
     tx.execute(&DROP_PARTS, &key).await?;
     tx.execute(&DROP, &key).await?;
@@ -157,6 +163,23 @@ pub async fn log(ctx: &Ctx, device: DeviceId, name: &str) -> Result<Vec<u8>> {
     Ok(ctx.platform.blobs().get(name).await?)
 }
 
+/// A log that an agent uploaded.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct AgentLog {
+    /// Its name: the SHA-256 of its bytes, hex.
+    pub sha256: String,
+    /// Its size.
+    pub size_bytes: i64,
+    /// When it came.
+    pub at: Micros,
+}
+
+/// The last logs of an agent, newest first.
+pub(crate) async fn logs_of(tx: &mut Tx, org: OrgId, agent: AgentId) -> Result<Vec<AgentLog>> {
+    let rows = tx.query(&OF_SENDER, &params![org, agent]).await?;
+    rows.iter().map(|row| Ok(AgentLog { sha256: row.get(0)?, size_bytes: row.get(1)?, at: row.get(2)? })).collect()
+}
+
 /// Gives up what was not finished, and drops what is kept long enough; returns how many.
 ///
 /// # Errors
@@ -168,7 +191,7 @@ pub async fn expire_uploads(platform: &Platform) -> Result<u64> {
     let rows = tx.query(&OVER, &params![now - PATIENCE, now, KEPT_DAYS]).await?;
     drop(tx);
     for row in &rows {
-        let (tenant, sender, name): (OrgId, MonitorId, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        let (tenant, sender, name): (OrgId, AgentId, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
         let Ok(hash) = name.parse::<Sha256>() else { continue };
         forget(platform.db().write(&View::tenant(&tenant.to_string())).await?, tenant, sender, hash).await?;
         let mut tx = platform.db().read(&all).await?;

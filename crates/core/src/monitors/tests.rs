@@ -9,8 +9,8 @@ use wire::hello::{Hello, HelloReply, Road};
 use wire::monitor::Kind as Told;
 
 use super::*;
-use crate::page::PageQuery;
 use crate::orders::{CommandState, acknowledge, expire, pending};
+use crate::page::PageQuery;
 use crate::testing::TestPlatform;
 use crate::{Ctx, Kind, Role};
 

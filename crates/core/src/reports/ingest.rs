@@ -85,7 +85,7 @@ pub(super) async fn take(ctx: &Ctx, id: MonitorId, report: Report, road: Road) -
         reply.schedule = monitors::inquire(ctx, follows).await?;
     }
     if orders > 0 {
-        reply.commands = monitors::pending(ctx).await?;
+        reply.commands = crate::orders::pending(ctx).await?;
     }
     Ok(reply)
 }

@@ -12,6 +12,7 @@ use crate::devices::intake::Fleet;
 use crate::diagnostics::intake::Said;
 use crate::diagnostics::rules::{oversize, told as kind_of};
 use crate::error::{Error, Result};
+use crate::orders::{self, Ridden};
 use crate::{Actor, AgentId, Ctx, Kind};
 
 /// Tries of a transaction that another one stood in the way of.
@@ -91,6 +92,7 @@ async fn one_by_one(ctx: &Ctx, agent: AgentId, report: Report, why: &Error) -> R
             Some(whole) => {
                 whole.results.extend(reply.results);
                 whole.plan = reply.plan.or(whole.plan.take());
+                (whole.commands, whole.keys) = (reply.commands, reply.keys);
             }
         }
     }
@@ -139,10 +141,11 @@ async fn attempt(ctx: &Ctx, agent: AgentId, report: &Report, poison: Option<&str
     if let (Some(body), None) = (discovered(&sorted.fresh), poison) {
         crate::agents::keep_discovery(&mut tx, ctx, body, offset_ms).await?;
     }
-    let plan = crate::agents::heartbeat(&mut tx, ctx, said, report.plan_revision).await?;
+    let beat = crate::agents::heartbeat(&mut tx, ctx, said, report.plan_revision).await?;
     crate::alerts::agent_is_back(&mut tx, ctx, agent).await?;
     tx.commit().await?;
-    Ok(Reply { plan, ..answer(ctx, sorted.results) })
+    let Ridden { commands, keys } = orders::ride(ctx, beat.orders, beat.key).await;
+    Ok(Reply { plan: beat.plan, commands, keys, ..answer(ctx, sorted.results) })
 }
 
 /// A reply that holds the outcomes and nothing more.
