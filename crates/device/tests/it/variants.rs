@@ -359,7 +359,7 @@ fn descriptions_of_other_countries_tell_the_same_colours() {
             let mut after = changed(&said, |object, value| {
                 let value = match cell(object, SUPPLY) {
                     Some((6, index)) => word(&index).map(|word| Value::OctetString(write(word).into()))?,
-                    Some((3 | 4 | 5, _)) => return None,
+                    Some((3..=5, _)) => return None,
                     _ => value.clone(),
                 };
                 let texts = [format!("{PRINTER_MIB}.7.1.1.4"), format!("{PRINTER_MIB}.12.1.1")];
