@@ -325,7 +325,8 @@ async fn an_unreachable_device_is_told_in_one_line() {
     let mut access = Access::new(silent.local_addr().unwrap());
     access.timeout = Duration::from_millis(700);
     access.credentials.push(SnmpCredential::community("other"));
-    let ask = async || tokio::time::timeout(PATIENCE, read(&engine, &access)).await.expect("the time-out bounds the whole");
+    let ask =
+        async || tokio::time::timeout(PATIENCE, read(&engine, &access)).await.expect("the time-out bounds the whole");
     let mut line = ask().await.unwrap_err().to_string();
     // A machine that stalls has no time for all ways.
     while line.contains("tried v2c with") {
