@@ -7,7 +7,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use device::StatusRead;
 use wire::{
     Body, ColorMode, Function, Identity, Meter, PaperSize, Reading, Subject, cbor,
-    report::{CountersBody, StatusBody, is_whole},
+    report::{CountersBody, StatusBody, is_whole, tells_alerts},
 };
 
 use super::{
@@ -138,7 +138,7 @@ impl Intake {
         let reading = &read.reading;
         let news = News {
             alerts: &reading.alerts,
-            partial: !is_whole(&reading.quirks),
+            partial: !tells_alerts(&reading.quirks),
             total: total_of(&reading.meters),
             firmware: Some(&reading.identity.firmware),
             card: old.map(|old| telling::other_card(old.mac.as_deref(), reading.identity.mac.as_deref())),
@@ -169,7 +169,7 @@ impl Intake {
             // Only a full reading says that all is as it was.
             let card = telling::other_card(device.row.mac.as_deref(), identity.mac.as_deref()).map(Some);
             let firmware = Some(identity.firmware.as_slice());
-            let news = News { alerts: &alerts, partial: !is_whole(&quirks), total, firmware, card };
+            let news = News { alerts: &alerts, partial: !tells_alerts(&quirks), total, firmware, card };
             self.keep(row, drafts, Some((&identity, news)), taken_ms).await?;
         }
         self.fleet.followed_up(subject, vitals_hash, &quirks);
