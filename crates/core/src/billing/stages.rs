@@ -126,7 +126,7 @@ async fn step(ctx: &Ctx, org: OrgId, id: CloseId, moved: &mut Moved) -> Result<(
             return Ok(());
         }
         let mut tx = ctx.db().write(&ctx.scope.view()).await?;
-        close = write::frozen(&mut tx, ctx, close).await?;
+        close = write::frozen(&mut tx, ctx, &close).await?;
         tx.commit().await?;
     }
     write::finish(ctx, &close).await?;

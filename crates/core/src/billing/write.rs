@@ -35,9 +35,9 @@ pub(super) async fn freeze(tx: &mut Tx, ctx: &Ctx, close: &CloseRow) -> Result<(
 }
 
 /// Freezes a close unless another server, or we before a crash, did so; the close as it is then.
-pub(super) async fn frozen(tx: &mut Tx, ctx: &Ctx, close: CloseRow) -> Result<CloseRow> {
+pub(super) async fn frozen(tx: &mut Tx, ctx: &Ctx, close: &CloseRow) -> Result<CloseRow> {
     if close::find(tx, close.org, close.id).await?.frozen_at.is_none() {
-        freeze(tx, ctx, &close).await?;
+        freeze(tx, ctx, close).await?;
     }
     close::find(tx, close.org, close.id).await
 }

@@ -36,11 +36,12 @@ async fn two_contracts_that_close_the_same_device_at_the_same_moment_bill_it_onc
         let mut frozen = Vec::new();
         for close in &both {
             let mut tx = system.db().write(&system.scope.view()).await.unwrap();
-            frozen.push(write::frozen(&mut tx, &system, close.clone()).await.unwrap());
+            frozen.push(write::frozen(&mut tx, &system, close).await.unwrap());
             tx.commit().await.unwrap();
         }
         let (one, other) = tokio::join!(write::finish(&system, &frozen[0]), write::finish(&system, &frozen[1]));
-        (one.unwrap(), other.unwrap());
+        one.unwrap();
+        other.unwrap();
         let mut billed = Vec::new();
         for close in &both {
             let now = close::close(&ctx, close.id).await.unwrap();
