@@ -1,18 +1,16 @@
 //! From bytes to a document: decompression under a cap, then one of the two twins. Never more memory than was granted.
 
-use std::io::Read;
+use std::borrow::Cow;
 
 use axum::http::{HeaderMap, header};
+use bytes::Bytes;
 use serde::de::DeserializeOwned;
-use wire::cbor;
+use wire::{Received, cbor, packing};
 
 use crate::{
     limits::Limits,
     reply::{Refusal, Twin},
 };
-
-/// Largest zstd window that is accepted: 8 MiB.
-const WINDOW_LOG: u32 = 23;
 
 /// The twin that the headers speak of.
 pub(crate) fn twin_of(headers: &HeaderMap) -> Result<Twin, Refusal> {
@@ -21,11 +19,7 @@ pub(crate) fn twin_of(headers: &HeaderMap) -> Result<Twin, Refusal> {
 }
 
 /// The content of a body, decompressed if its headers say so.
-pub(crate) fn open<'a>(
-    headers: &HeaderMap,
-    body: &'a [u8],
-    limits: &Limits,
-) -> Result<std::borrow::Cow<'a, [u8]>, Refusal> {
+pub(crate) fn open<'a>(headers: &HeaderMap, body: &'a [u8], limits: &Limits) -> Result<Cow<'a, [u8]>, Refusal> {
     match headers.get(header::CONTENT_ENCODING).map(|v| v.as_bytes()) {
         None | Some(b"identity") => Ok(body.into()),
         Some(b"zstd") => inflate(body, limits).map(Into::into),
@@ -34,13 +28,25 @@ pub(crate) fn open<'a>(
 }
 
 fn inflate(body: &[u8], limits: &Limits) -> Result<Vec<u8>, Refusal> {
-    let malformed = |e: &std::io::Error| Refusal::Malformed { offset: None, detail: format!("not zstd: {e}") };
     let most = limits.content_bytes.min(body.len().saturating_mul(limits.ratio).max(Limits::RATIO_FREE));
-    let mut decoder = zstd::stream::Decoder::with_buffer(body).map_err(|e| malformed(&e))?;
-    decoder.window_log_max(WINDOW_LOG).map_err(|e| malformed(&e))?;
-    let mut content = Vec::new();
-    let read = decoder.take(most as u64 + 1).read_to_end(&mut content).map_err(|e| malformed(&e))?;
-    if read > most { Err(Refusal::TooLarge { budget: most }) } else { Ok(content) }
+    packing::unpack_all(body, most).map_err(|error| match error {
+        packing::Error::TooLarge(budget) => Refusal::TooLarge { budget },
+        packing::Error::Broken => Refusal::Malformed { offset: None, detail: error.to_string() },
+    })
+}
+
+/// A report with the bytes of its messages as they came.
+pub(crate) fn read(twin: Twin, headers: &HeaderMap, body: &Bytes, limits: &Limits) -> Result<Received, Refusal> {
+    let content = open(headers, body, limits)?;
+    if twin == Twin::Json {
+        return decode::<wire::Report>(twin, &content).map(Into::into);
+    }
+    let length = content.len();
+    let received = match content {
+        Cow::Borrowed(_) => Received::read(body.clone()),
+        Cow::Owned(content) => Received::read_packed(content.into(), body.clone()),
+    };
+    received.map_err(|error| cbor_refusal(&error, length))
 }
 
 /// Reads one document in the given twin.

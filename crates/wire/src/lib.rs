@@ -27,6 +27,6 @@ pub use reading::{
     Alert, AlertSeverity, Class, ColorMode, Component, Cover, Function, Identity, Input, Level, Meter, Output,
     PaperSize, RawLevel, Reading, Sides, SnmpVersion, State, Status, Supply, Unit,
 };
-pub use received::Received;
+pub use received::{Received, messages_in};
 pub use report::{Body, Message, MessageResult, Outcome, Reply, Report};
 pub use subject::Subject;

@@ -73,6 +73,22 @@ impl From<Report> for Received {
     }
 }
 
+/// The messages of a whole report, or of an array of messages; each with its place in the bytes.
+///
+/// # Errors
+/// When the bytes are neither.
+pub fn messages_in(bytes: &[u8]) -> Result<Vec<(Message, Range<usize>)>, cbor::Error> {
+    let (messages, places) = match Decoder::new(bytes).datatype()? {
+        Type::Array | Type::ArrayIndef => {
+            let (messages, mut places): (Vec<Message>, _) = (cbor::decode(bytes)?, Vec::new());
+            list(&mut Decoder::new(bytes), &mut places)?;
+            (messages, places)
+        }
+        _ => (cbor::decode::<Report>(bytes)?.messages, places(bytes)?),
+    };
+    Ok(messages.into_iter().zip(places).collect())
+}
+
 /// Where the messages of a report stand, that was read before.
 fn places(bytes: &[u8]) -> Result<Vec<Range<usize>>, cbor::Error> {
     let d = &mut Decoder::new(bytes);
@@ -84,14 +100,19 @@ fn places(bytes: &[u8]) -> Result<Vec<Range<usize>>, cbor::Error> {
         }
         // The last list counts, as it does for the report.
         places.clear();
-        let mut left = d.array()?;
-        while more(d, &mut left)? {
-            let start = d.position();
-            d.skip()?;
-            places.push(start..d.position());
-        }
+        list(d, &mut places)?;
     }
     Ok(places)
+}
+
+fn list(d: &mut Decoder<'_>, places: &mut Vec<Range<usize>>) -> Result<(), cbor::Error> {
+    let mut left = d.array()?;
+    while more(d, &mut left)? {
+        let start = d.position();
+        d.skip()?;
+        places.push(start..d.position());
+    }
+    Ok(())
 }
 
 /// Whether another item follows; `left` counts them where the length was told.
@@ -134,6 +155,12 @@ mod tests {
             assert_eq!((message, cbor::decode::<Message>(bytes).unwrap()), (expected, expected.clone()));
         }
         assert_eq!(told.len(), 40);
+        let array = cbor::encode(&report.messages);
+        for bytes in [&array, &cbor::encode(&report)] {
+            for ((message, place), expected) in messages_in(bytes).unwrap().into_iter().zip(&report.messages) {
+                assert_eq!((&message, &bytes[place]), (expected, &*cbor::encode(expected)));
+            }
+        }
         let (_, made, _) = Received::from(report).into_parts();
         assert_eq!(made, told);
     }

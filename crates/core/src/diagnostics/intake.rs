@@ -1,13 +1,13 @@
 //! What messages of the seed's kinds do: events, sets of counters, measurements. First what must be known of each before
 //! it may be taken (its dictionary, its base), then its effect, once for each natural key.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use serde_json::json;
-use store::{Tx, Value, params};
+use store::{Row, Tx, Value, params};
 use wire::monitor::{CounterSet, Dictionary, EventBody, Kind, RomBody};
 use wire::report::CountersBody;
-use wire::{Body, Message, Subject};
+use wire::{Body, Message, Subject, packing};
 
 use super::snapshots::{self, Chain};
 use super::{rules, sql};
@@ -42,6 +42,22 @@ struct Plan {
 /// What tells a message from all others of one transaction.
 type Key = (Option<Subject>, u64);
 
+/// What is asked of the database about messages, all of one statement at once.
+#[derive(Default)]
+struct Asked {
+    keys: Vec<Key>,
+    known: Vec<Vec<Value>>,
+    further: Vec<Vec<Value>>,
+}
+
+impl Asked {
+    fn ask(&mut self, key: Key, known: Vec<Value>, further: Vec<Value>) {
+        self.keys.push(key);
+        self.known.push(known);
+        self.further.push(further);
+    }
+}
+
 /// Messages of the seed's kinds in one report.
 pub(crate) struct Said {
     tenant: OrgId,
@@ -54,8 +70,10 @@ pub(crate) struct Said {
     bases: HashMap<(Subject, u64, u64), CounterSet>,
     /// Some of the sets change others.
     changes: bool,
-    /// Whole sets by their message.
+    /// Whole sets of the messages that tell a change; all others are whole as they are.
     wholes: HashMap<Key, CounterSet>,
+    /// Full sets that are kept as they were told, and by which device.
+    pub(crate) kept: HashMap<Key, DeviceId>,
     plans: HashMap<Key, Plan>,
     chains: HashMap<(DeviceId, i64), Option<Chain>>,
     taken: HashSet<String>,
@@ -74,12 +92,12 @@ fn number(value: u64) -> i64 {
 
 /// Compressed, as it is kept.
 pub(super) fn pack(cbor: &[u8]) -> Result<Vec<u8>> {
-    zstd::bulk::compress(cbor, 3).map_err(|error| Error::internal(format!("zstd: {error}")))
+    packing::pack(cbor, packing::USUAL).ok_or_else(|| Error::internal("zstd has no memory"))
 }
 
 /// What [`pack`] was given.
 pub(super) fn unpack(blob: &[u8]) -> Result<Vec<u8>> {
-    zstd::bulk::decompress(blob, MOST_BYTES).map_err(|error| Error::internal(format!("zstd: {error}")))
+    packing::unpack(blob, MOST_BYTES).map_err(|error| Error::internal(format!("zstd: {error}")))
 }
 
 impl Said {
@@ -95,6 +113,7 @@ impl Said {
             bases: HashMap::new(),
             changes: false,
             wholes: HashMap::new(),
+            kept: HashMap::new(),
             plans: HashMap::new(),
             chains: HashMap::new(),
             taken: HashSet::new(),
@@ -122,12 +141,7 @@ impl Said {
             }
         }
         said.changes = sets().any(|(_, set)| set.base_seq.is_some());
-        for (message, set) in sets() {
-            let at = message.subject.and_then(|subject| Some((subject, fleet.of(subject)?)));
-            if let (Some((subject, at)), Some(base)) = (at, set.base_seq) {
-                said.load_base(tx, fleet, at, (subject, message.body.kind(), base)).await?;
-            }
-        }
+        said.load_bases(tx, fleet, messages).await?;
         if messages.iter().any(|message| matches!(message.body, Body::Dictionary(_))) {
             let count: i64 = tx.query_one(&sql::DICTIONARY_COUNT, &params![said.tenant]).await?.get(0)?;
             said.room = MOST_DICTIONARIES - count;
@@ -135,19 +149,32 @@ impl Said {
         Ok(said)
     }
 
-    async fn load_base(&mut self, tx: &mut Tx, fleet: &Fleet, at: usize, base: (Subject, u64, u64)) -> Result<()> {
-        if self.bases.contains_key(&base) {
-            return Ok(());
+    /// Loads the sets that messages of this transaction change.
+    async fn load_bases(&mut self, tx: &mut Tx, fleet: &Fleet, messages: &[&Message]) -> Result<()> {
+        let (mut wanted, mut asked) = (BTreeSet::new(), Vec::new());
+        for message in messages {
+            let Some(base) = rules::set(&message.body).and_then(|set| set.base_seq) else { continue };
+            let Some((subject, at)) = message.subject.and_then(|subject| Some((subject, fleet.of(subject)?))) else {
+                continue;
+            };
+            if wanted.insert((subject, message.body.kind(), base)) {
+                let (device, sender) = (fleet.get(at).id, fleet.agent_of(subject).to_string());
+                let epoch = fleet.source(Some(subject)).map_or(self.epoch, |source| source.epoch);
+                let kind = number(message.body.kind());
+                let values = params![self.tenant, device, kind, sender, number(epoch), number(base)];
+                asked.push(((subject, message.body.kind(), base), (device, kind), values.into()));
+            }
         }
-        let (subject, kind, seq) = base;
-        let (device, sender) = (fleet.get(at).id, fleet.agent_of(subject).to_string());
-        let epoch = fleet.source(Some(subject)).map_or(self.epoch, |source| source.epoch);
-        let values = params![self.tenant, device, number(kind), sender, number(epoch), number(seq)];
-        if let Some(row) = tx.query_opt(&sql::HEAD, &values).await?
-            && let Some(set) = snapshots::whole(tx, self.tenant, device, number(kind), row.get(0)?).await?
-        {
-            self.bases.insert(base, set);
+        let values: Vec<Vec<Value>> = asked.iter().map(|(_, _, values): &(_, _, Vec<Value>)| values.clone()).collect();
+        let (mut bases, mut places) = (Vec::new(), Vec::new());
+        for ((base, of, _), rows) in asked.into_iter().zip(tx.queries(&sql::HEAD, &values).await?) {
+            if let Some(row) = rows.first() {
+                bases.push(base);
+                places.push((of.0, of.1, row.get(0)?));
+            }
         }
+        let wholes = snapshots::wholes(tx, self.tenant, &places).await?;
+        self.bases.extend(bases.into_iter().zip(wholes).filter_map(|(base, whole)| Some((base, whole?))));
         Ok(())
     }
 
@@ -158,19 +185,18 @@ impl Said {
         if !self.dictionaries.contains_key(&set.dictionary) {
             return Some(format!("tell the dictionary {}", rules::key(set.dictionary)));
         }
-        let whole = match set.base_seq {
-            None => {
-                if self.changes {
-                    self.bases.insert((subject, kind, message.seq), set.clone());
-                }
-                set.clone()
+        match set.base_seq {
+            None if self.changes => {
+                self.bases.insert((subject, kind, message.seq), set.clone());
             }
+            None => {}
             Some(base) => match self.bases.get(&(subject, kind, base)) {
-                Some(base) if base.dictionary == set.dictionary => set.onto(base),
+                Some(base) if base.dictionary == set.dictionary => {
+                    self.wholes.insert(key(message), set.onto(base));
+                }
                 _ => return Some(format!("its base {base} is not the last full set; tell a full one")),
             },
-        };
-        self.wholes.insert(key(message), whole);
+        }
         None
     }
 
@@ -190,54 +216,74 @@ impl Said {
         true
     }
 
-    /// Looks up which natural keys were taken before.
+    /// Looks up which natural keys were taken before, where that matters before the row itself is written.
     pub(crate) async fn recall(&mut self, tx: &mut Tx, fleet: &Fleet, fresh: &[&Message]) -> Result<()> {
+        let (mut events, mut sets, mut entries) = (Asked::default(), Asked::default(), Asked::default());
         for message in fresh {
             let Some(kind) = rules::told(&message.body) else { continue };
             let Some(at) = message.subject.and_then(|subject| fleet.of(subject)) else { continue };
-            let device = fleet.get(at);
-            if !device.fresh {
-                let plan = self.plan(tx, device.id, kind, message).await?;
-                self.plans.insert(key(message), plan);
+            let (device, kind) = (fleet.get(at).id, i64::from(kind.number()));
+            if fleet.get(at).fresh {
+                continue;
+            }
+            let (tenant, taken) = (self.tenant, message.taken_ms);
+            match &message.body {
+                // One that neither begins nor ends anything is a row and nothing more: a repeat meets its key.
+                Body::Error(event) | Body::Jam(event) | Body::Alarm(event) if event.standing.is_some() => {
+                    let (total, standing) = key_of(event);
+                    let known = params![tenant, device, kind, &event.code, taken, total, standing];
+                    let sub = event.sub_code.as_deref().unwrap_or_default();
+                    events.ask(
+                        key(message),
+                        known.into(),
+                        params![tenant, device, kind, &event.code, taken, sub].into(),
+                    );
+                }
+                body if rules::set(body).is_some() => {
+                    let known = params![tenant, device, kind, taken];
+                    sets.ask(key(message), known.into(), Vec::new());
+                    self.chains.entry((device, kind)).or_insert(None);
+                }
+                Body::Rom(_) => {
+                    let known: Vec<Value> = params![tenant, device, kind, taken].into();
+                    entries.ask(key(message), known.clone(), known);
+                    for row in tx.query(&sql::COMPONENTS, &params![tenant, device]).await? {
+                        self.plan(key(message)).parts.insert(row.get(0)?, row.get(1)?);
+                    }
+                }
+                _ => {}
+            }
+        }
+        self.mark(&events, tx.queries(&sql::EVENT_KNOWN, &events.known).await?, |plan| &mut plan.known);
+        self.mark(&events, tx.queries(&sql::EVENT_NEWER, &events.further).await?, |plan| &mut plan.outdated);
+        self.mark(&entries, tx.queries(&sql::ENTRY_KNOWN, &entries.known).await?, |plan| &mut plan.known);
+        self.mark(&entries, tx.queries(&sql::ENTRY_NEWER, &entries.further).await?, |plan| &mut plan.outdated);
+        self.mark(&sets, tx.queries(&sql::SNAPSHOT_KNOWN, &sets.known).await?, |plan| &mut plan.known);
+        self.load_chains(tx).await
+    }
+
+    fn plan(&mut self, key: Key) -> &mut Plan {
+        self.plans.entry(key).or_default()
+    }
+
+    /// Marks those of which something was found.
+    fn mark(&mut self, asked: &Asked, found: Vec<Vec<Row>>, which: impl Fn(&mut Plan) -> &mut bool) {
+        for (key, _) in asked.keys.iter().zip(found).filter(|(_, rows)| !rows.is_empty()) {
+            *which(self.plan(*key)) = true;
+        }
+    }
+
+    /// The chains that the sets of this transaction go on.
+    async fn load_chains(&mut self, tx: &mut Tx) -> Result<()> {
+        let of: Vec<(DeviceId, i64)> = self.chains.keys().copied().collect();
+        let tenant = self.tenant;
+        let values: Vec<Vec<Value>> = of.iter().map(|(device, kind)| params![tenant, *device, *kind].into()).collect();
+        for (of, rows) in of.into_iter().zip(tx.queries(&sql::CHAIN, &values).await?) {
+            if let Some(row) = rows.first() {
+                self.chains.insert(of, Chain::read(row)?);
             }
         }
         Ok(())
-    }
-
-    async fn plan(&mut self, tx: &mut Tx, device: DeviceId, kind: Kind, message: &Message) -> Result<Plan> {
-        let (tenant, number, taken) = (self.tenant, i64::from(kind.number()), message.taken_ms);
-        let mut plan = Plan::default();
-        match &message.body {
-            Body::Error(event) | Body::Jam(event) | Body::Alarm(event) => {
-                let (total, standing) = key_of(event);
-                let values = params![tenant, device, number, &event.code, taken, total, standing];
-                plan.known = tx.query_opt(&sql::EVENT_KNOWN, &values).await?.is_some();
-                if standing >= 0 && !plan.known {
-                    let sub = event.sub_code.as_deref().unwrap_or_default();
-                    let values = params![tenant, device, number, &event.code, taken, sub];
-                    plan.outdated = tx.query_opt(&sql::EVENT_NEWER, &values).await?.is_some();
-                }
-            }
-            body if rules::set(body).is_some() => {
-                let values = params![tenant, device, number, taken];
-                plan.known = tx.query_opt(&sql::SNAPSHOT_KNOWN, &values).await?.is_some();
-                if !plan.known && !self.chains.contains_key(&(device, number)) {
-                    let chain = Chain::load(tx, tenant, device, number).await?;
-                    self.chains.insert((device, number), chain);
-                }
-            }
-            body => {
-                let values = params![tenant, device, number, taken];
-                plan.known = tx.query_opt(&sql::ENTRY_KNOWN, &values).await?.is_some();
-                if let (Body::Rom(_), false) = (body, plan.known) {
-                    plan.outdated = tx.query_opt(&sql::ENTRY_NEWER, &values).await?.is_some();
-                    for row in tx.query(&sql::COMPONENTS, &params![tenant, device]).await? {
-                        plan.parts.insert(row.get(0)?, row.get(1)?);
-                    }
-                }
-            }
-        }
-        Ok(plan)
     }
 
     /// Takes a message about a device of the fleet. Returns meters, where it holds such.
@@ -347,15 +393,22 @@ impl Said {
         message: &Message,
         when: i64,
     ) -> Result<Option<CountersBody>> {
-        let Some(whole) = self.wholes.remove(&key(message)) else { return Ok(None) };
+        let Some(told) = rules::set(&message.body) else { return Ok(None) };
+        let laid = self.wholes.remove(&key(message));
+        let whole = match (&laid, told.base_seq) {
+            (Some(whole), _) => whole,
+            (None, None) => told,
+            (None, Some(_)) => return Ok(None),
+        };
         let (tenant, number_of, taken) = (self.tenant, i64::from(kind.number()), message.taken_ms);
-        let kept = snapshots::keep(self.chains.entry((device, number_of)).or_insert(None), &whole, taken)?;
+        let kept = snapshots::keep(self.chains.entry((device, number_of)).or_insert(None), whole, taken)?;
         let count = i64::try_from(whole.values.len()).unwrap_or(i64::MAX);
         let size = i64::try_from(kept.body.len()).unwrap_or(i64::MAX);
-        let (hash, form, full_ms) = (snapshots::name(&whole), kept.form, kept.full_ms);
+        let (hash, form, full_ms) = (snapshots::name(whole), kept.form, kept.full_ms);
         let row = params![tenant, device, number_of, taken, when, hash, count, size, kept.body, form, full_ms];
         self.snapshots.push(row.into());
-        if rules::set(&message.body).is_some_and(|set| set.base_seq.is_none()) {
+        if told.base_seq.is_none() {
+            self.kept.insert(key(message), device);
             let sender = message.subject.map_or(self.sender, |subject| fleet.agent_of(subject)).to_string();
             let epoch = fleet.source(message.subject).map_or(self.epoch, |source| source.epoch);
             let row = params![tenant, device, number_of, sender, number(epoch), number(message.seq), taken];

@@ -21,6 +21,7 @@ pub use fleet::{FIELDS, Step, ToldQuery, ToldRow, told, told_steps};
 pub use service::{counters, events, history, latest, troubles};
 pub use sets::{Comparison, CounterLine, SetRow, compare, sets};
 
+pub(crate) use snapshots::whole;
 pub(crate) use uploads::logs_of;
 pub use uploads::{AgentLog, MOST_BYTES, Uploaded, expire_uploads, log, upload, upload_state};
 

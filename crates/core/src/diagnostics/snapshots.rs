@@ -1,8 +1,6 @@
 //! How sets of counters are kept: a full one, then what changed against it, at most thirty to a chain; numbers in as few
 //! bytes as they need, then zstd. Reading one back takes its own row and that of the full one.
 
-use std::collections::BTreeMap;
-
 use store::{Row, Tx, Value, params};
 use wire::monitor::CounterSet;
 
@@ -26,7 +24,9 @@ const CHANGE: i64 = 2;
 pub(super) struct Chain {
     full_ms: i64,
     length: i64,
-    set: CounterSet,
+    dictionary: u64,
+    /// Of the full set, by rising ids.
+    values: Vec<(u32, i64)>,
     changed: bool,
 }
 
@@ -38,11 +38,21 @@ pub(super) struct Kept {
 }
 
 impl Chain {
-    pub(super) async fn load(tx: &mut Tx, tenant: OrgId, device: DeviceId, kind: i64) -> Result<Option<Self>> {
-        let Some(row) = tx.query_opt(&sql::CHAIN, &params![tenant, device, kind]).await? else { return Ok(None) };
+    /// From full time, length and the row of the full set.
+    pub(super) fn read(row: &Row) -> Result<Option<Self>> {
         let (full_ms, length): (i64, i64) = (row.get(0)?, row.get(1)?);
-        let Kind::Whole(set) = read(&row, 2)? else { return Ok(None) };
-        Ok(Some(Self { full_ms, length, set, changed: false }))
+        let (hash, form): (String, i64) = (row.get(2)?, row.get(3)?);
+        let bytes = unpack(&row.get::<Vec<u8>>(5)?)?;
+        let dictionary = u64::from_str_radix(&hash, 16).unwrap_or(0);
+        let values = match form {
+            CBOR => {
+                let set: CounterSet = wire::cbor::decode(&bytes).map_err(|_| unread())?;
+                set.values.into_iter().collect()
+            }
+            FULL => read_values(&bytes).ok_or_else(unread)?,
+            _ => return Ok(None),
+        };
+        Ok(Some(Self { full_ms, length, dictionary, values, changed: false }))
     }
 
     /// The row that remembers it; `None` when nothing changed.
@@ -56,20 +66,48 @@ pub(super) fn keep(chain: &mut Option<Chain>, set: &CounterSet, taken_ms: i64) -
     if let Some(chain) = chain.as_mut().filter(|chain| goes_on(chain, set, taken_ms)) {
         chain.length += 1;
         chain.changed = true;
-        return Ok(Kept { form: CHANGE, full_ms: chain.full_ms, body: pack(&change(&chain.set, set))? });
+        return Ok(Kept { form: CHANGE, full_ms: chain.full_ms, body: pack(&change(&chain.values, set))? });
     }
     if chain.as_ref().is_none_or(|chain| chain.full_ms < taken_ms) {
-        *chain = Some(Chain { full_ms: taken_ms, length: 1, set: set.clone(), changed: true });
+        let values = set.values.iter().map(|(id, value)| (*id, *value)).collect();
+        *chain = Some(Chain { full_ms: taken_ms, length: 1, dictionary: set.dictionary, values, changed: true });
     }
     Ok(Kept { form: FULL, full_ms: taken_ms, body: pack(&full(set))? })
 }
 
 fn goes_on(chain: &Chain, set: &CounterSet, taken_ms: i64) -> bool {
-    let fell = |(id, value): &(&u32, &i64)| chain.set.values.get(id).is_some_and(|before| *value < before);
+    let fell = || {
+        let pairs = Pairs::of(&chain.values, set);
+        pairs.filter(|pair| matches!(pair, (_, Some(before), Some(now)) if now < before)).count()
+    };
     chain.length < CHAIN
         && chain.full_ms < taken_ms
-        && chain.set.dictionary == set.dictionary
-        && set.values.iter().filter(fell).count() * FELL <= set.values.len()
+        && chain.dictionary == set.dictionary
+        && fell() * FELL <= set.values.len()
+}
+
+/// Two sets side by side: each id with what it was and is.
+struct Pairs<'a> {
+    before: std::iter::Peekable<std::slice::Iter<'a, (u32, i64)>>,
+    now: std::iter::Peekable<std::collections::btree_map::Iter<'a, u32, i64>>,
+}
+
+impl<'a> Pairs<'a> {
+    fn of(before: &'a [(u32, i64)], now: &'a CounterSet) -> Self {
+        Self { before: before.iter().peekable(), now: now.values.iter().peekable() }
+    }
+}
+
+impl Iterator for Pairs<'_> {
+    type Item = (u32, Option<i64>, Option<i64>);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let (before, now) = (self.before.peek().map(|(id, _)| *id), self.now.peek().map(|(id, _)| **id));
+        let id = before.into_iter().chain(now).min()?;
+        let was = (before == Some(id)).then(|| self.before.next()).flatten().map(|(_, value)| *value);
+        let is = (now == Some(id)).then(|| self.now.next()).flatten().map(|(_, value)| *value);
+        Some((id, was, is))
+    }
 }
 
 /// What a row holds.
@@ -94,24 +132,43 @@ pub(super) fn read(row: &Row, at: usize) -> Result<Kind> {
 }
 
 /// One set as a whole, whatever its row holds; `None` when it or the full one is gone.
-pub(super) async fn whole(
+pub(crate) async fn whole(
     tx: &mut Tx,
     tenant: OrgId,
     device: DeviceId,
     kind: i64,
     taken_ms: i64,
 ) -> Result<Option<CounterSet>> {
-    let find = |taken_ms: i64| params![tenant, device, kind, taken_ms];
-    let Some(row) = tx.query_opt(&sql::SNAPSHOT_BODY, &find(taken_ms)).await? else { return Ok(None) };
-    let (full_ms, bytes) = match read(&row, 0)? {
-        Kind::Whole(set) => return Ok(Some(set)),
-        Kind::Change(full_ms, bytes) => (full_ms, bytes),
-    };
-    let Some(row) = tx.query_opt(&sql::SNAPSHOT_BODY, &find(full_ms)).await? else { return Ok(None) };
-    match read(&row, 0)? {
-        Kind::Whole(full) => Ok(Some(read_change(&full, &bytes).ok_or_else(unread)?)),
-        Kind::Change(..) => Err(unread()),
+    Ok(wholes(tx, tenant, &[(device, kind, taken_ms)]).await?.pop().flatten())
+}
+
+/// As [`whole`] for many: device, kind and time of each.
+pub(super) async fn wholes(
+    tx: &mut Tx,
+    tenant: OrgId,
+    places: &[(DeviceId, i64, i64)],
+) -> Result<Vec<Option<CounterSet>>> {
+    let find = |(device, kind, taken_ms): &(DeviceId, i64, i64)| params![tenant, *device, *kind, *taken_ms].into();
+    let values: Vec<Vec<Value>> = places.iter().map(find).collect();
+    let (mut all, mut changes, mut fulls) = (vec![None; places.len()], Vec::new(), Vec::new());
+    for (at, rows) in tx.queries(&sql::SNAPSHOT_BODY, &values).await?.into_iter().enumerate() {
+        match rows.first().map(|row| read(row, 0)).transpose()? {
+            Some(Kind::Whole(set)) => all[at] = Some(set),
+            Some(Kind::Change(full_ms, bytes)) => {
+                changes.push((at, bytes));
+                fulls.push(find(&(places[at].0, places[at].1, full_ms)));
+            }
+            None => {}
+        }
     }
+    for ((at, bytes), rows) in changes.into_iter().zip(tx.queries(&sql::SNAPSHOT_BODY, &fulls).await?) {
+        match rows.first().map(|row| read(row, 0)).transpose()? {
+            Some(Kind::Whole(full)) => all[at] = Some(read_change(&full, &bytes).ok_or_else(unread)?),
+            Some(Kind::Change(..)) => return Err(unread()),
+            None => {}
+        }
+    }
+    Ok(all)
 }
 
 fn unread() -> Error {
@@ -176,25 +233,35 @@ fn full(set: &CounterSet) -> Vec<u8> {
     out
 }
 
-fn read_full(mut bytes: &[u8], dictionary: u64) -> Option<CounterSet> {
+fn read_full(bytes: &[u8], dictionary: u64) -> Option<CounterSet> {
+    // Sorted already: the map is built at once.
+    Some(CounterSet { base_seq: None, values: read_values(bytes)?.into_iter().collect(), dictionary })
+}
+
+fn read_values(mut bytes: &[u8]) -> Option<Vec<(u32, i64)>> {
     let ids = take_ids(&mut bytes)?;
-    let mut values = BTreeMap::new();
+    let mut values = Vec::with_capacity(ids.len());
     for id in ids {
-        values.insert(id, unfold(take(&mut bytes)?));
+        values.push((id, unfold(take(&mut bytes)?)));
     }
-    bytes.is_empty().then_some(CounterSet { base_seq: None, values, dictionary })
+    bytes.is_empty().then_some(values)
 }
 
 /// Ids that went, ids that changed or came, and by how much (those that came: from 0).
-fn change(before: &CounterSet, now: &CounterSet) -> Vec<u8> {
-    let gone: Vec<&u32> = before.values.keys().filter(|id| !now.values.contains_key(id)).collect();
-    let moved: Vec<(&u32, &i64)> =
-        now.values.iter().filter(|(id, value)| before.values.get(id) != Some(value)).collect();
+fn change(before: &[(u32, i64)], now: &CounterSet) -> Vec<u8> {
+    let (mut gone, mut moved) = (Vec::new(), Vec::new());
+    for (id, was, is) in Pairs::of(before, now) {
+        match (was, is) {
+            (Some(_), None) => gone.push(id),
+            (was, Some(is)) if was != Some(is) => moved.push((id, is.wrapping_sub(was.unwrap_or(0)))),
+            _ => {}
+        }
+    }
     let mut out = Vec::with_capacity(8 + 4 * moved.len());
-    put_ids(&mut out, gone.into_iter());
-    put_ids(&mut out, moved.iter().map(|(id, _)| *id));
-    for (id, value) in moved {
-        put(&mut out, fold(value.wrapping_sub(before.values.get(id).copied().unwrap_or(0))));
+    put_ids(&mut out, gone.iter());
+    put_ids(&mut out, moved.iter().map(|(id, _)| id));
+    for (_, by) in moved {
+        put(&mut out, fold(by));
     }
     out
 }
@@ -219,6 +286,8 @@ pub(super) fn name(set: &CounterSet) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use proptest::prelude::*;
 
     use super::*;

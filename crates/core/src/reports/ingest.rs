@@ -5,10 +5,11 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+use bytes::Bytes;
 use parking_lot::Mutex;
 use tokio::sync::{Notify, oneshot};
 use wire::hello::Road;
-use wire::{Body, Message, Outcome, Reply, Report};
+use wire::{Body, Message, Outcome, Received, Reply, packing};
 
 use super::heads::Dictionaries;
 use super::rules::{clock_offset, fault};
@@ -45,7 +46,8 @@ pub(crate) struct Ingest {
 /// A message, weighed before anybody waits for it.
 pub(super) struct Weighed {
     pub(super) message: Message,
-    pub(super) cbor: Vec<u8>,
+    /// As it was told.
+    pub(super) cbor: Bytes,
     /// Why it can never be taken.
     pub(super) fault: Option<(Outcome, String)>,
 }
@@ -60,22 +62,22 @@ pub(super) struct Waiting {
     pub(super) road: Road,
     pub(super) now: Micros,
     pub(super) messages: Vec<Weighed>,
-    /// All messages as the log keeps them; good if all of them are new.
+    /// The report as the log keeps it; good if all of its messages are new.
     pub(super) whole: Vec<u8>,
-    bytes: usize,
     pub(super) answer: oneshot::Sender<Result<Vec<wire::MessageResult>>>,
 }
 
 /// Takes a report of a device about itself.
-pub(super) async fn take(ctx: &Ctx, id: MonitorId, report: Report, road: Road) -> Result<Reply> {
+pub(super) async fn take(ctx: &Ctx, id: MonitorId, received: Received, road: Road) -> Result<Reply> {
     let standing = monitors::standing(&ctx.platform, id).await?;
     let standing = standing.ok_or_else(|| Error::new(crate::Kind::Forbidden, "this device is not heard"))?;
-    monitors::speaks_for_itself(&report, &standing.serial_fold)?;
+    let report = received.report();
+    monitors::speaks_for_itself(report, &standing.serial_fold)?;
     if i64::try_from(report.epoch).is_err() {
         return Err(Error::invalid("epoch", "the epoch is too large"));
     }
     let (follows, revision, orders) = (report.plan_revision, standing.revision, standing.orders);
-    let results = submit(ctx, weigh(ctx, standing, report, road)).await?;
+    let results = submit(ctx, weigh(ctx, standing, received, road)).await?;
     let mut reply = super::service::answer(ctx, results);
     if matches!(road, Road::Mail | Road::MailBothWays) {
         // Nobody reads the answer to a mail: orders stay where they wait.
@@ -94,17 +96,19 @@ pub(super) async fn take(ctx: &Ctx, id: MonitorId, report: Report, road: Road) -
 fn weigh(
     ctx: &Ctx,
     standing: Standing,
-    report: Report,
+    received: Received,
     road: Road,
 ) -> (Waiting, oneshot::Receiver<Result<Vec<wire::MessageResult>>>) {
-    let weighed = report.messages.into_iter().map(|message| {
-        let cbor = wire::cbor::encode(&message);
+    let (report, messages, frame) = received.into_parts();
+    let weighed = messages.into_iter().map(|(mut message, cbor)| {
+        // A device that speaks of itself need not name itself in each message.
+        message.subject = message.subject.or(Some(report.sender));
         let large = oversize(&message, Some(cbor.len())).map(|why| (Outcome::TooLarge, why));
         let fault = large.or_else(|| fault(&message).or_else(|| foreign(&message)).map(|why| (Outcome::Invalid, why)));
         Weighed { message, cbor, fault }
     });
     let messages: Vec<Weighed> = weighed.collect();
-    let whole = logged(messages.iter());
+    let whole = frame.map_or_else(|| logged(messages.iter()), Vec::from);
     let (answer, told) = oneshot::channel();
     let waiting = Waiting {
         tenant: ctx.home,
@@ -114,7 +118,6 @@ fn weigh(
         offset_ms: clock_offset(report.clock_ms, ctx.now.as_millis()),
         road,
         now: ctx.now,
-        bytes: whole.len(),
         messages,
         whole,
         answer,
@@ -146,7 +149,7 @@ pub(super) fn logged<'w>(messages: impl ExactSizeIterator<Item = &'w Weighed> + 
     if cbor.len() < PACKED_FROM {
         return cbor;
     }
-    zstd::bulk::compress(&cbor, 1).ok().filter(|packed| packed.len() < cbor.len()).unwrap_or(cbor)
+    packing::pack(&cbor, packing::FAST).filter(|packed| packed.len() < cbor.len()).unwrap_or(cbor)
 }
 
 /// Waits until the report is in the log, or writes what waits if nobody does.
@@ -203,7 +206,7 @@ fn next(queue: &mut Vec<Waiting>) -> Vec<Waiting> {
         if full || !senders.insert(waiting.sender) {
             rest.push(waiting);
         } else {
-            bytes += waiting.bytes;
+            bytes += waiting.whole.len();
             batch.push(waiting);
         }
     }

@@ -3,11 +3,18 @@
 //! (sender, epoch, seq) takes effect once, however often and over whichever door it comes.
 
 #[cfg(test)]
+mod batch_tests;
+#[cfg(test)]
 mod device_tests;
 mod drain;
+mod draw;
 mod group;
 mod heads;
 mod ingest;
+mod logged;
+#[cfg(test)]
+mod logged_tests;
+mod open;
 mod projection;
 mod raw;
 pub(crate) mod rules;

@@ -210,6 +210,11 @@ impl Intake {
         }
     }
 
+    /// Full sets of counters that were kept, by their message; and whose they are.
+    pub(super) fn kept(&self) -> HashMap<(Option<wire::Subject>, u64), DeviceId> {
+        self.said.kept.clone()
+    }
+
     pub(super) async fn flush(mut self, ctx: &Ctx, tx: &mut Tx) -> Result<()> {
         self.fleet.flush(tx).await?;
         self.shelf.flush(tx).await?;
@@ -223,15 +228,14 @@ impl Intake {
             return crate::events::emit_all(tx, ctx, ctx.home, &notices).await;
         }
         // Each device tells its own; what follows from all of them is told by the last.
-        let mut from = 0;
         let last = self.spoken.len().saturating_sub(1);
+        let (mut from, mut told) = (0, Vec::with_capacity(self.spoken.len()));
         for (place, (to, sender)) in self.spoken.iter().enumerate() {
             let to = if place == last { notices.len() } else { *to };
-            let actor = Actor::Monitor { id: crate::MonitorId(sender.0) };
-            crate::events::emit_all(tx, &Ctx { actor, ..ctx.clone() }, ctx.home, &notices[from..to]).await?;
+            told.push((Actor::Monitor { id: crate::MonitorId(sender.0) }, &notices[from..to]));
             from = to;
         }
-        Ok(())
+        crate::events::emit_each(tx, ctx, ctx.home, &told).await
     }
 }
 

@@ -6,8 +6,10 @@ use serde_json::{Value as Json, json};
 use store::{Row, Sql};
 use wire::{Message, Subject};
 
-use super::rules::unpacked;
+use super::logged::{self, Elsewhere};
 use crate::ctx::{Ctx, Role};
+use crate::devices::DeviceId;
+use crate::diagnostics;
 use crate::error::{Error, Result};
 use crate::filter::{Field, FieldKind, Filter};
 use crate::ids::{AgentId, OrgId};
@@ -80,7 +82,7 @@ pub struct RawMessage {
     pub taken_at: Micros,
     /// The JSON twin.
     pub json: Json,
-    /// CBOR.
+    /// CBOR; nothing where its set of counters is no longer kept.
     #[serde(skip)]
     pub cbor: Vec<u8>,
 }
@@ -132,11 +134,36 @@ pub async fn raw_report(ctx: &Ctx, name: &str) -> Result<(RawReport, Vec<RawMess
     let mut tx = ctx.db().read(&ctx.scope.view()).await?;
     let row = tx.query_opt(&Sql::built_as("raw report", text), &values).await?.ok_or_else(missing)?;
     let (report, body): (RawReport, Vec<u8>) = (read(&row)?, row.get(16)?);
-    let unread = |error| Error::internal(format!("what the log holds does not read: {error}"));
-    let messages: Vec<Message> = wire::cbor::decode(&unpacked(&body)?).map_err(unread)?;
-    let mut messages: Vec<_> = messages.iter().map(|message| decoded(message, report.clock_offset_ms)).collect();
+    let offset_ms = report.clock_offset_ms;
+    let logged = logged::read(&body)?;
+    let mut messages: Vec<_> = logged.messages.iter().map(|message| decoded(message, offset_ms)).collect();
+    for away in &logged.elsewhere {
+        let (device, kind) = (DeviceId(uuid::Uuid::from_bytes(away.device.0)), i64::try_from(away.kind).unwrap_or(0));
+        let set = diagnostics::whole(&mut tx, report.org, device, kind, away.taken_ms).await?;
+        let message = set.and_then(|set| away.with(set));
+        messages.push(message.map_or_else(|| lost(away, offset_ms), |message| decoded(&message, offset_ms)));
+    }
     messages.sort_by_key(|message| message.seq);
     Ok((report, messages))
+}
+
+/// A message whose set went with the device's counters, which may be kept for a shorter time than the log.
+fn lost(away: &Elsewhere, offset_ms: i64) -> RawMessage {
+    let (seq, kind, taken_ms) = (away.seq, away.kind, away.taken_ms);
+    RawMessage {
+        seq,
+        kind,
+        subject: away.subject,
+        taken_ms,
+        taken_at: ours(taken_ms, offset_ms),
+        json: json!({ "seq": seq, "kind": kind, "taken_ms": taken_ms, "body": null }),
+        cbor: Vec::new(),
+    }
+}
+
+/// A time of the sender's clock by ours.
+fn ours(taken_ms: i64, offset_ms: i64) -> Micros {
+    Micros(taken_ms.saturating_sub(offset_ms).saturating_mul(1_000))
 }
 
 fn decoded(message: &Message, offset_ms: i64) -> RawMessage {
@@ -150,7 +177,7 @@ fn decoded(message: &Message, offset_ms: i64) -> RawMessage {
         kind: message.body.kind(),
         subject: message.subject,
         taken_ms: message.taken_ms,
-        taken_at: Micros(message.taken_ms.saturating_sub(offset_ms).saturating_mul(1_000)),
+        taken_at: ours(message.taken_ms, offset_ms),
         json,
         cbor,
     }

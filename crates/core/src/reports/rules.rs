@@ -2,8 +2,6 @@
 
 use wire::{Body, Level, Message};
 
-use crate::error::{Error, Result};
-
 /// Numbers that one window remembers; a power of two, well above the 512 messages of a report.
 pub(crate) const WIDTH: u64 = 2_048;
 const BYTES: usize = 256;
@@ -90,20 +88,6 @@ pub(crate) fn corrected(taken_ms: i64, offset_ms: i64, now: i64) -> i64 {
 /// Whether a corrected time lies further ahead than clocks may differ.
 pub(crate) fn is_ahead(at: i64, now: i64) -> bool {
     at >= now + AGREES * 1_000
-}
-
-/// Larger than any report becomes.
-const MOST_BYTES: usize = 32 * 1024 * 1024;
-
-/// Messages as the log keeps them: CBOR, which begins as an array, or that compressed.
-pub(crate) fn unpacked(body: &[u8]) -> Result<std::borrow::Cow<'_, [u8]>> {
-    if !body.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]) {
-        return Ok(body.into());
-    }
-    let unread = |error| Error::internal(format!("what the log holds does not unpack: {error}"));
-    // What we packed says its size; all of that at once, and no more than it.
-    let size = zstd::zstd_safe::get_frame_content_size(body).ok().flatten().and_then(|size| usize::try_from(size).ok());
-    zstd::bulk::decompress(body, size.unwrap_or(MOST_BYTES).min(MOST_BYTES)).map(Into::into).map_err(unread)
 }
 
 /// Most parts of one kind that a message may speak of.

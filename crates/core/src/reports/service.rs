@@ -3,7 +3,7 @@
 use jiff::tz::TimeZone;
 use store::{Tx, Value, params};
 use wire::hello::Road;
-use wire::{Body, Message, MessageResult, Outcome, Reply, Report};
+use wire::{Body, Message, MessageResult, Outcome, Received, Reply, Report};
 
 use super::projection::Intake;
 use super::rules::{Place, Window, clock_offset, fault};
@@ -23,7 +23,7 @@ const TRIES: usize = 5;
 /// # Errors
 /// `Forbidden` unless the sender is the agent itself, `Invalid` for a report without or with too many messages,
 /// `Unavailable` when the database cannot take it now; nothing is stored then.
-pub async fn accept(ctx: &Ctx, report: Report) -> Result<Reply> {
+pub async fn accept(ctx: &Ctx, report: impl Into<Received>) -> Result<Reply> {
     accept_by(ctx, report, Road::Https).await
 }
 
@@ -31,13 +31,10 @@ pub async fn accept(ctx: &Ctx, report: Report) -> Result<Reply> {
 ///
 /// # Errors
 /// As there.
-pub async fn accept_by(ctx: &Ctx, mut report: Report, road: Road) -> Result<Reply> {
+pub async fn accept_by(ctx: &Ctx, report: impl Into<Received>, road: Road) -> Result<Reply> {
     let agent = ctx.require_sender()?;
-    if let Actor::Monitor { .. } = ctx.actor {
-        // A device that speaks of itself need not name itself in each message.
-        let own = report.sender;
-        report.messages.iter_mut().for_each(|message| message.subject = message.subject.or(Some(own)));
-    }
+    let received = report.into();
+    let report = received.report();
     if AgentId::from(report.sender) != agent {
         return Err(Error::new(Kind::Forbidden, "the report names another sender than the one that signed it"));
     }
@@ -49,9 +46,9 @@ pub async fn accept_by(ctx: &Ctx, mut report: Report, road: Road) -> Result<Repl
         ));
     }
     if let Actor::Monitor { id } = ctx.actor {
-        return ingest::take(ctx, id, report, road).await;
+        return ingest::take(ctx, id, received, road).await;
     }
-    match persistent(ctx, agent, &report, None).await {
+    match persistent(ctx, agent, report, None).await {
         Err(error) if is_refusal(&error) => one_by_one(ctx, agent, report, &error).await,
         other => other,
     }
@@ -74,7 +71,7 @@ fn is_refusal(error: &Error) -> bool {
 }
 
 /// A message that the database refuses must not hold up the others: each goes alone, the refused one as invalid.
-async fn one_by_one(ctx: &Ctx, agent: AgentId, report: Report, why: &Error) -> Result<Reply> {
+async fn one_by_one(ctx: &Ctx, agent: AgentId, report: &Report, why: &Error) -> Result<Reply> {
     tracing::warn!(agent.id = %agent, error = %why, source = ?why.source, "a report is taken message by message");
     let mut whole: Option<Reply> = None;
     for message in &report.messages {

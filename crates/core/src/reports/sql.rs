@@ -43,15 +43,19 @@ store::sql! {
     pub(super) STREAM_FORGET = "update streams set heads = null where tenant = $1 and sender = $2";
 
     pub(super) OPEN = "insert into inbox_open (tenant, id, recv_day, sender, tries, ready_at) values ($1, $2, $3, $4, 0, $5)";
-    pub(super) OPEN_NEXT = "select o.tenant, o.id, o.tries, i.sender, i.epoch, i.recv_at, i.clock_offset_ms, i.road, i.body
+    pub(super) OPEN_NEXT = "select o.tenant, o.id, o.tries, i.sender, i.epoch, i.recv_at, i.clock_offset_ms, i.road, o.recv_day,
+          i.size_bytes
         from inbox_open o
         join inbox i on i.tenant = o.tenant and i.recv_day = o.recv_day and i.id = o.id
         where o.ready_at <= $1
         order by o.ready_at, o.id
         limit $2";
+    pub(super) OPEN_BODY = "select i.body from inbox i where i.tenant = $1 and i.recv_day = $2 and i.id = $3";
+    pub(super) PARTED = "update inbox set body = $4 where tenant = $1 and recv_day = $2 and id = $3";
     pub(super) OPEN_COUNT = "select count(*), coalesce(min(o.ready_at), 0) from inbox_open o";
     pub(super) OPEN_OLDEST = "select min(o.ready_at) from inbox_open o";
     pub(super) OPEN_DONE = "delete from inbox_open where tenant = $1 and id = $2";
+    pub(super) OPEN_DRAWN = concat!("delete from inbox_open where tenant = $1 and id in (", in64!(), ")");
     pub(super) OPEN_LATER = "update inbox_open set tries = $3, ready_at = $4 where tenant = $1 and id = $2";
     pub(super) TURN = "update inbox_turn set turns = turns + 1 where id = 1";
     pub(super) QUARANTINE = "insert into inbox_quarantine (tenant, id, recv_day, sender, why, at)

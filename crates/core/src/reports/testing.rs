@@ -176,8 +176,9 @@ pub(crate) async fn told_times(platform: &crate::Platform) -> Vec<i64> {
     let mut all = Vec::new();
     for row in rows {
         let body: Vec<u8> = row.get(0).unwrap();
-        let messages: Vec<Message> = wire::cbor::decode(&super::rules::unpacked(&body).unwrap()).unwrap();
-        all.extend(messages.into_iter().map(|message| message.taken_ms));
+        let logged = super::logged::read(&body).unwrap();
+        all.extend(logged.elsewhere.iter().map(|message| message.taken_ms));
+        all.extend(logged.messages.into_iter().map(|message| message.taken_ms));
     }
     all
 }

@@ -5,12 +5,11 @@ use axum::{
     extract::{Request, State},
     http::Response,
 };
-use wire::Report;
 
 use crate::{
     body::receive,
     door::Door,
-    envelope::{check, decode, open, twin_of},
+    envelope::{check, read, twin_of},
     metrics::Call,
     reply::{Refusal, Twin, document},
     signature::authenticate,
@@ -27,13 +26,13 @@ async fn accept(door: &Door, request: Request) -> Result<Response<Body>, Refusal
     let (sender, ctx) = authenticate(&door.platform, &head, &received.bytes).await?;
     let twin = twin_of(&head.headers)?;
     let _turn = door.admission.enter(Some(sender)).await?;
-    let report: Report = decode(twin, &open(&head.headers, &received.bytes, &door.limits)?)?;
+    let report = read(twin, &head.headers, &received.bytes, &door.limits)?;
     drop(received);
-    check(&report)?;
-    if report.sender != sender {
+    check(report.report())?;
+    if report.report().sender != sender {
         return Err(Refusal::Forbidden);
     }
-    let messages = report.messages.len();
+    let messages = report.report().messages.len();
     let reply = platen_core::reports::accept(&ctx, report).await.map_err(|e| super::refusal(&e))?;
     tracing::debug!(agent.id = %sender.to_text(), messages, "report accepted");
     Ok(document(Twin::accepted(&head.headers, twin), &reply))
