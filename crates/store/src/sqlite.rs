@@ -26,10 +26,11 @@ pub(crate) enum Room {
 }
 
 impl Room {
-    /// Page cache of a connection in KiB; mapped bytes of the file, which count as resident.
+    /// Page cache of a connection in KiB. Nothing of the file is mapped: mapped pages count as resident, once for each
+    /// connection, so that a large database would take five times what it is allowed to.
     fn pragmas(self) -> &'static str {
         match self {
-            Self::Ample => "pragma cache_size = -16000; pragma mmap_size = 268435456;",
+            Self::Ample => "pragma cache_size = -16000; pragma mmap_size = 0;",
             Self::Small => "pragma cache_size = -2000; pragma mmap_size = 0;",
         }
     }

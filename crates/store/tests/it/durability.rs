@@ -47,6 +47,24 @@ fn writer_that_is_killed() {
     });
 }
 
+/// Each connection would count what it has mapped: a server's memory would grow with its database, several times over.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_database_that_is_read_and_written_is_not_mapped_into_memory() {
+    let folder = TestFolder::new();
+    let path = folder.path().join("unmapped.db");
+    let db = Db::open(&DatabaseUrl::Sqlite(path.clone())).await.unwrap();
+    db.migrate(&migrations()).await.unwrap();
+    let mut tx = db.write(&ALL).await.unwrap();
+    tx.many(&INSERT_SAMPLE, (0..2_000).map(|id| params![id, "x".repeat(500)].into()).collect()).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(stored(&db).await.len(), 2_000);
+    let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
+    let name = path.to_str().unwrap();
+    assert!(maps.contains(&format!("{name}-shm")), "the database is open");
+    assert!(!maps.lines().any(|line| line.ends_with(name)), "{maps}");
+}
+
 #[tokio::test]
 async fn a_killed_writer_loses_nothing_that_it_acknowledged() {
     let folder = TestFolder::new();
