@@ -111,7 +111,8 @@ fn statuses(kept: &Kept, subject: Subject) -> usize {
 async fn an_order_to_report_reads_the_device_and_tells_it_though_nothing_is_new() {
     let (_fleet, gateway, agent, signer) = site([127, 44, 1, 1]).await;
     let device = first_subject(&gateway);
-    let before = (statuses(&gateway.kept.lock(), device), of_kind(&gateway.kept.lock(), 5));
+    let counted = |kept: &Kept| (statuses(kept, device), of_kind(kept, 5));
+    let before = counted(&gateway.kept.lock());
     let id = signer.give(&gateway, Some(device), What::ReportNow(Vec::new()));
     let ack = ended(&gateway, id).await;
     assert_eq!(ack.taken, Taken::Done, "{ack:?}");
