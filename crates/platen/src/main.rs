@@ -28,10 +28,11 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let printer = Printer::new(cli.json);
     let quiet = !matches!(cli.command, Command::Serve(_) | Command::Agent(_));
-    logging::start(cli.verbose, if quiet { "error" } else { "info" });
+    let tail = matches!(cli.command, Command::Agent(_)).then(agent::LogTail::default);
+    logging::start(cli.verbose, if quiet { "error" } else { "info" }, tail.clone());
     drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
     let outcome = runtime(&cli.command).and_then(|runtime| {
-        let outcome = runtime.block_on(run(cli.command, printer));
+        let outcome = runtime.block_on(run(cli.command, printer, tail));
         runtime.shutdown_timeout(std::time::Duration::from_secs(2));
         outcome
     });
@@ -54,14 +55,14 @@ fn runtime(command: &Command) -> anyhow::Result<tokio::runtime::Runtime> {
     Ok(builder.enable_all().build()?)
 }
 
-async fn run(command: Command, printer: Printer) -> anyhow::Result<Exit> {
+async fn run(command: Command, printer: Printer, tail: Option<agent::LogTail>) -> anyhow::Result<Exit> {
     match command {
         Command::Read(args) => commands::read::run(args, printer).await,
         Command::Record(args) => commands::record::run(args, printer).await,
         Command::Discover(args) => commands::discover::run(args, printer).await,
         Command::Vmfp(args) => commands::vmfp::run(args, printer).await,
         Command::Serve(args) => commands::serve::run(args, printer).await,
-        Command::Agent(args) => commands::agent::run(args, printer).await,
+        Command::Agent(args) => commands::agent::run(args, printer, tail).await,
         Command::Demo(args) => commands::demo::run(args, printer).await,
         Command::Admin(command) => commands::admin::run(command, printer).await,
         Command::Doctor(args) => commands::doctor::run(args, printer).await,

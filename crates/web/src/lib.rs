@@ -26,6 +26,7 @@ mod meters;
 mod metrics;
 mod monitors;
 mod openapi;
+mod orders;
 mod orgs;
 mod problem;
 mod router;

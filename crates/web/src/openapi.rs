@@ -14,7 +14,7 @@ use utoipa::{
 
 use crate::{
     account, agents, alerting, alerts, audit, billing, devices, doubts, events, incidents, messages, meters, monitors,
-    orgs, supplies, tasks, told, troubles, users, webhooks,
+    orders, orgs, supplies, tasks, told, troubles, users, webhooks,
 };
 
 #[derive(OpenApi)]
@@ -61,6 +61,8 @@ use crate::{
         agents::get_agent_discovery, agents::discover_at_agent, agents::get_agent_traps, agents::list_agent_trap_senders,
         monitors::list_monitors, monitors::register_monitor, monitors::get_monitor, monitors::update_monitor,
         monitors::release_monitor, monitors::make_monitor_claim, monitors::get_monitor_kinds, monitors::set_monitor_period,
+        orders::list_device_commands, orders::order_device, orders::cancel_device_command, orders::list_agent_commands,
+        orders::order_agent, orders::cancel_agent_command, orders::list_agent_logs, orders::get_agent_log,
         monitors::list_monitor_commands, monitors::order_monitor, monitors::cancel_monitor_command, monitors::list_strangers,
         orgs::list_organisations, orgs::get_organisation, orgs::create_organisation, orgs::update_organisation,
         users::list_users, users::get_user, users::create_user, users::update_user, users::reset_user_password,

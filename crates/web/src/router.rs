@@ -17,7 +17,7 @@ use tower_http::{catch_panic::CatchPanicLayer, compression::CompressionLayer};
 use crate::{
     account, agents, alerting, alerts, api,
     app::{App, cookie},
-    assets, audit, billing, devices, doubts, events, health, incidents, messages, meters, monitors, orgs, security,
+    assets, audit, billing, devices, doubts, events, health, incidents, messages, meters, monitors, orders, orgs, security,
     session::{self, LIVE, NOTE, add_cookie, set_cookie},
     shell, supplies, tasks, told, trouble, troubles, users, webhooks,
 };
@@ -51,6 +51,11 @@ fn pages() -> Pages {
         .page("/devices/{id}", get(devices::sheet).post(devices::edit), &["get_device", "get_device_meters", "get_device_supplies", "get_device_history", "update_device"])
         .page("/devices/{id}/told", get(told::sheet), &["list_events_of_device", "list_counter_sets", "compare_counter_sets", "list_diagnostics"])
         .page("/devices/{id}/logs/{sha256}", get(told::log), &["get_device_log"])
+        .page("/devices/{id}/orders", post(orders::order_device_page), &["order_device", "list_device_commands"])
+        .page("/devices/{id}/orders/{command}/cancel", post(orders::cancel_device), &["cancel_device_command"])
+        .page("/agents/{id}/orders", post(orders::order_agent_page), &["order_agent", "list_agent_commands"])
+        .page("/agents/{id}/orders/{command}/cancel", post(orders::cancel_agent), &["cancel_agent_command"])
+        .page("/agents/{id}/logs/{sha256}", get(orders::agent_log), &["list_agent_logs", "get_agent_log"])
         .page("/devices/{id}/retire", post(devices::retire), &["retire_device"])
         .page("/filters", post(devices::save_filter_page), &["create_filter", "list_filters"])
         .page("/filters/{id}/delete", post(devices::delete_filter_page), &["delete_filter"])
@@ -270,6 +275,12 @@ fn api_routes() -> Router<App> {
         .route("/api/v1/agents", get(agents::list_agents))
         .route("/api/v1/agents/invitations", post(agents::invite_agent))
         .route("/api/v1/agents/{id}", get(agents::get_agent).patch(agents::update_agent))
+        .route("/api/v1/devices/{id}/commands", get(orders::list_device_commands).post(orders::order_device))
+        .route("/api/v1/devices/{id}/commands/{command}", delete(orders::cancel_device_command))
+        .route("/api/v1/agents/{id}/commands", get(orders::list_agent_commands).post(orders::order_agent))
+        .route("/api/v1/agents/{id}/commands/{command}", delete(orders::cancel_agent_command))
+        .route("/api/v1/agents/{id}/logs", get(orders::list_agent_logs))
+        .route("/api/v1/agents/{id}/logs/{sha256}", get(orders::get_agent_log))
         .route("/api/v1/agents/{id}/revoke", post(agents::revoke_agent))
         .route("/api/v1/agents/{id}/traps", get(agents::get_agent_traps))
         .route("/api/v1/agents/{id}/traps/senders", get(agents::list_agent_trap_senders))

@@ -70,7 +70,7 @@ async fn carry(action: AgentAction, data: &Path, printer: &Printer) -> Result<Ex
 }
 
 /// Runs until it is asked to stop.
-pub async fn run(args: AgentArgs, printer: Printer) -> Result<Exit> {
+pub async fn run(args: AgentArgs, printer: Printer, log: Option<agent::LogTail>) -> Result<Exit> {
     if let Some(action) = args.action {
         return carry(action, &args.data, &printer).await;
     }
@@ -83,6 +83,7 @@ pub async fn run(args: AgentArgs, printer: Printer) -> Result<Exit> {
         enrol: args.enrol,
         name: args.name,
         trap_listen: args.trap_listen,
+        log,
         proxy,
         relay_listen: args.relay_listen,
     };

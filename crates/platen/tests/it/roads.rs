@@ -5,6 +5,7 @@ use serde_json::json;
 
 use crate::process::{Platen, free_udp_port};
 use crate::reporting::{Doors, PATIENCE, told};
+use crate::site::Site;
 
 /// The roads, and what the server calls the road by which it hears such a device.
 const ROADS: [(&str, &str); 4] =
@@ -45,10 +46,10 @@ async fn devices_on_all_four_roads_are_heard_and_obey() {
         assert_eq!(monitor["listener"].is_string(), road == "https-both-ways", "{monitor}");
         api.until(&format!("{path}/kinds"), PATIENCE, |kinds| told(kinds, "billing") > 0).await;
     }
-    for id in &ids {
+    for (id, (road, _)) in ids.iter().zip(ROADS) {
         let orders = format!("/api/v1/monitors/{id}/commands");
         let (status, order) = api.post(&orders, &json!({ "what": "report_now", "kinds": ["rom"] })).await;
-        assert_eq!(status, 202, "{order}");
+        assert_eq!(status, if road == "mail" { 409 } else { 202 }, "{order}");
     }
     for (id, (road, _)) in ids.iter().zip(ROADS) {
         let path = format!("/api/v1/monitors/{id}");
@@ -59,5 +60,26 @@ async fn devices_on_all_four_roads_are_heard_and_obey() {
         api.until(&format!("{path}/kinds"), PATIENCE, |kinds| told(kinds, "rom") > 0).await;
     }
     let unreachable = api.get(&format!("/api/v1/monitors/{}/commands", ids[2])).await;
-    assert_eq!(unreachable["items"][0]["state"], "queued", "who only sends mail hears no orders");
+    assert_eq!(unreachable["items"], json!([]), "who only sends mail gets no orders");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_device_without_a_way_of_its_own_reports_through_the_agent_beside_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let site = Site::start(folder.path(), "sqlite:platen.db", 1, "127.59.0.11").await;
+    let device = &site.vmfp.ready["devices"][0];
+    let new = json!({ "vendor": device["vendor"], "serial": device["serial"] });
+    let (status, made) = site.api.post("/api/v1/monitors", &new).await;
+    assert_eq!(status, 201, "{made}");
+    let claims = folder.path().join("claims.csv");
+    let line = format!("{},{}\n", device["serial"].as_str().unwrap(), made["claim"].as_str().unwrap());
+    std::fs::write(&claims, line).unwrap();
+    let proxy = format!("http://{}", site.agent.as_ref().unwrap().url("relay"));
+    let server = site.server.as_ref().unwrap();
+    let (port, gateway, ca) = (free_udp_port().to_string(), server.url("gateway"), server.url("ca"));
+    let mut reports = vec!["vmfp", "--fleet", "1", "--base", "127.59.0.11", "--snmp-port", &port, "--proxy", &proxy];
+    reports.extend(["--report-to", &gateway, "--ca", &ca, "--claims", claims.to_str().unwrap()]);
+    let _behind = Platen::start(folder.path(), "behind", &reports);
+    let id = made["monitor"]["id"].as_str().unwrap();
+    site.api.until(&format!("/api/v1/monitors/{id}/kinds"), PATIENCE, |kinds| told(kinds, "billing") > 0).await;
 }

@@ -10,5 +10,5 @@ mod traps;
 pub(crate) use api::*;
 pub(crate) use discovery::*;
 pub(crate) use import::*;
-pub(crate) use pages::{invite, list, make_invitation, rename, revoke, set_plan, sheet};
+pub(crate) use pages::{after, invite, list, make_invitation, rename, revoke, set_plan, sheet};
 pub(crate) use traps::*;

@@ -16,8 +16,8 @@ use crate::{
     app::App,
     draw,
     fields::Posted,
-    problem,
-    shell::{Section, Shell, Shown, go, show, show_as},
+    orders::{AgentOrders, agent_part},
+    shell::{Section, Shell, Shown, again, go, show, show_as},
     trouble::Trouble,
     viewer::Viewer,
     words::{Mark, age, count, grouped, mark},
@@ -150,6 +150,7 @@ struct AgentPage {
     discovery_pps: u32,
     subnet_pps: u32,
     version: i64,
+    orders: AgentOrders,
 }
 
 async fn agent_page(app: &App, viewer: &Viewer, id: AgentId, error: Option<String>) -> Result<AgentPage, Trouble> {
@@ -192,6 +193,7 @@ async fn agent_page(app: &App, viewer: &Viewer, id: AgentId, error: Option<Strin
         discovery_pps: plan.discovery_pps,
         subnet_pps: plan.subnet_pps,
         version: agent.version,
+        orders: agent_part(viewer, &shell, id).await?,
         id: agent.id.to_string(),
         name: agent.name,
         shell,
@@ -230,7 +232,7 @@ pub(crate) async fn sheet(State(app): State<App>, viewer: Viewer, Path(id): Path
 }
 
 /// Back to the sheet with a note, or the sheet with what was wrong.
-pub(super) async fn after(
+pub(crate) async fn after(
     app: &App,
     headers: &HeaderMap,
     posted: &Posted,
@@ -240,25 +242,24 @@ pub(super) async fn after(
 ) -> Shown {
     match done {
         Ok(()) => Ok(go(app, headers, &format!("/agents/{id}"), note)),
-        Err(error) if problem::status(&error).is_server_error() => Err(error.into()),
-        Err(error) => {
-            let status = problem::status(&error);
-            let mut page = agent_page(app, &posted.viewer, id, Some(error.message)).await?;
-            // What a person wrote is not lost with its fault.
-            let fields = &posted.fields;
-            let texts = [
-                ("ranges", &mut page.ranges),
-                ("exclude", &mut page.exclude),
-                ("targets", &mut page.targets),
-                ("hours", &mut page.hours),
-                ("zone", &mut page.zone),
-            ];
-            for (name, text) in texts.into_iter().filter(|(name, _)| fields.0.iter().any(|(key, _)| key == name)) {
-                fields.text(name).clone_into(text);
-            }
-            show_as(status, &page)
-        }
+        Err(error) => again(error, |why| as_written(app, posted, id, why)).await,
     }
+}
+
+/// The sheet with what a person wrote: it is not lost with its fault.
+async fn as_written(app: &App, posted: &Posted, id: AgentId, why: String) -> Result<AgentPage, Trouble> {
+    let (mut page, fields) = (agent_page(app, &posted.viewer, id, Some(why)).await?, &posted.fields);
+    let texts = [
+        ("ranges", &mut page.ranges),
+        ("exclude", &mut page.exclude),
+        ("targets", &mut page.targets),
+        ("hours", &mut page.hours),
+        ("zone", &mut page.zone),
+    ];
+    for (name, text) in texts.into_iter().filter(|(name, _)| fields.0.iter().any(|(key, _)| key == name)) {
+        fields.text(name).clone_into(text);
+    }
+    Ok(page)
 }
 
 /// `POST /agents/{id}`.

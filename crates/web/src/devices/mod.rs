@@ -13,4 +13,4 @@ pub(crate) use api::*;
 pub(crate) use filters::{delete as delete_filter_page, save as save_filter_page};
 pub(crate) use list::{csv, download, list};
 pub(crate) use search::{search, suggest};
-pub(crate) use sheet::{edit, retire, sheet};
+pub(crate) use sheet::{edit, retire, sheet, sheet_again};

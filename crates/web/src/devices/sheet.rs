@@ -19,8 +19,8 @@ use crate::{
     alerts::{AlertBrief, brief},
     app::App,
     fields::{Fields, Posted},
-    problem,
-    shell::{Section, Shell, Shown, go, show, show_as},
+    orders::{DeviceOrdersPart, device_part},
+    shell::{Section, Shell, Shown, again, go, show},
     trouble::Trouble,
     viewer::Viewer,
     words::{Mark, Zone, age, capital, grouped, history_source, history_words, mark_of, model_name},
@@ -95,6 +95,7 @@ struct SheetPage {
     meters: Vec<MeterLine>,
     apart: Option<String>,
     doubts: Vec<DoubtBrief>,
+    orders: DeviceOrdersPart,
     alerts: Vec<AlertBrief>,
     alerts_words: String,
     inputs: Vec<TrayLine>,
@@ -172,6 +173,7 @@ async fn sheet_page(
         meters: meter_lines(&sheet.meters),
         apart: sheet.apart.as_ref().map(apart_words),
         doubts: sheet.doubts.iter().map(|doubt| doubt_brief(doubt, &zone)).collect(),
+        orders: device_part(viewer, &shell, id).await?,
         alerts_words: match sheet.alerts.len() {
             0 => "none open".to_owned(),
             1 => "one open".to_owned(),
@@ -287,6 +289,16 @@ pub(crate) async fn sheet(State(app): State<App>, viewer: Viewer, Path(id): Path
     show(&sheet_page(&app, &viewer, DeviceId::parse(&id)?, &fields, None).await?)
 }
 
+/// The sheet with what was wrong.
+pub(crate) async fn sheet_again(
+    app: &App,
+    viewer: &Viewer,
+    id: DeviceId,
+    why: String,
+) -> Result<impl Template + use<>, Trouble> {
+    sheet_page(app, viewer, id, Fields::NONE, Some(why)).await
+}
+
 /// `POST /devices/{id}`.
 pub(crate) async fn edit(State(app): State<App>, Path(id): Path<String>, headers: HeaderMap, posted: Posted) -> Shown {
     let (id, f) = (DeviceId::parse(&id)?, &posted.fields);
@@ -294,11 +306,7 @@ pub(crate) async fn edit(State(app): State<App>, Path(id): Path<String>, headers
     let patch = DevicePatch { name: given("name"), asset_no: given("asset_no"), location: given("place") };
     match devices::update(&posted.viewer.whole, id, &patch, f.text("version").parse().ok()).await {
         Ok(_) => Ok(go(&app, &headers, &format!("/devices/{id}"), "saved")),
-        Err(error) if problem::status(&error).is_server_error() => Err(error.into()),
-        Err(error) => {
-            let page = sheet_page(&app, &posted.viewer, id, &Fields::default(), Some(error.message.clone())).await?;
-            show_as(problem::status(&error), &page)
-        }
+        Err(error) => again(error, |why| sheet_page(&app, &posted.viewer, id, Fields::NONE, Some(why))).await,
     }
 }
 

@@ -8,7 +8,8 @@ use axum::{
 };
 use platen_core::{
     Micros, MonitorId, OrgId,
-    monitors::{self, CommandId, CommandRow, KindState, Monitor, MonitorQuery, NewMonitor, Registered, Stranger},
+    monitors::{self, KindState, Monitor, MonitorQuery, NewMonitor, Registered, Stranger},
+    orders::CommandId,
 };
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -18,6 +19,7 @@ use crate::{
     api::{Answered, Body, Posting},
     caller::Caller,
     listing::{ListQuery, Listed, Row, answer, whole},
+    orders::{CommandQueued, CommandView, life_ms, queued},
     problem::Problem,
 };
 
@@ -204,53 +206,11 @@ impl CommandPost {
             "send_log" => What::SendLog,
             _ => return Err(Problem::invalid("/what", "an order is `report_now` or `send_log`")),
         };
-        Ok((what, i64::from(self.life_s.unwrap_or(86_400)) * 1_000))
+        Ok((what, life_ms(self.life_s)))
     }
 
     pub(super) fn named(what: &str) -> Self {
         Self { what: what.to_owned(), kinds: None, life_s: None }
-    }
-}
-
-/// The name of a new order.
-#[derive(Serialize, ToSchema)]
-#[schema(as = CommandQueued)]
-pub(crate) struct CommandQueued {
-    id: String,
-}
-
-/// An order and how it went.
-#[derive(Serialize, ToSchema)]
-#[schema(as = Command)]
-pub(crate) struct CommandView {
-    id: String,
-    what: String,
-    /// `queued`, `taken`, `done`, `failed`, `refused`, `expired` or `cancelled`.
-    #[schema(value_type = String)]
-    state: monitors::CommandState,
-    #[schema(value_type = String, format = DateTime)]
-    issued_at: Micros,
-    #[schema(value_type = String, format = DateTime)]
-    expires_at: Micros,
-    #[schema(value_type = Option<String>, format = DateTime)]
-    taken_at: Option<Micros>,
-    #[schema(value_type = Option<String>, format = DateTime)]
-    ended_at: Option<Micros>,
-    detail: Option<String>,
-}
-
-impl From<CommandRow> for CommandView {
-    fn from(row: CommandRow) -> Self {
-        Self {
-            id: row.id.to_string(),
-            what: row.what,
-            state: row.state,
-            issued_at: row.issued_at,
-            expires_at: row.expires_at,
-            taken_at: row.taken_at,
-            ended_at: row.ended_at,
-            detail: row.detail,
-        }
     }
 }
 
@@ -399,7 +359,7 @@ pub(crate) async fn order_monitor(
     once.run(&caller.ctx, async {
         let (what, life_ms) = new.order()?;
         let command = monitors::order(&caller.ctx, id, what, life_ms).await?;
-        Ok((StatusCode::ACCEPTED, Json(CommandQueued { id: command.to_string() })).into_response())
+        Ok(queued(command))
     })
     .await
 }
@@ -417,10 +377,7 @@ pub(crate) async fn cancel_monitor_command(caller: Caller, Path((id, command)): 
 #[utoipa::path(get, path = "/api/v1/strangers", tag = "monitors", params(ListQuery),
     responses((status = 200, body = Listed<StrangerView>), (status = "default", body = Problem)))]
 pub(crate) async fn list_strangers(caller: Caller, Query(query): Query<ListQuery>, headers: HeaderMap) -> Answered {
-    query.one_order()?;
-    if query.filter.is_some() {
-        return Err(Problem::invalid("/filter", "this list has no filter"));
-    }
+    query.plain()?;
     let page = monitors::strangers(&caller.ctx, &query.page()).await?;
     answer(page.map(StrangerView::from), &query, &headers)
 }

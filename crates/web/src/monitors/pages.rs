@@ -8,7 +8,8 @@ use axum::{
 };
 use platen_core::{
     Error, MonitorId, OrgId, PageQuery, Role,
-    monitors::{self, CommandState, KindState, Monitor, MonitorQuery, MonitorState, NewMonitor},
+    monitors::{self, KindState, Monitor, MonitorQuery, MonitorState, NewMonitor},
+    orders::CommandId,
 };
 use wire::{hello::Road, monitor::Kind};
 
@@ -17,8 +18,8 @@ use crate::{
     app::App,
     draw::{self, SlotLine},
     fields::{Fields, Posted},
-    problem,
-    shell::{Section, Shell, Shown, go, show, show_as},
+    orders::{OrderLine, order_line},
+    shell::{Section, Shell, Shown, again, go, show, show_as},
     trouble::Trouble,
     viewer::Viewer,
     words::{self, Mark, Zone, age, count, grouped, vendor_name},
@@ -146,15 +147,12 @@ pub(crate) async fn register(State(app): State<App>, posted: Posted) -> Shown {
     let org = viewer.ctx.scope.focus().unwrap_or(viewer.ctx.home);
     match monitors::register(&viewer.ctx, org, &new).await {
         Ok(made) => {
-            let mut page = page(&app, viewer, &Fields::default(), None).await?;
+            let mut page = page(&app, viewer, Fields::NONE, None).await?;
             let claim = made.claim.expose().to_owned();
             page.made = Some((made.monitor.id.to_string(), made.monitor.serial, claim));
             show_as(StatusCode::CREATED, &page)
         }
-        Err(error) if problem::status(&error).is_server_error() => Err(error.into()),
-        Err(error) => {
-            show_as(problem::status(&error), &page(&app, viewer, &Fields::default(), Some(error.message)).await?)
-        }
+        Err(error) => again(error, |why| page(&app, viewer, Fields::NONE, Some(why))).await,
     }
 }
 
@@ -171,16 +169,6 @@ struct KindLine {
     full: bool,
 }
 
-struct OrderLine {
-    id: String,
-    what: &'static str,
-    state: String,
-    open: bool,
-    given: String,
-    ended: String,
-    detail: String,
-}
-
 #[derive(Template)]
 #[template(path = "monitors/sheet.html")]
 struct MonitorPage {
@@ -195,6 +183,7 @@ struct MonitorPage {
     slots: String,
     revision: i64,
     orders: Vec<OrderLine>,
+    hindered: Option<String>,
     may_change: bool,
     suspended: bool,
     claim: Option<String>,
@@ -228,6 +217,7 @@ async fn sheet_of(app: &App, viewer: &Viewer, id: MonitorId, error: Option<Strin
         kinds: kinds.iter().map(|state| kind_line(state, &zone, &ago)).collect(),
         slots: slots(&kinds, now, &zone),
         revision: monitor.schedule_revision,
+        hindered: monitors::hindered(&monitor).map(words::sentence),
         orders: orders.into_iter().map(|row| order_line(row, &zone)).collect(),
         may_change: viewer.ctx.role >= Role::Manager,
         suspended: monitor.state == MonitorState::Suspended,
@@ -329,31 +319,10 @@ fn every(seconds: u32) -> String {
 }
 
 fn bytes(n: i64) -> String {
-    if n < 1_024 { format!("{n} B") } else { format!("{} KB", (n + 1_023) / 1_024) }
-}
-
-fn order_line(row: monitors::CommandRow, zone: &Zone) -> OrderLine {
-    OrderLine {
-        id: row.id.to_string(),
-        what: match row.what.as_str() {
-            "report_now" => "Report now",
-            "send_log" => "Send the log",
-            _ => "Follow a schedule",
-        },
-        open: matches!(row.state, CommandState::Queued | CommandState::Taken),
-        state: match row.state {
-            CommandState::Queued => "waits to be fetched",
-            CommandState::Taken => "fetched, not answered",
-            CommandState::Done => "done",
-            CommandState::Failed => "failed",
-            CommandState::Refused => "refused",
-            CommandState::Expired => "nobody fetched it in time",
-            CommandState::Cancelled => "taken back",
-        }
-        .to_owned(),
-        given: zone.moment(row.issued_at),
-        ended: row.ended_at.map_or_else(String::new, |at| zone.moment(at)),
-        detail: row.detail.unwrap_or_default(),
+    match n {
+        0..1_024 => format!("{n} B"),
+        1_024..1_048_576 => format!("{} KB", (n + 1_023) / 1_024),
+        _ => format!("{:.1} MB", n as f64 / 1_048_576.0),
     }
 }
 
@@ -372,8 +341,7 @@ async fn after(
 ) -> Result<Response, Trouble> {
     match done {
         Ok(()) => Ok(go(app, headers, &format!("/registrations/{id}"), "saved")),
-        Err(error) if problem::status(&error).is_server_error() => Err(error.into()),
-        Err(error) => show_as(problem::status(&error), &sheet_of(app, viewer, id, Some(error.message)).await?),
+        Err(error) => again(error, |why| sheet_of(app, viewer, id, Some(why))).await,
     }
 }
 
@@ -436,7 +404,7 @@ pub(crate) async fn cancel(
     headers: HeaderMap,
     posted: Posted,
 ) -> Shown {
-    let (id, command) = (MonitorId::parse(&id)?, monitors::CommandId::parse(&command)?);
+    let (id, command) = (MonitorId::parse(&id)?, CommandId::parse(&command)?);
     let done = monitors::cancel(&posted.viewer.ctx, id, command).await;
     after(&app, &headers, &posted.viewer, id, done).await
 }

@@ -8,8 +8,7 @@ use axum::{
 };
 use platen_core::{
     Filter, Micros,
-    monitors::Monitor,
-    tasks::{self, Counts, NewTask, Preview, Share, ShareQuery, ShareState, Task, TaskId, TaskState, Wish},
+    tasks::{self, Counts, NewTask, Preview, Reached, Share, ShareQuery, ShareState, Task, TaskId, TaskState, Wish},
 };
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -33,7 +32,9 @@ pub(crate) struct WishPost {
     /// `{"what": "set_period", "kind": "rom", "period_s": 86400}` (`period_s` null: as usual).
     #[schema(value_type = Object)]
     wish: Wish,
-    /// Condition on registered devices, as `vendor eq "canon" and place like "Ward*"`; all when not given.
+    /// Condition on devices, whether they report by themselves or an agent reads them, as
+    /// `vendor eq "canon" and place like "Ward*"`; all when not given. Fields: vendor, serial, model, name, place, status, comm,
+    /// road, agent, address, mac, asset_no, firmware, org, device, seen.
     filter: Option<String>,
 }
 
@@ -63,18 +64,45 @@ pub(crate) struct TaskPost {
 #[derive(Serialize, ToSchema)]
 #[schema(as = TaskDevice)]
 pub(crate) struct ReachedView {
-    id: String,
+    /// Its registration, or the device itself where an agent reads it.
+    unit: String,
+    device: Option<String>,
     organisation: String,
     vendor: String,
     serial: String,
     model: String,
+    /// `https`, `https-both-ways`, `mail-both-ways` or `agent`.
+    road: &'static str,
 }
 
-impl From<Monitor> for ReachedView {
-    fn from(m: Monitor) -> Self {
-        let (id, organisation) = (m.id.to_string(), m.org.to_string());
-        Self { id, organisation, vendor: m.vendor, serial: m.serial, model: m.model }
+impl From<Reached> for ReachedView {
+    fn from(one: Reached) -> Self {
+        Self {
+            unit: one.unit.to_string(),
+            device: one.device.map(|device| device.to_string()),
+            organisation: one.org.to_string(),
+            vendor: one.vendor,
+            serial: one.serial,
+            model: one.model,
+            road: one.road,
+        }
     }
+}
+
+/// How many devices orders reach by a road.
+#[derive(Serialize, ToSchema)]
+#[schema(as = TaskRoad)]
+pub(crate) struct RoadView {
+    road: &'static str,
+    devices: u64,
+}
+
+/// Devices that would get no order, and why.
+#[derive(Serialize, ToSchema)]
+#[schema(as = TaskRefusal)]
+pub(crate) struct RefusalView {
+    why: &'static str,
+    devices: u64,
 }
 
 /// Whom a wish would reach.
@@ -82,8 +110,14 @@ impl From<Monitor> for ReachedView {
 #[schema(as = TaskPreview)]
 pub(crate) struct PreviewView {
     devices: usize,
-    /// Devices of the filter that are not heard, and would get no order.
+    /// By which roads.
+    roads: Vec<RoadView>,
+    /// Of these, devices whose agent is away: their orders wait.
+    away: u64,
+    /// Devices of the filter that would get no order.
     left_out: u64,
+    /// Why they would not.
+    refused: Vec<RefusalView>,
     /// Names exactly these devices and this wish.
     hash: String,
     /// The first of them, at most 20.
@@ -92,8 +126,15 @@ pub(crate) struct PreviewView {
 
 impl From<Preview> for PreviewView {
     fn from(seen: Preview) -> Self {
-        let sample = seen.sample.into_iter().map(Into::into).collect();
-        Self { devices: seen.devices, left_out: seen.left_out, hash: seen.hash, sample }
+        Self {
+            devices: seen.devices,
+            left_out: seen.left_out(),
+            roads: seen.roads.into_iter().map(|(road, devices)| RoadView { road, devices }).collect(),
+            away: seen.away,
+            refused: seen.refused.into_iter().map(|(why, devices)| RefusalView { why, devices }).collect(),
+            hash: seen.hash,
+            sample: seen.sample.into_iter().map(Into::into).collect(),
+        }
     }
 }
 
@@ -179,8 +220,10 @@ impl From<Task> for TaskView {
 #[derive(Serialize, ToSchema)]
 #[schema(as = TaskShare)]
 pub(crate) struct ShareView {
-    /// The registration.
-    monitor: String,
+    /// Its registration, or the device itself where an agent reads it.
+    unit: String,
+    /// By which road its order goes.
+    road: String,
     organisation: String,
     vendor: String,
     serial: String,
@@ -200,7 +243,8 @@ pub(crate) struct ShareView {
 
 impl Row for ShareView {
     const COLUMNS: &'static [&'static str] = &[
-        "monitor",
+        "unit",
+        "road",
         "organisation",
         "vendor",
         "serial",
@@ -217,7 +261,8 @@ impl Row for ShareView {
 impl From<Share> for ShareView {
     fn from(share: Share) -> Self {
         Self {
-            monitor: share.monitor.to_string(),
+            unit: share.unit.to_string(),
+            road: share.road,
             organisation: share.org.to_string(),
             vendor: share.vendor,
             serial: share.serial,
@@ -254,10 +299,7 @@ fn accepted(task: Task) -> Response {
 #[utoipa::path(get, path = "/api/v1/tasks", tag = "tasks", params(ListQuery),
     responses((status = 200, body = Listed<TaskView>), (status = "default", body = Problem)))]
 pub(crate) async fn list_tasks(caller: Caller, Query(query): Query<ListQuery>, headers: HeaderMap) -> Answered {
-    query.one_order()?;
-    if query.filter.is_some() {
-        return Err(Problem::invalid("/filter", "this list has no filter"));
-    }
+    query.plain()?;
     let page = tasks::list(&caller.ctx, &query.page()).await?;
     answer(page.map(TaskView::from), &query, &headers)
 }

@@ -16,8 +16,7 @@ use crate::{
     draw,
     fields::{Fields, Posted},
     monitors::kind_words,
-    problem,
-    shell::{Section, Shell, Shown, go, show, show_as},
+    shell::{Section, Shell, Shown, again, facets::Tab, go, show},
     trouble::Trouble,
     viewer::Viewer,
     words::{self, Mark, Zone, count, grouped, mark, model_name},
@@ -119,10 +118,65 @@ pub(crate) async fn list(State(app): State<App>, viewer: Viewer, fields: Fields)
     })
 }
 
-struct Reached {
-    id: String,
+struct ReachedLine {
+    href: String,
     name: String,
     serial: String,
+    road: &'static str,
+}
+
+/// What was looked at.
+struct Seen {
+    words: String,
+    rows: Vec<ReachedLine>,
+    more: String,
+    /// Why others would get none, with how many.
+    refused: Vec<(String, String)>,
+}
+
+/// The road of an order, for people.
+fn road_words(road: &str) -> &'static str {
+    match road {
+        "agent" => "By its agent",
+        "https" => "HTTPS",
+        "https-both-ways" => "HTTPS, both ways",
+        "mail-both-ways" => "Mail, both ways",
+        _ => "Mail",
+    }
+}
+
+fn href(unit: &str, device: Option<&str>) -> String {
+    device.map_or_else(|| format!("/registrations/{unit}"), |device| format!("/devices/{device}#orders"))
+}
+
+fn seen_of(seen: Preview) -> Seen {
+    let roads: Vec<_> = seen
+        .roads
+        .iter()
+        .map(|(road, n)| format!("{} {}", grouped(*n), road_words(road).replace("By", "by")))
+        .collect();
+    let away = match seen.away {
+        0 => String::new(),
+        n => format!(" The agent of {} is away; their orders wait until it is back.", grouped(n)),
+    };
+    let words = match seen.devices {
+        0 => "No device would get an order.".to_owned(),
+        n => format!("{} would get an order each: {}.{away}", count(n as u64, "device", "devices"), roads.join(", ")),
+    };
+    let rest = seen.devices.saturating_sub(seen.sample.len());
+    let refused = seen.refused.iter().map(|(why, n)| (count(*n, "device", "devices"), words::sentence(why)));
+    let rows = seen.sample.iter().map(|one| ReachedLine {
+        href: href(&one.unit.to_string(), one.device.map(|device| device.to_string()).as_deref()),
+        name: model_name(Some(&one.vendor), Some(one.model.as_str()).filter(|model| !model.is_empty())),
+        serial: one.serial.clone(),
+        road: road_words(one.road),
+    });
+    Seen {
+        words,
+        rows: rows.collect(),
+        more: if rest > 0 { format!("and {} more", grouped(rest as u64)) } else { String::new() },
+        refused: refused.collect(),
+    }
 }
 
 struct KindOption {
@@ -140,7 +194,7 @@ struct NewPage {
     hours: String,
     filter: String,
     life: String,
-    seen: Option<(String, Vec<Reached>, String)>,
+    seen: Option<Seen>,
     reaches: bool,
     hash: String,
 }
@@ -191,24 +245,7 @@ async fn new_page(
         life: or("life", "24"),
         reaches: seen.as_ref().is_some_and(|seen| seen.devices > 0),
         hash: seen.as_ref().map(|seen| seen.hash.clone()).unwrap_or_default(),
-        seen: seen.map(|seen| {
-            let out = match seen.left_out {
-                0 => String::new(),
-                n => format!(" {} of this filter not heard and would get none.", count(n, "device is", "devices are")),
-            };
-            let words = match seen.devices {
-                0 => format!("No device would get an order.{out}"),
-                n => format!("{} would get an order each.{out}", count(n as u64, "device", "devices")),
-            };
-            let rest = seen.devices.saturating_sub(seen.sample.len());
-            let more = if rest > 0 { format!("and {} more", grouped(rest as u64)) } else { String::new() };
-            let rows = seen.sample.into_iter().map(|m| Reached {
-                id: m.id.to_string(),
-                name: model_name(Some(&m.vendor), Some(m.model.as_str()).filter(|model| !model.is_empty())),
-                serial: m.serial,
-            });
-            (words, rows.collect(), more)
-        }),
+        seen: seen.map(seen_of),
     })
 }
 
@@ -223,15 +260,8 @@ pub(crate) async fn form(State(app): State<App>, viewer: Viewer, fields: Fields)
     };
     match seen {
         Ok(seen) => show(&new_page(&app, &viewer, &fields, Some(seen), None).await?),
-        Err(error) => again(&app, &viewer, &fields, error).await,
+        Err(error) => again(error, |why| new_page(&app, &viewer, &fields, None, Some(why))).await,
     }
-}
-
-async fn again(app: &App, viewer: &Viewer, fields: &Fields, error: Error) -> Shown {
-    if problem::status(&error).is_server_error() {
-        return Err(error.into());
-    }
-    show_as(problem::status(&error), &new_page(app, viewer, fields, None, Some(error.message)).await?)
 }
 
 /// `POST /tasks`.
@@ -250,25 +280,19 @@ pub(crate) async fn create(State(app): State<App>, headers: HeaderMap, posted: P
     };
     match made.await {
         Ok(task) => Ok(go(&app, &headers, &format!("/tasks/{}", task.id), "ordered")),
-        Err(error) => again(&app, viewer, f, error).await,
+        Err(error) => again(error, |why| new_page(&app, viewer, f, None, Some(why))).await,
     }
 }
 
 struct ShareLine {
-    monitor: String,
+    href: String,
+    road: &'static str,
     mark: Mark,
     name: String,
     serial: String,
     detail: String,
     tries: i64,
     at: String,
-}
-
-struct Tab {
-    href: String,
-    label: &'static str,
-    n: String,
-    current: bool,
 }
 
 #[derive(Template)]
@@ -305,21 +329,19 @@ async fn task_page(
     let all = u64::try_from(task.devices).unwrap_or(0);
     let running = task.state == TaskState::Running;
     let mut identity = vec![("Wished by", task.made_by.clone()), ("At", zone.full(task.made_at))];
-    identity.push((
-        "For",
-        if task.filter.is_empty() { "all that report by themselves".to_owned() } else { task.filter.clone() },
-    ));
+    identity
+        .push(("For", if task.filter.is_empty() { "all that orders reach".to_owned() } else { task.filter.clone() }));
     identity.push(if running {
         ("Until", zone.full(task.expires_at))
     } else {
         ("Ended", task.ended_at.map_or_else(|| "just now".to_owned(), |at| zone.full(at)))
     });
     let base = format!("/tasks/{id}");
-    let mut tabs = vec![Tab { href: base.clone(), label: "All", n: grouped(all), current: state.is_none() }];
+    let mut tabs = vec![Tab { href: base.clone(), label: "All", n: Some(grouped(all)), current: state.is_none() }];
     tabs.extend(ShareState::ALL.into_iter().filter(|of| task.counts.of(*of) > 0 || state == Some(*of)).map(|of| Tab {
         href: format!("{base}?state={}", of.as_str()),
         label: share_mark(of).word,
-        n: grouped(task.counts.of(of)),
+        n: Some(grouped(task.counts.of(of))),
         current: state == Some(of),
     }));
     Ok(TaskPage {
@@ -333,7 +355,8 @@ async fn task_page(
             .items
             .into_iter()
             .map(|share| ShareLine {
-                monitor: share.monitor.to_string(),
+                href: href(&share.unit.to_string(), share.device.map(|device| device.to_string()).as_deref()),
+                road: road_words(&share.road),
                 mark: share_mark(share.state),
                 name: model_name(Some(&share.vendor), Some(share.model.as_str()).filter(|model| !model.is_empty())),
                 serial: share.serial,
@@ -371,11 +394,7 @@ pub(crate) async fn sheet(State(app): State<App>, viewer: Viewer, Path(id): Path
 async fn after(app: &App, headers: &HeaderMap, viewer: &Viewer, id: TaskId, done: Result<Task, Error>) -> Shown {
     match done {
         Ok(_) => Ok(go(app, headers, &format!("/tasks/{id}"), "saved")),
-        Err(error) if problem::status(&error).is_server_error() => Err(error.into()),
-        Err(error) => {
-            let page = task_page(app, viewer, id, &Fields::default(), Some(error.message.clone())).await?;
-            show_as(problem::status(&error), &page)
-        }
+        Err(error) => again(error, |why| task_page(app, viewer, id, Fields::NONE, Some(why))).await,
     }
 }
 

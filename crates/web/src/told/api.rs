@@ -187,7 +187,7 @@ pub(crate) async fn get_device_log(caller: Caller, Path((id, sha256)): Path<(Str
 }
 
 /// A log as a file; whatever a device wrote is text to a browser.
-pub(super) fn log_file(sha256: &str, bytes: Vec<u8>) -> Response {
+pub(crate) fn log_file(sha256: &str, bytes: Vec<u8>) -> Response {
     let name: String = sha256.chars().filter(char::is_ascii_alphanumeric).take(16).collect();
     let kind = (header::CONTENT_TYPE, "text/plain; charset=utf-8".to_owned());
     let file = (header::CONTENT_DISPOSITION, format!("attachment; filename=\"log-{name}.txt\""));

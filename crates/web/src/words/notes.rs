@@ -17,7 +17,7 @@ pub(crate) fn note(key: &str) -> Option<&'static str> {
         "revoked" => "Revoked. Nothing it sends is accepted from now on.",
         "discover" => "Asked. The agent begins with its next call.",
         "imported" => "Taken. The agent asks these places first, from its next call.",
-        "ordered" => "Ordered. Each device fetches its order when it next calls.",
+        "ordered" => "Ordered. The device fetches its order when it next calls, or its agent does.",
         "plan" => "Plan saved. The agent follows it from its next call.",
         "created" => "Created.",
         "disabled" => "Disabled; open sessions have ended.",
