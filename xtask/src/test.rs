@@ -1,4 +1,5 @@
-//! `cargo xtask test`: the whole truth about a clone, with a summary of what was skipped and why.
+//! `cargo xtask test`: the whole truth about a clone, with a summary of what was skipped and why, of what needed a
+//! second run, and of where the time went.
 
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader};
@@ -14,54 +15,116 @@ use crate::{assets, layers, screenshots, tidy};
 /// Runs every step in order; the first failure ends the run.
 pub(crate) fn run(arguments: &[String]) -> Result<()> {
     let fast = arguments.iter().any(|argument| argument == "--fast");
-    let mut skips = BTreeSet::new();
-    step("format", || run_command(cargo().args(["fmt", "--all", "--check"])))?;
-    step("layers", layers::run)?;
-    step("tidy", tidy::run)?;
-    step("assets", assets::run)?;
-    step("lints", || {
-        let lint = ["clippy", "--locked", "--workspace", "--all-targets", "--", "-D", "warnings"];
-        run_command(cargo().args(lint))
-    })?;
-    step("tests", || tests(&mut skips))?;
-    if fast {
-        skips.insert("skipped: journeys in the browser (--fast)".to_owned());
-    } else if let Some(reason) = screenshots::lacking() {
-        skips.insert(format!("skipped: {reason}"));
-    } else {
-        step("journeys", || screenshots::visit(None, &[]))?;
-    }
-    println!("\n{} skipped", skips.len());
-    for skip in &skips {
-        println!("  {skip}");
-    }
-    if std::env::var_os("CI").is_some()
-        && skips.iter().any(|skip| skip.contains("apt install") || skip.contains("pip install cwt"))
-    {
+    let (mut found, mut times) = (Findings::default(), Times::default());
+    let outcome = steps(fast, &mut found, &mut times);
+    // A run that failed tells as much as it knows, too.
+    found.print();
+    times.print();
+    outcome?;
+    if std::env::var_os("CI").is_some() && found.lacks_a_peer() {
         bail!("a peer that .ci/run should have installed is missing");
     }
     Ok(())
 }
 
-fn step(name: &str, work: impl FnOnce() -> Result<()>) -> Result<()> {
-    println!("── {name}");
-    let start = Instant::now();
-    work().with_context(|| format!("{name} failed"))?;
-    println!("── {name}: good, {:.0} s", start.elapsed().as_secs_f64());
+fn steps(fast: bool, found: &mut Findings, times: &mut Times) -> Result<()> {
+    times.step("format", || run_command(cargo().args(["fmt", "--all", "--check"])))?;
+    times.step("layers", layers::run)?;
+    times.step("tidy", tidy::run)?;
+    times.step("assets", assets::run)?;
+    times.step("lints", || {
+        let lint = ["clippy", "--locked", "--workspace", "--all-targets", "--", "-D", "warnings"];
+        run_command(cargo().args(lint))
+    })?;
+    times.step("tests", || tests(found))?;
+    if fast {
+        found.skipped.insert("skipped: journeys in the browser (--fast)".to_owned());
+    } else if let Some(reason) = screenshots::lacking() {
+        found.skipped.insert(format!("skipped: {reason}"));
+    } else {
+        times.step("journeys", || screenshots::visit(None, &[]))?;
+    }
     Ok(())
 }
 
-fn tests(skips: &mut BTreeSet<String>) -> Result<()> {
+/// How long each step took.
+#[derive(Default)]
+struct Times(Vec<(String, f64)>);
+
+impl Times {
+    fn step(&mut self, name: &str, work: impl FnOnce() -> Result<()>) -> Result<()> {
+        println!("── {name}");
+        let start = Instant::now();
+        let outcome = work().with_context(|| format!("{name} failed"));
+        let seconds = start.elapsed().as_secs_f64();
+        let word = if outcome.is_ok() { "good" } else { "FAILED" };
+        println!("── {name}: {word}, {seconds:.0} s");
+        self.0.push((format!("{name}: {word}"), seconds));
+        outcome
+    }
+
+    fn print(&self) {
+        println!("\n{:.0} s in all", self.0.iter().map(|(_, seconds)| seconds).sum::<f64>());
+        for (name, seconds) in &self.0 {
+            println!("  {seconds:6.0} s  {name}");
+        }
+    }
+}
+
+/// What a run found beside failures.
+#[derive(Default)]
+struct Findings {
+    /// Lines `skipped: …`.
+    skipped: BTreeSet<String>,
+    /// Tests that failed once and passed when they were run again: they depend on speed.
+    run_twice: BTreeSet<String>,
+}
+
+impl Findings {
+    fn print(&self) {
+        println!("\n{} skipped", self.skipped.len());
+        for skip in &self.skipped {
+            println!("  {skip}");
+        }
+        if !self.run_twice.is_empty() {
+            println!("\n{} passed only when run again; each of them depends on speed, mend it:", self.run_twice.len());
+            for name in &self.run_twice {
+                println!("  {name}");
+            }
+        }
+    }
+
+    fn lacks_a_peer(&self) -> bool {
+        self.skipped.iter().any(|skip| skip.contains("apt install") || skip.contains("pip install cwt"))
+    }
+
+    /// nextest keeps the output of passing tests in its report (.config/nextest.toml).
+    fn read(&mut self, report: &str) {
+        let mut test = String::new();
+        for line in report.lines() {
+            self.skipped.extend(skip_line(line));
+            if let Some((_, rest)) = line.split_once("<testcase ") {
+                let attribute = |name: &str| rest.split_once(&format!("{name}=\""))?.1.split('"').next();
+                test = ["classname", "name"].into_iter().filter_map(attribute).collect::<Vec<_>>().join(" ");
+            }
+            if line.contains("<flakyFailure") {
+                self.run_twice.insert(test.clone());
+            }
+        }
+    }
+}
+
+fn tests(found: &mut Findings) -> Result<()> {
     let postgres = Postgres::start()?;
     if postgres.is_none() {
-        skips.insert("skipped: PostgreSQL not found (apt install postgresql)".to_owned());
+        found.skipped.insert("skipped: PostgreSQL not found (apt install postgresql)".to_owned());
     }
     run_command(cargo().args(["build", "--locked", "--package", "platen"]))?;
     let nextest = present("cargo-nextest");
     let mut command = cargo();
     if nextest {
-        command.args(["nextest", "run", "--locked", "--workspace", "--failure-output", "final"]);
-        command.args(["--status-level", "fail", "--final-status-level", "slow"]);
+        command.args(["nextest", "run", "--profile", "ci", "--locked", "--workspace"]);
+        command.args(["--status-level", "slow", "--final-status-level", "flaky"]);
     } else {
         command.args(["test", "--locked", "--workspace", "--", "--show-output"]);
     }
@@ -69,17 +132,14 @@ fn tests(skips: &mut BTreeSet<String>) -> Result<()> {
         command.env("PLATEN_TEST_PG", &postgres.url);
     }
     if nextest {
-        run_command(&mut command)?;
-        collect_from_report(skips);
-        return Ok(());
+        let file = target().join("nextest/ci/junit.xml");
+        // An old one would speak for a run that did not come so far.
+        drop(std::fs::remove_file(&file));
+        let outcome = run_command(&mut command);
+        found.read(&std::fs::read_to_string(&file).unwrap_or_default());
+        return outcome;
     }
-    collect_while_running(&mut command, skips)
-}
-
-/// nextest keeps the output of passing tests in its report (.config/nextest.toml).
-fn collect_from_report(skips: &mut BTreeSet<String>) {
-    let report = std::fs::read_to_string(target().join("nextest/default/junit.xml")).unwrap_or_default();
-    skips.extend(report.lines().filter_map(skip_line));
+    collect_while_running(&mut command, &mut found.skipped)
 }
 
 fn collect_while_running(command: &mut Command, skips: &mut BTreeSet<String>) -> Result<()> {
@@ -100,4 +160,24 @@ fn collect_while_running(command: &mut Command, skips: &mut BTreeSet<String>) ->
 fn skip_line(line: &str) -> Option<String> {
     let start = line.find("skipped: ")?;
     Some(line[start..].trim_end_matches("</system-out>").trim_end_matches("</system-err>").to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Findings;
+
+    #[test]
+    fn skips_and_tests_that_were_run_again_are_found_in_the_report() {
+        let mut found = Findings::default();
+        found.read(
+            r#"<testcase name="a::good" classname="platen-x::it" time="1.0">
+                <system-out>skipped: swaks not found (apt install swaks)</system-out>
+            </testcase>
+            <testcase name="a::hasty" classname="platen-x::it" time="1.0">
+                <flakyFailure timestamp="t" type="test failure with exit code 101"/>
+            </testcase>"#,
+        );
+        assert!(found.skipped.contains("skipped: swaks not found (apt install swaks)") && found.lacks_a_peer());
+        assert_eq!(found.run_twice.into_iter().collect::<Vec<_>>(), ["platen-x::it a::hasty"]);
+    }
 }
