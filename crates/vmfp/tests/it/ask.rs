@@ -38,7 +38,7 @@ impl Ask {
     /// The next datagram, if one comes in time.
     pub fn receive(&self, to: SocketAddr) -> Option<Vec<u8>> {
         let mut buffer = [0; 65_536];
-        let (len, from) = self.socket.recv_from(&mut buffer).ok()?;
+        let (len, from) = uninterrupted(|| self.socket.recv_from(&mut buffer)).ok()?;
         assert_eq!(from, to, "the answer comes from the address that was asked");
         Some(buffer[..len].to_vec())
     }
@@ -51,6 +51,16 @@ impl Ask {
     /// One value.
     pub fn get(&self, to: SocketAddr, oid: &str) -> Option<snmp::Value> {
         Some(self.pdu(to, PduKind::Get, [0, 0], &[oid])?.varbinds.remove(0).value)
+    }
+}
+
+/// A call whose wait a signal may cut short (a process that is stopped and goes on).
+pub fn uninterrupted<T>(mut call: impl FnMut() -> std::io::Result<T>) -> std::io::Result<T> {
+    loop {
+        match call() {
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            done => return done,
+        }
     }
 }
 

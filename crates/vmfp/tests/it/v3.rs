@@ -8,7 +8,7 @@ use std::time::Duration;
 use snmp::{AuthProtocol, Engine, EngineConfig, Oid, PrivProtocol, Security, Target, UsmUser, Value};
 use vmfp::{Devices, Fault, Fleet, FleetConfig, Mood, V3User};
 
-use crate::ask::Ask;
+use crate::ask::{Ask, uninterrupted};
 use crate::fleets::{BUSY, at};
 
 const NAME: &str = "1.3.6.1.2.1.1.5.0";
@@ -69,7 +69,7 @@ fn user(name: &str) -> UsmUser {
 
 fn target(to: SocketAddr, user: &UsmUser, context: &[u8]) -> Target {
     let security = Security::Usm { user: Arc::new(user.clone()), context: context.to_vec() };
-    Target::new(to, security).patience(Duration::from_secs(1), 1)
+    Target::new(to, security).patience(Duration::from_secs(60), 0)
 }
 
 async fn get(engine: &Engine, target: &Target, oid: &str) -> Result<Value, String> {
@@ -94,7 +94,8 @@ async fn contexts_are_asked_by_name_in_v3() {
 async fn devices_without_v3_are_silent_and_users_of_a_profile_are_known() {
     let old = fleet("canon-mono-lbp", 1).await;
     let engine = Engine::start(EngineConfig::default()).unwrap();
-    let silence = get(&engine, &target(at(&old, vmfp::BASE), &user("ops"), b""), NAME).await;
+    let hasty = target(at(&old, vmfp::BASE), &user("ops"), b"").patience(Duration::from_secs(1), 0);
+    let silence = get(&engine, &hasty, NAME).await;
     assert!(silence.is_err(), "{silence:?}");
     assert!(Ask::new(BUSY).get(at(&old, vmfp::BASE), NAME).is_some());
     let new = fleet("hp-colour-a4", 1).await;
@@ -114,7 +115,13 @@ fn discover(to: SocketAddr) -> Option<(Vec<u8>, i64, i64)> {
     snmp::message::write_discovery(&mut snmp::ber::Writer::new(&mut request), 77);
     socket.send_to(&request, to).unwrap();
     let mut buffer = [0; 2_048];
-    let length = socket.recv(&mut buffer).ok()?;
+    let mut receive = || uninterrupted(|| socket.recv(&mut buffer));
+    // Silence may be a stall: what answers a later question has come past ours.
+    let length = receive().or_else(|_| {
+        Ask::new(BUSY).get(to, NAME);
+        receive()
+    });
+    let length = length.ok()?;
     let snmp::message::MessageRef::V3(message) =
         snmp::message::MessageRef::parse(&buffer[..length], snmp::ber::Tail::Whole).ok()?
     else {
