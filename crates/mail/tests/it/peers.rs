@@ -31,7 +31,7 @@ async fn run(program: &str, package: &str, arguments: &[&str], input: &str) -> O
     let mut stdin = child.stdin.take().unwrap();
     let _ = tokio::io::AsyncWriteExt::write_all(&mut stdin, input.as_bytes()).await;
     drop(stdin);
-    let output = tokio::time::timeout(std::time::Duration::from_secs(40), child.wait_with_output()).await;
+    let output = tokio::time::timeout(std::time::Duration::from_secs(120), child.wait_with_output()).await;
     let output = output.unwrap_or_else(|_| panic!("{program} hangs")).unwrap();
     let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     Some(Outcome { success: output.status.success(), text })

@@ -14,7 +14,7 @@ use crate::mutator::{self, Dice};
 use crate::shell::Shell;
 
 /// Longer than this is a hang.
-const HANG: Duration = Duration::from_secs(5);
+const HANG: Duration = Duration::from_secs(60);
 
 /// Sends bytes, ends the sending side, reads all that comes.
 async fn say(address: SocketAddr, bytes: &[u8]) -> Vec<u8> {

@@ -169,7 +169,7 @@ async fn events_of_another_process_wake_the_listener() {
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     });
-    tokio::time::timeout(Duration::from_secs(10), woken.changed()).await.unwrap().unwrap();
+    tokio::time::timeout(Duration::from_secs(120), woken.changed()).await.unwrap().unwrap();
     writing.abort();
 }
 
