@@ -65,7 +65,6 @@ pub(crate) fn assemble_with(said: &Snapshot, origin: Origin, makers: &Makers) ->
         covers: &covers,
         alerts: &alerts,
         told: &told,
-        is_whole: wire::report::tells_alerts(&quirks),
     };
     let status = status::read(said, host::console(said, printer, charset), evidence, &mut quirks);
     // What a sleeping device tells is what it knew when it fell asleep.

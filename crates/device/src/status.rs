@@ -30,8 +30,6 @@ pub struct Evidence<'a> {
     pub alerts: &'a [Alert],
     /// Conditions that private objects tell: reason and how grave.
     pub told: &'a [(String, Gravity)],
-    /// Every table was read to its end: what stands there is all that stands.
-    pub is_whole: bool,
 }
 
 /// Judges the status.
@@ -161,15 +159,8 @@ mod tests {
         if let Some(octets) = octets {
             said.insert(oid::HR_PRINTER_ERROR_STATE.child(1), Value::OctetString(Bytes::copy_from_slice(octets)));
         }
-        let evidence = Evidence {
-            printer: 1,
-            order: ErrorState::Standard,
-            supplies: &[],
-            covers: &[],
-            alerts: &[],
-            told: &[],
-            is_whole: true,
-        };
+        let evidence =
+            Evidence { printer: 1, order: ErrorState::Standard, supplies: &[], covers: &[], alerts: &[], told: &[] };
         read(&said, None, evidence, &mut Vec::new())
     }
 
@@ -218,7 +209,6 @@ mod tests {
             covers: &[],
             alerts: &[alert],
             told: &[],
-            is_whole: true,
         };
         let status = read(&said, Some("Load paper".to_owned()), evidence, &mut Vec::new());
         assert_eq!(status.reasons, ["media-empty-error"]);
