@@ -159,7 +159,7 @@ fn bytes_of(text: &str) -> bytes::Bytes {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn error_state_shapes_are_five() {
+async fn error_state_shapes_are_six() {
     let devices = Devices::Profile { name: "konica-minolta-colour-a3".into(), count: 6, base: vmfp::BASE };
     let fleet = vmfp::start(FleetConfig { devices, speed: 0.0, ..FleetConfig::default() }).await.unwrap();
     let jammed = Ipv4Addr::new(127, 20, 0, 6);
@@ -171,6 +171,7 @@ async fn error_state_shapes_are_five() {
         (ErrorShape::Two, vec![high, low]),
         (ErrorShape::One, vec![high]),
         (ErrorShape::Swapped, vec![low, high]),
+        (ErrorShape::LittleEndian, vec![low.reverse_bits(), high.reverse_bits()]),
         (ErrorShape::Four, vec![high, low, 0, 0]),
         (ErrorShape::Never, vec![]),
     ] {
