@@ -17,7 +17,8 @@ use tower_http::{catch_panic::CatchPanicLayer, compression::CompressionLayer};
 use crate::{
     account, agents, alerting, alerts, api,
     app::{App, cookie},
-    assets, audit, billing, devices, doubts, events, health, incidents, messages, meters, monitors, orders, orgs, security,
+    assets, audit, billing, devices, doubts, events, health, incidents, messages, meters, monitors, orders, orgs,
+    security,
     session::{self, LIVE, NOTE, add_cookie, set_cookie},
     shell, supplies, tasks, told, trouble, troubles, users, webhooks,
 };

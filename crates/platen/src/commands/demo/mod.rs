@@ -8,7 +8,7 @@ mod reporters;
 mod told;
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use platen_core::orgs::{self, NewOrg};
