@@ -289,14 +289,17 @@ impl Reckoner {
     }
 }
 
+/// Whether a counter is none of the pages, whether it is not the standard's, where it comes from: the least is taken.
+type Rank = (i64, i64, Option<String>);
+
 /// Of several counters that count the same, the one that counts towards the pages, else the standard's, else any.
 fn first_choice(told: &[Row]) -> Result<Option<&Row>> {
     if let [only] = told {
         return Ok(Some(only));
     }
-    let mut best: Option<((i64, i64, Option<String>), &Row)> = None;
+    let mut best: Option<(Rank, &Row)> = None;
     for row in told {
-        let rank = (row.get(31)?, row.get(32)?, row.get(33)?);
+        let rank: Rank = (row.get(31)?, row.get(32)?, row.get(33)?);
         if best.as_ref().is_none_or(|(least, _)| rank < *least) {
             best = Some((rank, row));
         }

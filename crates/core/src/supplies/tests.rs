@@ -54,7 +54,7 @@ async fn walk_safety_half_a_table_of_supplies_takes_none_away() {
         for quirk in [wire::report::SUPPLIES_NOT_TOLD, "tables-not-answered"] {
             site.wait(60);
             let half = status("SERIAL1", |body| {
-                let row = wire::Supply { raw: wire::RawLevel::default(), ..toner(1, "yellow", Level::Unknown) };
+                let row = Supply { raw: RawLevel::default(), ..toner(1, "yellow", Level::Unknown) };
                 (body.supplies, body.quirks) = (vec![row], vec![quirk.to_owned()]);
             });
             site.status(1, half).await;
