@@ -33,12 +33,12 @@ pub(super) fn run(scene: &Scene) -> Result<Outcome> {
         Ok(words)
     };
     scene.say("close: the first month");
-    let first: Closed = measure(scene, Core::Tested, &of_month(1)?, LIMIT)?.json()?;
+    let first: Closed = measure(scene, Core::Any, &of_month(1)?, LIMIT)?.json()?;
     ensure!(first.closed == u64::from(customers), "{} of {customers} periods were closed", first.closed);
     let (mut month, mut last) = (1, first);
     let ours = || {
         month += 1;
-        let measured = measure(scene, Core::Tested, &of_month(month)?, LIMIT)?;
+        let measured = measure(scene, Core::Any, &of_month(month)?, LIMIT)?;
         let closed: Closed = measured.json()?;
         ensure!(closed.closed == u64::from(customers), "{} of {customers} periods were closed", closed.closed);
         last = closed;
@@ -51,12 +51,14 @@ pub(super) fn run(scene: &Scene) -> Result<Outcome> {
     outcome.notes.push("no peer: no open program closes meters by contract".to_owned());
     outcome.notes.push(format!(
         "{customers} customers, {each} devices each, half of them with a colour counter; {} readings of {} meters in the \
-         database; from the scheduled period to document and sums",
+         database; from the scheduled period to document and sums; on all processors; meanwhile another writer asks for a \
+         small transaction each 10 ms",
         filled.readings, filled.meters
     ));
     outcome.detail("devices", customers * each);
     outcome.detail("lines", last.lines);
     outcome.detail("document_bytes", last.bytes);
+    outcome.detail("longest_wait_ms", round(last.longest_wait_ms));
     outcome.detail("first_month_s", round(first.seconds));
     outcome.detail("fill_s", round(filled.seconds));
     Ok(outcome)

@@ -8,7 +8,8 @@ use axum::{
 use platen_core::{
     DeviceId, Error, Filter, PageQuery, Role,
     billing::{
-        self, CloseId, CloseQuery, CloseRow, CloseState, Document, Gap, GapKind, LineRow, ManualRead, Total, money,
+        self, CloseId, CloseQuery, CloseRow, CloseState, Document, Gap, GapKind, LineRow, ManualRead, Total,
+        UNBILLED_OF, money,
     },
 };
 
@@ -144,6 +145,10 @@ struct ClosePage {
     more_lines: Option<String>,
     documents: Vec<DocumentRow>,
     unbilled: Vec<UnbilledRow>,
+    /// `of the first 10,000 devices`, where there are more.
+    unbilled_of: String,
+    /// What the sums are called: as billed, or as they were when.
+    as_of: String,
 }
 
 fn told(close: &CloseRow, zone: &Zone) -> String {
@@ -171,6 +176,14 @@ fn told(close: &CloseRow, zone: &Zone) -> String {
     }
 }
 
+fn as_of(close: &CloseRow, zone: &Zone) -> String {
+    match (close.state, close.looked_at) {
+        (CloseState::Closed, _) => "Billed".to_owned(),
+        (_, Some(at)) => format!("As it was on {}", zone.moment(at)),
+        (_, None) => "As it would be".to_owned(),
+    }
+}
+
 fn gap_row(gap: Gap, zone: &Zone) -> GapRow {
     let waived = match (&gap.waived_by, gap.waived_at) {
         (Some(by), Some(at)) => format!("waived by {by}, {}: {}", zone.moment(at), gap.note.as_deref().unwrap_or("")),
@@ -195,6 +208,11 @@ fn gap_row(gap: Gap, zone: &Zone) -> GapRow {
     }
 }
 
+/// An amount as people read it, to the hundredth; the documents have it to the millionth.
+fn rounded(micro: i64) -> String {
+    money((micro + 5_000).div_euclid(10_000) * 10_000)
+}
+
 fn sum_row(total: &Total) -> SumRow {
     SumRow {
         name: total.line.name.clone(),
@@ -202,8 +220,8 @@ fn sum_row(total: &Total) -> SumRow {
         devices: grouped(u64::try_from(total.devices).unwrap_or(0)),
         units: grouped(u64::try_from(total.units).unwrap_or(0)),
         price: money(total.line.price_micro),
-        credit: if total.credit_micro > 0 { money(total.credit_micro) } else { String::new() },
-        amount: money(total.amount_micro),
+        credit: if total.credit_micro > 0 { rounded(total.credit_micro) } else { String::new() },
+        amount: rounded(total.amount_micro),
     }
 }
 
@@ -270,7 +288,7 @@ async fn page(
     let lines = billing::lines(ctx, id, &some(fields.get("after"))).await?;
     let totals = billing::totals(ctx, id).await?;
     let unbilled = billing::unbilled(ctx, id).await?;
-    let amount = money(totals.iter().map(|total| total.amount_micro).sum());
+    let amount = rounded(totals.iter().map(|total| total.amount_micro).sum());
     let path = format!("/closes/{id}");
     Ok(ClosePage {
         place: "/closes",
@@ -309,6 +327,12 @@ async fn page(
                 counts: one.counts,
             })
             .collect(),
+        unbilled_of: if close.devices > UNBILLED_OF {
+            format!(" of the first {} devices", grouped(u64::try_from(UNBILLED_OF).unwrap_or(0)))
+        } else {
+            String::new()
+        },
+        as_of: as_of(&close, &zone),
         shell,
     })
 }

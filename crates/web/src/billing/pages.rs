@@ -4,15 +4,13 @@ use askama::Template;
 use axum::{
     extract::{Path, State},
     http::{HeaderMap, StatusCode},
-    response::Response,
 };
 use platen_core::{
-    DeviceId, Error, Filter, Micros, OrgId, PageQuery, Role,
+    Error, Filter, Micros, OrgId, PageQuery, Role,
     billing::{
-        self, CloseQuery, CloseRow, CloseState, Contract, ContractId, ContractPatch, ContractQuery, Estimate, Line,
-        MapId, MeterWords, NewContract, NewMap, Period, money,
+        self, CloseQuery, CloseRow, CloseState, Contract, ContractId, ContractQuery, Estimate, Line, NewContract,
+        Period, money,
     },
-    devices::{self, DeviceQuery},
 };
 
 use super::api::{LineView, clock, minute};
@@ -152,7 +150,7 @@ pub(crate) async fn list(State(app): State<App>, viewer: Viewer, fields: Fields)
     show(&contracts_page(&app, &viewer, &fields, None).await?)
 }
 
-fn number(fields: &Fields, name: &str) -> Result<Option<i64>, Error> {
+pub(super) fn number(fields: &Fields, name: &str) -> Result<Option<i64>, Error> {
     let whole = |text: &str| text.parse().map_err(|_| Error::invalid(name, format!("{name} is a whole number")));
     fields.get(name).map(whole).transpose()
 }
@@ -264,7 +262,7 @@ pub(super) fn close_line(close: &CloseRow, shell: &Shell) -> CloseLine {
 
 #[derive(Template)]
 #[template(path = "billing/contract.html")]
-struct ContractPage {
+pub(super) struct ContractPage {
     shell: Shell,
     place: &'static str,
     id: String,
@@ -289,7 +287,7 @@ struct ContractPage {
     may_change: bool,
 }
 
-async fn contract_page(
+pub(super) async fn contract_page(
     app: &App,
     viewer: &Viewer,
     id: ContractId,
@@ -374,148 +372,6 @@ fn map_row(map: billing::MeterMap) -> MapRow {
 /// `GET /contracts/{id}`.
 pub(crate) async fn sheet(State(app): State<App>, viewer: Viewer, Path(id): Path<String>) -> Shown {
     show(&contract_page(&app, &viewer, ContractId::parse(&id)?, None).await?)
-}
-
-/// After a change: back to the sheet with a note, or the sheet with what was wrong.
-async fn after<T>(
-    app: &App,
-    headers: &HeaderMap,
-    viewer: &Viewer,
-    id: ContractId,
-    done: Result<T, Error>,
-) -> Result<Response, Trouble> {
-    match done {
-        Ok(_) => Ok(go(app, headers, &format!("/contracts/{id}"), "saved")),
-        Err(error) if problem::status(&error).is_server_error() => Err(error.into()),
-        Err(error) => {
-            let page = contract_page(app, viewer, id, Some(error.message.clone())).await?;
-            show_as(problem::status(&error), &page)
-        }
-    }
-}
-
-fn version(fields: &Fields) -> Option<i64> {
-    fields.get("version").and_then(|text| text.parse().ok())
-}
-
-/// `POST /contracts/{id}`.
-pub(crate) async fn change(
-    State(app): State<App>,
-    Path(id): Path<String>,
-    headers: HeaderMap,
-    posted: Posted,
-) -> Shown {
-    let (viewer, f, id) = (&posted.viewer, &posted.fields, ContractId::parse(&id)?);
-    let patch = || {
-        Ok(ContractPatch {
-            name: f.get("name").map(str::to_owned),
-            device_filter: Some(f.get("devices").map(str::to_owned)),
-            max_age_d: number(f, "max_age_d")?,
-            estimate: f.get("estimate").map(Estimate::parse).transpose()?,
-            review_d: number(f, "review_d")?,
-            mail_to: Some(f.text("mail_to").to_owned()),
-        })
-    };
-    let done = match patch() {
-        Ok(patch) => billing::update(&viewer.ctx, id, &patch, version(f)).await,
-        Err(error) => Err(error),
-    };
-    after(&app, &headers, viewer, id, done).await
-}
-
-/// `POST /contracts/{id}/lines`.
-pub(crate) async fn lines_page(
-    State(app): State<App>,
-    Path(id): Path<String>,
-    headers: HeaderMap,
-    posted: Posted,
-) -> Shown {
-    let (viewer, f, id) = (&posted.viewer, &posted.fields, ContractId::parse(&id)?);
-    let lines = || -> Result<Vec<Line>, Error> {
-        let mut all = Vec::new();
-        for at in 0..60 {
-            let Some(meter) = f.get(&format!("meter-{at}")) else { continue };
-            let text = |name: &str| f.text(&format!("{name}-{at}")).to_owned();
-            let whole = |name: &str, usual: i64| match f.get(&format!("{name}-{at}")) {
-                None => Ok(usual),
-                Some(text) => text.parse().map_err(|_| Error::invalid(name, format!("{name} is a whole number"))),
-            };
-            let code = Some(text("code")).filter(|code| !code.is_empty());
-            let (included, factor) = (whole("included", 0)?, whole("factor", 1_000)?);
-            let view = LineView::new(&text("name"), meter, code.as_deref(), &text("price"), included, factor);
-            all.push(view.line()?);
-        }
-        Ok(all)
-    };
-    let done = match lines() {
-        Ok(lines) => billing::set_lines(&viewer.ctx, id, &lines, version(f)).await,
-        Err(error) => Err(error),
-    };
-    after(&app, &headers, viewer, id, done).await
-}
-
-/// `POST /contracts/{id}/devices`: puts a device under the contract by its serial number, or takes one out.
-pub(crate) async fn assign_device(
-    State(app): State<App>,
-    Path(id): Path<String>,
-    headers: HeaderMap,
-    posted: Posted,
-) -> Shown {
-    let (viewer, f, id) = (&posted.viewer, &posted.fields, ContractId::parse(&id)?);
-    let done = match f.get("out") {
-        Some(device) => billing::unassign(&viewer.ctx, id, DeviceId::parse(device)?, None).await,
-        None => match by_serial(viewer, f.text("serial")).await {
-            Ok(device) => billing::assign(&viewer.ctx, id, device, None).await,
-            Err(error) => Err(error),
-        },
-    };
-    after(&app, &headers, viewer, id, done).await
-}
-
-async fn by_serial(viewer: &Viewer, serial: &str) -> Result<DeviceId, Error> {
-    let filter = Filter::Eq("serial".to_owned(), platen_core::filter::Operand::Text(serial.to_owned()));
-    let found = devices::list(&viewer.ctx, &DeviceQuery { filter: Some(filter), ..DeviceQuery::default() }).await?;
-    let [device] = found.items.as_slice() else {
-        let many = if found.items.is_empty() { "no device has" } else { "more than one device has" };
-        return Err(Error::invalid("serial", format!("{many} the serial number {serial:?}")));
-    };
-    Ok(device.id)
-}
-
-/// `POST /contracts/{id}/maps`: sets a code of the books, or takes one away.
-pub(crate) async fn map_page(
-    State(app): State<App>,
-    Path(id): Path<String>,
-    headers: HeaderMap,
-    posted: Posted,
-) -> Shown {
-    let (viewer, f, id) = (&posted.viewer, &posted.fields, ContractId::parse(&id)?);
-    let org = billing::contract(&viewer.ctx, id).await?.org;
-    let done = match (f.get("out"), MeterWords::parse(f.text("meter"))) {
-        (Some(map), _) => billing::unmap(&viewer.ctx, MapId::parse(map)?).await,
-        (None, Err(error)) => Err(error),
-        (None, Ok(words)) => {
-            let (vendor, model) = (f.text("vendor").to_owned(), f.text("model").to_owned());
-            let new = NewMap { vendor, model, device: None, words, erp_code: f.text("code").to_owned() };
-            billing::map(&viewer.ctx, org, &new).await.map(drop)
-        }
-    };
-    after(&app, &headers, viewer, id, done).await
-}
-
-/// `POST /contracts/{id}/end`.
-pub(crate) async fn end_page(
-    State(app): State<App>,
-    Path(id): Path<String>,
-    headers: HeaderMap,
-    posted: Posted,
-) -> Shown {
-    let (viewer, f, id) = (&posted.viewer, &posted.fields, ContractId::parse(&id)?);
-    let done = match f.get("sure") {
-        Some("yes") => billing::end(&viewer.ctx, id, version(f)).await,
-        _ => Err(Error::invalid("sure", "say that you mean it")),
-    };
-    after(&app, &headers, viewer, id, done).await
 }
 
 /// A page with what was wrong, or the error itself where it is ours.

@@ -73,7 +73,10 @@ async fn page(app: &App, viewer: &Viewer, fields: &Fields, error: Option<String>
     let rows: Vec<PartLine> = found.items.iter().map(|row| line(row, &zone)).collect();
     let rating = |r: Rating| (r.model, r.kind, grouped(r.rated as u64));
     Ok(PartsPage {
-        summary: format!("<b>{}</b>, those that end first at the top.", count(n, "part", "parts")),
+        summary: match n {
+            0 => "No device has told a part that wears.".to_owned(),
+            n => format!("<b>{}</b>, those that end first at the top.", count(n, "part", "parts")),
+        },
         shown: format!("{} of {}", rows.len(), grouped(n)),
         ratings: parts::ratings(&viewer.ctx).await?.into_iter().map(rating).collect(),
         rows,

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use clap::Args;
@@ -14,6 +14,7 @@ use platen_core::users::{self, LocalUser};
 use platen_core::{Clock, Micros, OrgId, PageQuery, Platform, PlatformConfig, Role, Secret};
 use serde::{Deserialize, Serialize};
 use store::{Blobs, DatabaseUrl, Db, Sql, params};
+use tokio_util::sync::CancellationToken;
 
 use super::print;
 use crate::clock::SystemIds;
@@ -70,6 +71,8 @@ pub(in crate::bench) struct Closed {
     /// Lines of their documents.
     pub(in crate::bench) lines: i64,
     pub(in crate::bench) bytes: i64,
+    /// Longest that a small transaction of another writer took meanwhile.
+    pub(in crate::bench) longest_wait_ms: f64,
 }
 
 struct MonthClock(AtomicI64);
@@ -200,13 +203,33 @@ async fn devices(platform: &Platform, org: OrgId, customer: u32, args: &CloseFil
     Ok((meters, readings))
 }
 
+/// Another writer of the same server: a small transaction each 10 ms; the longest of them, its commit included.
+async fn other_writer(platform: Platform, over: CancellationToken) -> Result<Duration> {
+    let ctx = platform.system("another writer of a benchmark");
+    let text = "update organisations set version = version where parent is null";
+    let mut longest = Duration::ZERO;
+    while !over.is_cancelled() {
+        let began = Instant::now();
+        let mut tx = ctx.db().write(&ctx.scope.view()).await?;
+        tx.execute(&Sql::built(text.to_owned()), &[]).await?;
+        tx.commit().await?;
+        longest = longest.max(began.elapsed());
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    Ok(longest)
+}
+
 /// Closes a month, as the server's reconciler does.
 pub(super) async fn close(args: CloseRunArgs) -> Result<Exit> {
     let platform = open(&args.data, end(args.month)).await?;
+    let over = CancellationToken::new();
+    let other = tokio::spawn(other_writer(platform.clone(), over.clone()));
     let began = Instant::now();
     let moved = billing::run(&platform).await?;
     let seconds = began.elapsed().as_secs_f64();
-    let mut closed = Closed { seconds, closed: moved.closed, lines: 0, bytes: 0 };
+    over.cancel();
+    let longest_wait_ms = other.await??.as_secs_f64() * 1_000.0;
+    let mut closed = Closed { seconds, closed: moved.closed, lines: 0, bytes: 0, longest_wait_ms };
     let ctx = platform.system("documents of a benchmark");
     let filter = platen_core::Filter::parse(&format!("to_at eq \"{}\"", Micros(end(args.month))))?;
     let mut after = None;
