@@ -18,7 +18,7 @@ const SERIAL: &str = "QMA00001";
 /// A device that told who it is, so that it stays in memory.
 async fn settled(test: &TestPlatform, root: &Ctx) -> Device {
     with_doors(test);
-    let device = Device::tested(test, root, SERIAL, 1, Road::Mail).await;
+    let device = Device::tested(test, root, SERIAL, 1, Road::MailBothWays).await;
     let clock_ms = test.platform.now().as_millis();
     let (sender, epoch) = (device.reply.sender, device.reply.epoch_floor);
     let body = Body::Status(Box::new(status(SERIAL, |_| {})));
