@@ -16,7 +16,7 @@ impl Api {
     pub(crate) fn new(base: &str, token: &str) -> Self {
         // Plain HTTP on loopback; the provider is only named because the client insists on one.
         drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
-        let client = reqwest::Client::builder().timeout(Duration::from_secs(20)).build().unwrap();
+        let client = reqwest::Client::builder().timeout(Duration::from_secs(120)).build().unwrap();
         Self { client, base: base.trim_end_matches('/').to_owned(), token: token.to_owned() }
     }
 

@@ -1,11 +1,9 @@
 //! Devices whose v1 and v2c are switched off: read from the command line, and among the others in the demo.
 
-use std::time::Duration;
-
 use serde_json::Value;
 
 use crate::api::Api;
-use crate::process::{Platen, free_udp_port, platen};
+use crate::process::{PATIENCE, Platen, free_udp_port, platen};
 
 const USER: [&str; 8] = ["--user", "ops", "--auth", "sha256", "--auth-pass", "auth-secret", "--priv", "aes256"];
 
@@ -36,11 +34,8 @@ async fn the_demo_shows_a_v3_device_among_the_others() {
     let data = folder.path().join("demo").to_str().unwrap().to_owned();
     let demo = Platen::start(folder.path(), "demo", &["demo", "--devices", "9", "--port", "0", "--data", &data]);
     let api = Api::new(&demo.url("web"), demo.ready["admin"]["token"].as_str().unwrap());
-    let list = api
-        .until("/api/v1/devices", Duration::from_secs(60), |list| {
-            list["items"].as_array().is_some_and(|all| all.len() >= 9)
-        })
-        .await;
+    let list =
+        api.until("/api/v1/devices", PATIENCE, |list| list["items"].as_array().is_some_and(|all| all.len() >= 9)).await;
     let mut versions = Vec::new();
     for device in list["items"].as_array().unwrap() {
         let sheet = api.get(&format!("/api/v1/devices/{}", device["id"].as_str().unwrap())).await;

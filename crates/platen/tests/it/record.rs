@@ -42,7 +42,7 @@ fn a_recording_reads_back_as_the_device_it_was_made_from() {
     let vmfp = Platen::start(folder.path(), "vmfp", &fleet);
     for device in vmfp.ready["devices"].as_array().unwrap() {
         let (address, port) = (device["address"].as_str().unwrap(), device["ports"]["snmp"].to_string());
-        let live = document(&platen(folder.path(), &["read", address, "--port", &port, "--json"]));
+        let live = document(&platen(folder.path(), &["read", address, "--port", &port, "--timeout", "60", "--json"]));
         let record = ["record", address, "--port", &port, "--output", "device.snmprec", "--force", "--json"];
         let written = document(&platen(folder.path(), &record));
         assert!(written["objects"].as_u64().unwrap() > 50, "{written}");

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::api::Api;
 use crate::process::{Platen, free_udp_port, platen, platen_with_input};
 
-pub const PATIENCE: Duration = Duration::from_secs(90);
+pub const PATIENCE: Duration = crate::process::PATIENCE;
 
 /// A server at fixed ports, so that it is found again where it was.
 pub struct Doors {

@@ -1,12 +1,11 @@
 //! A server with an account, and an agent that looks after virtual devices: what most tests begin with.
 
 use std::path::Path;
-use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use crate::api::Api;
-use crate::process::{Platen, free_udp_port, platen, platen_with_input};
+use crate::process::{PATIENCE, Platen, free_tcp_port, free_udp_port, platen, platen_with_input};
 
 /// Everything that a small installation runs.
 pub(crate) struct Site {
@@ -15,6 +14,8 @@ pub(crate) struct Site {
     pub(crate) vmfp: Platen,
     pub(crate) api: Api,
     pub(crate) web: String,
+    /// Address of the gateway, which stays over restarts.
+    gateway: String,
     pub(crate) snmp_port: String,
     data: String,
     database: String,
@@ -31,7 +32,9 @@ impl Site {
         let token = platen(&[&["admin", "token"], &account[..], &["--scope", "admin", "--json"]].concat());
         assert!(token.status.success(), "{}", String::from_utf8_lossy(&token.stderr));
         let token: Value = serde_json::from_slice(&token.stdout).unwrap();
-        let server = serve(folder, &data, database, "127.0.0.1:0");
+        let listen = format!("127.0.0.1:{}", free_tcp_port());
+        let gateway = format!("127.0.0.1:{}", free_tcp_port());
+        let server = serve(folder, &data, database, (&listen, &gateway));
         let web = server.url("web");
         let api = Api::new(&web, token["token"].as_str().unwrap());
         let snmp_port = free_udp_port().to_string();
@@ -39,7 +42,7 @@ impl Site {
         let vmfp = ["vmfp", "--fleet", &fleet, "--base", base, "--snmp-port", &snmp_port, "--speed", "600"];
         let vmfp = Platen::start(folder, "vmfp", &vmfp);
         let (data, database) = (data, database.to_owned());
-        let mut site = Self { server: Some(server), agent: None, vmfp, api, web, snmp_port, data, database };
+        let mut site = Self { server: Some(server), agent: None, vmfp, api, web, gateway, snmp_port, data, database };
         site.enrol(folder, devices, base).await;
         site
     }
@@ -67,21 +70,21 @@ impl Site {
 
     pub(crate) fn start_agent(&mut self, folder: &Path, more: &[&str]) {
         let data = folder.join("agent");
-        let arguments = [&["agent", "--data", data.to_str().unwrap()], more].concat();
+        let arguments = [&["agent", "--data", data.to_str().unwrap(), "--relay-listen", "127.0.0.1:0"], more].concat();
         self.agent = Some(Platen::start(folder, "agent", &arguments));
     }
 
     /// The same server again, at the same address.
     pub(crate) fn start_server(&mut self, folder: &Path) {
         let listen = self.web.trim_start_matches("http://").to_owned();
-        self.server = Some(serve(folder, &self.data, &self.database, &listen));
+        self.server = Some(serve(folder, &self.data, &self.database, (&listen, &self.gateway)));
     }
 
     /// Waits until that many devices have a reading.
     pub(crate) async fn devices(&self, wanted: usize) -> Vec<Value> {
         let known = self
             .api
-            .until("/api/v1/devices?limit=500", Duration::from_secs(60), |list| {
+            .until("/api/v1/devices?limit=500", PATIENCE, |list| {
                 list["items"].as_array().is_some_and(|items| items.len() >= wanted)
             })
             .await;
@@ -95,6 +98,7 @@ impl Site {
     }
 }
 
-fn serve(folder: &Path, data: &str, database: &str, listen: &str) -> Platen {
-    Platen::start(folder, "server", &["serve", "--data", data, "--database", database, "--listen", listen])
+fn serve(folder: &Path, data: &str, database: &str, (web, gateway): (&str, &str)) -> Platen {
+    let doors = ["--listen", web, "--gateway-listen", gateway];
+    Platen::start(folder, "server", &[&["serve", "--data", data, "--database", database], &doors[..]].concat())
 }
