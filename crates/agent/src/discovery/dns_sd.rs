@@ -18,10 +18,10 @@ const SERVICES: [&str; 4] =
     ["_ipp._tcp.local", "_ipps._tcp.local", "_printer._tcp.local", "_pdl-datastream._tcp.local"];
 const GROUP: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 251);
 const PORT: u16 = 5353;
-/// Questions go out at these times (RFC 6762 §5.2: a second apart at first, then doubled).
-const ROUNDS: [Duration; 3] = [Duration::ZERO, Duration::from_secs(1), Duration::from_secs(3)];
-/// Answers are waited for until then.
-const END: Duration = Duration::from_millis(4_500);
+/// Pauses before each question (RFC 6762 §5.2: a second apart at first, then doubled).
+const ROUNDS: [Duration; 3] = [Duration::ZERO, Duration::from_secs(1), Duration::from_secs(2)];
+/// Answers to the last one are waited for so long.
+const LAST: Duration = Duration::from_millis(1_500);
 /// Longest packet (RFC 6762 §17).
 const LONGEST: usize = 9_000;
 /// Most services of one browse: a link has hundreds at most.
@@ -65,7 +65,7 @@ pub struct Advertised {
     pub model: Option<String>,
 }
 
-/// Asks, and gathers what answers within [`END`].
+/// Asks, and gathers what answers until [`LAST`] after the last question.
 ///
 /// # Errors
 /// When no socket can be opened. A link that cannot be asked is left out.
@@ -118,22 +118,24 @@ fn door(address: Ipv4Addr) -> io::Result<UdpSocket> {
 }
 
 async fn one_link(socket: UdpSocket, to: SocketAddr) -> Heard {
-    let (mut heard, began) = (Heard::default(), Instant::now());
+    // Each pause counts from the question before it: a machine that was asleep listens as long as any other.
+    let (mut heard, mut asked) = (Heard::default(), Instant::now());
     let id = rand::random::<u16>().max(1);
     let mut rounds = ROUNDS.iter().peekable();
     let mut buffer = vec![0; LONGEST];
     loop {
-        let next = rounds.peek().map_or(END, |after| **after);
+        let next = rounds.peek().map_or(LAST, |pause| **pause);
         tokio::select! {
             received = socket.recv_from(&mut buffer) => match received {
                 Ok((length, from)) => heard.take(&buffer[..length], from.ip(), id),
                 // Nobody listens at a reflector: that is no answer.
                 Err(error) => tracing::debug!(%error, %to, "an answer by DNS-SD could not be received"),
             },
-            () = tokio::time::sleep_until(began + next) => {
+            () = tokio::time::sleep_until(asked + next) => {
                 if rounds.next().is_none() {
                     return heard;
                 }
+                asked = Instant::now();
                 for question in heard.questions(id) {
                     if let Err(error) = socket.send_to(&question, to).await {
                         tracing::debug!(%error, %to, "a link could not be asked by DNS-SD");

@@ -104,7 +104,7 @@ pub async fn killed_when(data: &std::path::Path, enough: impl Fn(&Told) -> bool)
         }
         panic!("the child ended by itself");
     };
-    tokio::time::timeout(Duration::from_secs(60), reading).await.expect("enough within a minute");
+    tokio::time::timeout(Duration::from_secs(240), reading).await.expect("enough within four minutes");
     child.start_kill().unwrap();
     child.wait().await.unwrap();
     told

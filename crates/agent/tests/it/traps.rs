@@ -66,7 +66,7 @@ impl Scene {
     /// Runs a command of net-snmp as if it stood on the device.
     async fn send(&self, program: &str, from: IpAddr, words: &str) -> String {
         let output = Command::new(program)
-            .args(["-m", "", "-r", "3", "-t", "2"])
+            .args(["-m", "", "-r", "3", "-t", "20"])
             .arg(format!("--clientaddr={from}"))
             .args(words.split_whitespace())
             .env("SNMP_PERSISTENT_DIR", self.agent.data.path().join("net-snmp"))
@@ -185,16 +185,19 @@ async fn senders_that_are_no_known_devices_are_listed_and_not_trusted() {
 async fn alert_lifecycle_a_storm_is_told_by_its_first_and_its_last() {
     let scene = Scene::set(4, 3_600).await;
     scene.fleet.send_traps(TrapTarget::new(scene.door()));
+    let began = Instant::now();
     scene.fleet.fault(scene.device, Fault::TrapStorm { flips: 600, per_second: 300 }).unwrap();
     let stats = &scene.agent.running.stats;
     // The last of a window is told when the window ends.
-    scene.gateway.until("the last one", |kept| told(kept).iter().any(|(_, body)| body.shed > 0)).await;
+    let shed = |kept: &Kept| told(kept).iter().map(|(_, body)| body.shed).sum::<u64>();
+    scene.gateway.until("the last ones", |kept| shed(kept) >= 100).await;
     let (view, sent) = (stats.view(), scene.fleet.traps_sent());
     let told: Vec<TrapBody> = told(&scene.gateway.kept.lock()).into_iter().map(|(_, body)| body).collect();
     let shed: u64 = told.iter().map(|body| body.shed).sum();
     println!("{sent} sent, {} received, {} told, {shed} shed, {} readings", view.traps, told.len(), view.trap_reads);
-    assert!(told.len() <= 6 && shed >= 100, "{told:?}");
-    assert!(view.trap_reads <= 6, "{view:?}");
+    // A first and a last a window of 5 s; a storm on a machine that stalls takes more of them.
+    let most = 4 + 2 * (began.elapsed().as_secs() / 5 + 1);
+    assert!(told.len() as u64 <= most && view.trap_reads <= most, "{told:?} {view:?}");
     assert_eq!(told[0].alerts[0].reason, told.last().unwrap().alerts[0].reason);
     scene.agent.stop().await;
 }
