@@ -99,7 +99,7 @@ async fn events_go_on_after_the_last_one_that_was_seen() {
     assert_eq!(stream.headers()["content-type"], "text/event-stream");
     let mut text = String::new();
     while !text.contains("device.alert.raised") {
-        let chunk = tokio::time::timeout(std::time::Duration::from_secs(10), stream.chunk())
+        let chunk = tokio::time::timeout(std::time::Duration::from_secs(60), stream.chunk())
             .await
             .expect("events come")
             .unwrap()

@@ -107,7 +107,8 @@ async fn the_list_of_ten_thousand_devices_is_drawn_in_time() {
     }
     println!("milliseconds, best of five, unoptimised build: {times:?}");
     // Unoptimised and beside other tests: the promise of 100 ms is for a release build, measured by `platen bench web-lists`.
-    assert!(times.iter().all(|(_, ms)| *ms < 1_500), "{times:?}");
+    // Ten times what it takes here: a list that is read whole for each page takes longer still.
+    assert!(times.iter().all(|(_, ms)| *ms < 15_000), "{times:?}");
 }
 
 #[tokio::test]

@@ -117,7 +117,7 @@ struct Answers {
 impl Answers {
     async fn take(&mut self, what: String, request: RequestBuilder) {
         let again = request.try_clone();
-        let outcome = tokio::time::timeout(Duration::from_secs(20), async {
+        let outcome = tokio::time::timeout(Duration::from_secs(120), async {
             let response = match (request.send().await, again) {
                 // The door hangs up on bodies it will not read; a kept connection may be of that kind.
                 (Err(error), Some(again)) if error.is_request() => again.send().await?,
