@@ -70,13 +70,13 @@ impl Orders {
         let (all, mut told, mut reading) = (devices.len(), 0, JoinSet::new());
         for subject in devices {
             if reading.len() >= AT_ONCE {
-                told += answered(reading.join_next().await);
+                told += answered(reading.join_next().await.as_ref());
             }
             let looker = self.looker.clone();
             reading.spawn(async move { matches!(looker.read_now(subject).await, Now::Told | Now::Busy) });
         }
         while let Some(one) = reading.join_next().await {
-            told += answered(Some(one));
+            told += answered(Some(&one));
         }
         match (all, told) {
             (0, _) => Ok("it knows no devices".to_owned()),
@@ -126,6 +126,6 @@ impl Orders {
     }
 }
 
-fn answered(one: Option<Result<bool, tokio::task::JoinError>>) -> usize {
+fn answered(one: Option<&Result<bool, tokio::task::JoinError>>) -> usize {
     usize::from(matches!(one, Some(Ok(true))))
 }

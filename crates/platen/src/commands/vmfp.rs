@@ -56,7 +56,13 @@ fn reports(args: &VmfpArgs) -> Result<Option<vmfp::Reports>> {
     let text = std::fs::read_to_string(claims).with_context(|| format!("cannot read {}", claims.display()))?;
     let claims = vmfp::Claim::read_all(&text, args.road)
         .map_err(|wrong| UsageError(format!("{}: {wrong}", claims.display())))?;
-    Ok(Some(vmfp::Reports { server: server.clone(), ca_pem, claims, keep: args.keep.clone(), proxy: args.proxy.clone() }))
+    Ok(Some(vmfp::Reports {
+        server: server.clone(),
+        ca_pem,
+        claims,
+        keep: args.keep.clone(),
+        proxy: args.proxy.clone(),
+    }))
 }
 
 fn devices(args: &VmfpArgs) -> Result<vmfp::Devices> {

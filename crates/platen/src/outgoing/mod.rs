@@ -3,9 +3,9 @@
 
 mod egress;
 mod mail;
-mod syslog;
 #[cfg(test)]
 mod submission_tests;
+mod syslog;
 #[cfg(test)]
 mod tests;
 mod tls;

@@ -208,6 +208,7 @@ impl Site {
             enrol: Some(token.to_text()),
             name: Some("bench".to_owned()),
             trap_listen: Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))),
+            ..agent::AgentConfig::default()
         };
         site::make_folder(&config.data)?;
         let (send, running) = tokio::sync::oneshot::channel();
