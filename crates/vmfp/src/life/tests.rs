@@ -118,7 +118,7 @@ fn a_device_with_a_past_shows_at_the_start_what_it_was_chosen_for() {
         assert!(life.phase != Phase::Off, "{} answers at the start", profile.name);
         let steps = supplies.iter().zip(&life.supplies).map(|(before, now)| (before.left - now.left).abs());
         assert!(
-            steps.into_iter().all(|step| step < 0.05 || step > 0.9),
+            steps.into_iter().all(|step| !(0.05..=0.9).contains(&step)),
             "{}: levels go on from the past",
             profile.name
         );

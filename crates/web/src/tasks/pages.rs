@@ -149,7 +149,7 @@ fn href(unit: &str, device: Option<&str>) -> String {
     device.map_or_else(|| format!("/registrations/{unit}"), |device| format!("/devices/{device}#orders"))
 }
 
-fn seen_of(seen: Preview) -> Seen {
+fn seen_of(seen: &Preview) -> Seen {
     let roads: Vec<_> = seen
         .roads
         .iter()
@@ -245,7 +245,7 @@ async fn new_page(
         life: or("life", "24"),
         reaches: seen.as_ref().is_some_and(|seen| seen.devices > 0),
         hash: seen.as_ref().map(|seen| seen.hash.clone()).unwrap_or_default(),
-        seen: seen.map(seen_of),
+        seen: seen.as_ref().map(seen_of),
     })
 }
 
