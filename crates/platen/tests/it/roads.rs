@@ -66,7 +66,8 @@ async fn devices_on_all_four_roads_are_heard_and_obey() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_device_without_a_way_of_its_own_reports_through_the_agent_beside_it() {
     let folder = tempfile::tempdir().unwrap();
-    let site = Site::start(folder.path(), "sqlite:platen.db", 1, "127.59.0.11").await;
+    let url = format!("sqlite:{}", folder.path().join("platen.db").display());
+    let site = Site::start(folder.path(), &url, 1, "127.59.0.11").await;
     let device = &site.vmfp.ready["devices"][0];
     let new = json!({ "vendor": device["vendor"], "serial": device["serial"] });
     let (status, made) = site.api.post("/api/v1/monitors", &new).await;
