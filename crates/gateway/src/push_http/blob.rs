@@ -1,5 +1,6 @@
-//! `HEAD` and `PUT /d/v1/blob/{sha256}`: a log of a device or agent, part by part, with the offsets of the IETF draft on resumable uploads. A part
-//! counts once all of it is here and signed; wherever the line breaks, the device goes on from the offset that it is told.
+//! `HEAD` and `PUT /d/v1/blob/{sha256}`: a log of a device or agent, part by part, with the offsets of the IETF draft on
+//! resumable uploads. A part counts once all of it is here and signed; wherever the line breaks, the sender goes on from
+//! the offset that it is told.
 
 use axum::{
     body::Body,

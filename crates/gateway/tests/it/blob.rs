@@ -98,14 +98,15 @@ async fn a_log_with_other_bytes_than_its_name_says_is_forgotten() {
 }
 
 #[tokio::test]
-async fn uploads_are_bounded_signed_and_for_devices() {
+async fn uploads_of_devices_and_agents_are_bounded_and_signed() {
     let door = Door::open().await;
     let device = known(&door, "E216R220016").await;
     let name = path(b"x");
     let unsigned = door.client.put(format!("{}{name}", door.gateway.url)).body("x").send().await.unwrap();
     assert_eq!(unsigned.status(), StatusCode::FORBIDDEN);
     let agent = door.enrol(&door.root).await;
-    assert_eq!(put(&door, &agent, b"x", 0, b"x", true).await.0, StatusCode::FORBIDDEN);
+    assert_eq!(put(&door, &agent, b"x", 0, b"x", true).await.0, StatusCode::OK, "an agent's own log, by its own key");
+    assert_eq!(offset(&door, &device, b"x").await.0, StatusCode::NOT_FOUND, "nobody sees the log of another");
     let large = vec![0; 300 * 1024];
     assert_eq!(put(&door, &device, &large, 0, &large, false).await.0, StatusCode::PAYLOAD_TOO_LARGE);
     let part = vec![7; 200 * 1024];
