@@ -145,16 +145,23 @@ fn road_words(road: &str) -> &'static str {
     }
 }
 
+/// The road of many orders, within a sentence.
+fn by_road(road: &str) -> &'static str {
+    match road {
+        "agent" => "by their agents",
+        "https" => "by HTTPS",
+        "https-both-ways" => "by HTTPS both ways",
+        "mail-both-ways" => "by mail both ways",
+        _ => "by mail",
+    }
+}
+
 fn href(unit: &str, device: Option<&str>) -> String {
     device.map_or_else(|| format!("/registrations/{unit}"), |device| format!("/devices/{device}#orders"))
 }
 
 fn seen_of(seen: &Preview) -> Seen {
-    let roads: Vec<_> = seen
-        .roads
-        .iter()
-        .map(|(road, n)| format!("{} {}", grouped(*n), road_words(road).replace("By", "by")))
-        .collect();
+    let roads: Vec<_> = seen.roads.iter().map(|(road, n)| format!("{} {}", grouped(*n), by_road(road))).collect();
     let away = match seen.away {
         0 => String::new(),
         n => format!(" The agent of {} is away; their orders wait until it is back.", grouped(n)),
