@@ -69,7 +69,7 @@ impl Proxy {
     /// A tunnel through the proxy to `authority` (`host:port`).
     pub(crate) async fn tunnel(&self, authority: &str) -> io::Result<TcpStream> {
         let told = |what: String| io::Error::other(format!("the proxy {}:{} {what}", self.host, self.port));
-        let mut stream = TcpStream::connect((self.host.trim_matches(['[', ']']), self.port)).await?;
+        let mut stream = connect(&self.host, self.port).await?;
         let account = self.account.as_ref().map_or_else(String::new, |account| {
             format!("Proxy-Authorization: Basic {}\r\n", BASE64_STANDARD.encode(account))
         });
@@ -90,6 +90,11 @@ impl Proxy {
             status => Err(told(format!("answers {}", String::from_utf8_lossy(status)))),
         }
     }
+}
+
+/// A connection to a host as addresses name it: IPv6 stands in brackets there, and nowhere else.
+pub(crate) async fn connect(host: &str, port: u16) -> io::Result<TcpStream> {
+    TcpStream::connect((host.trim_matches(['[', ']']), port)).await
 }
 
 #[cfg(test)]

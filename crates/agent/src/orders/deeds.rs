@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use aws_lc_rs::digest::{SHA256, digest};
+use store::Sha256;
 use tokio::{task::JoinSet, time::Instant};
 use wire::{
     Subject,
@@ -119,7 +119,7 @@ impl Orders {
         if log.is_empty() {
             return Err(failed("nothing was logged yet"));
         }
-        let name: String = digest(&SHA256, &log).as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+        let name = Sha256::of(&log).to_string();
         let kib = log.len().div_ceil(1_024);
         self.client.upload(&name, log).await.map_err(|failure| failed(failure.to_string()))?;
         Ok(format!("{kib} KiB, {}", &name[..12]))

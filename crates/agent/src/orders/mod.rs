@@ -95,7 +95,7 @@ impl Orders {
     /// Takes orders until `stop`; those under way then are told as broken off at the next start.
     pub(crate) async fn run(self, mut ridden: mpsc::Receiver<Ridden>, stop: CancellationToken) {
         let this = Arc::new(self);
-        if let Err(e) = this.resume().await {
+        if let Err(e) = this.state.break_orders().await {
             tracing::error!(error = %e, "orders of before cannot be read");
         }
         let mut under_way = JoinSet::new();
@@ -112,11 +112,6 @@ impl Orders {
                 () = tokio::time::sleep(AGAIN) => {}
             }
         }
-    }
-
-    /// What an agent finds at its start.
-    async fn resume(&self) -> Result<()> {
-        self.state.break_orders().await
     }
 
     /// Tells answers that the server does not have yet.

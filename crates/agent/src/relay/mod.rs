@@ -24,7 +24,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     AgentStats,
     error::{Error, Result},
-    proxy::{PATIENCE, Proxy},
+    proxy::{PATIENCE, Proxy, connect},
     stats::{count, set},
 };
 
@@ -141,7 +141,7 @@ impl Ways {
     async fn dial(&self) -> std::io::Result<TcpStream> {
         match &self.proxy {
             Some(proxy) => proxy.tunnel(&self.to.authority()).await,
-            None => TcpStream::connect((self.to.host.trim_matches(['[', ']']), self.to.port)).await,
+            None => connect(&self.to.host, self.to.port).await,
         }
     }
 }

@@ -6,6 +6,7 @@ use reqwest::{Method, Response, StatusCode, header};
 use wire::{
     Reply, Report, Subject, cbor,
     command::Acks,
+    packing,
     signature::{AGENT_HEADER, CLOCK_TOLERANCE_MS, SIGNATURE_HEADER, TIME_HEADER},
 };
 
@@ -82,7 +83,7 @@ impl Client {
     /// Delivers one report.
     pub(crate) async fn report(&self, report: &Report) -> std::result::Result<Reply, Failure> {
         let plain = cbor::encode(report);
-        let packed = if plain.len() < PACK_FROM { None } else { zstd::encode_all(&plain[..], 3).ok() };
+        let packed = if plain.len() < PACK_FROM { None } else { packing::pack(&plain, packing::USUAL) };
         let encoding = packed.is_some().then_some((header::CONTENT_ENCODING, "zstd"));
         let bytes = self.send(Method::POST, "/d/v1/report", packed.unwrap_or(plain), encoding).await?;
         cbor::decode(&bytes).map_err(|e| Failure::Answer(e.to_string()))

@@ -10,7 +10,7 @@ use rand::rngs::SmallRng;
 use wire::monitor::{CounterSet, Dictionary, EventBody, ServiceBody, ServiceValue};
 use wire::report::StatusBody;
 use wire::signature::{AGENT_HEADER, SIGNATURE_HEADER, TIME_HEADER, signing_input, to_text};
-use wire::{Body, Identity, Message, Report, SnmpVersion, State, Status, Subject, cbor};
+use wire::{Body, Identity, Message, Report, SnmpVersion, State, Status, Subject, cbor, packing};
 
 /// Counters of a large report: 450 KB as JSON.
 pub(in crate::bench) const LARGE: u32 = 4_500;
@@ -132,7 +132,7 @@ pub(super) fn inquiry(key: &Ed25519KeyPair, sender: Subject, now_ms: i64, host: 
 /// The signed request that carries a report.
 pub(super) fn request(key: &Ed25519KeyPair, report: &Report, now_ms: i64, host: &str, packed: bool) -> Result<Vec<u8>> {
     let cbor = cbor::encode(report);
-    let body = if packed { zstd::bulk::compress(&cbor, 3)? } else { cbor };
+    let body = if packed { packing::pack(&cbor, packing::USUAL).context("a report cannot be packed")? } else { cbor };
     let mut hash = [0; 32];
     hash.copy_from_slice(digest(&SHA256, &body).as_ref());
     let path = "/d/v1/report";
