@@ -41,5 +41,6 @@ pub fn migrations() -> Vec<Migration> {
         migration!("0062_webhooks"),
         migration!("0064_tasks"),
         migration!("0068_orders"),
+        migration!("0069_activation"),
     ]
 }

@@ -2,6 +2,7 @@
 //! Tour: [`Config`] (where it may call) → [`Monitor`] (what to do now) → [`Task`] (a request or a mail, ready to send) → [`Wish`]
 //! (what the firmware is asked for). What it was told stays in [`Flash`] until the server says that it is safe there.
 
+mod activation;
 mod backoff;
 mod call;
 mod called;
@@ -16,6 +17,7 @@ mod state;
 mod task;
 mod upload;
 
+pub use activation::ActivationError;
 pub use backoff::Backoff;
 pub use call::{Answer, Call, Trouble};
 pub use called::{CALL_PATH, Called, NotOrders};

@@ -32,7 +32,7 @@ pub struct Monitor<F, C> {
     /// Not before this time of the monotonic clock.
     pub(crate) not_before_ms: i64,
     /// When each slot is due next, seconds by the server's clock; 0: not looked at yet.
-    due: Vec<(Kind, i64)>,
+    pub(crate) due: Vec<(Kind, i64)>,
     pub(crate) poll: bool,
     /// Dictionaries told since the start.
     taught: Vec<u64>,
@@ -111,7 +111,7 @@ impl<F: Flash, C: Crypto> Monitor<F, C> {
         let waits = !self.outbox.is_empty()
             || self.poll
             || self.upload.is_some()
-            || self.state.sender.is_none()
+            || !self.tested()
             || !self.outbox.acks().acks.is_empty();
         let offset = self.server_ms(now) - mono(now);
         let slots = self.due.iter().map(|(_, at)| at.saturating_mul(1_000).saturating_sub(offset)).min();
@@ -142,7 +142,7 @@ impl<F: Flash, C: Crypto> Monitor<F, C> {
     }
 
     /// A technician set another road than the one that the server was told: that takes a new communication test.
-    fn strange_road(&self) -> bool {
+    pub(crate) fn strange_road(&self) -> bool {
         self.post.as_ref().map_or(Road::Https, |post| post.road) != self.config.road
     }
 
@@ -174,13 +174,20 @@ impl<F: Flash, C: Crypto> Monitor<F, C> {
     }
 
     fn hello(&self, now: Moment) -> Call {
-        let hello = Hello {
+        let nobody = Subject([0; 16]);
+        let hello = self.hello_of(now, self.config.claim.clone());
+        self.call(now, nobody, "POST", "/d/v1/hello".to_owned(), cbor::encode(&hello), What::Hello)
+    }
+
+    /// What the device says of itself at its communication test, by whatever road.
+    pub(crate) fn hello_of(&self, now: Moment, claim: Option<String>) -> Hello {
+        Hello {
             version: 1,
             vendor: self.config.vendor.clone(),
             serial: self.config.serial.clone(),
             model: self.config.model.clone(),
             key: self.crypto.public_key().to_vec(),
-            claim: self.config.claim.clone(),
+            claim,
             road: self.config.road,
             kinds: Kind::ALL.to_vec(),
             clock_ms: now.wall_ms,
@@ -193,9 +200,7 @@ impl<F: Flash, C: Crypto> Monitor<F, C> {
                 .sealing()
                 .filter(|_| self.config.road == Road::MailBothWays)
                 .map(|s| s.seal_key().to_vec()),
-        };
-        let nobody = Subject([0; 16]);
-        self.call(now, nobody, "POST", "/d/v1/hello".to_owned(), cbor::encode(&hello), What::Hello)
+        }
     }
 
     fn report(&self, now: Moment, sender: Subject, messages: Vec<Message>) -> Call {
@@ -272,7 +277,8 @@ impl<F: Flash, C: Crypto> Monitor<F, C> {
         self.state.schedule = reply.schedule;
         self.due.clear();
         let (road, known_ms) = (self.config.road, reply.server_ms);
-        let post = Post { road, pair: reply.mail, clock_ms: known_ms.saturating_sub(now.wall_ms), known_ms };
+        let clock_ms = known_ms.saturating_sub(now.wall_ms);
+        let post = Post { road, pair: reply.mail, clock_ms, known_ms, test: None };
         post.save(&mut self.flash)?;
         self.post = Some(post);
         self.state.save(&mut self.flash)?;
@@ -283,9 +289,7 @@ impl<F: Flash, C: Crypto> Monitor<F, C> {
                 self.tell(now, Body::Dictionary(words))?;
             }
         }
-        // The first status comes before all else: it is what the device is known by.
-        let first = Kind::ALL.into_iter().filter(|kind| matches!(kind.of_device(), Trigger::First));
-        Ok([Kind::Status].into_iter().chain(first).map(Wish::Read).collect())
+        Ok(first_wishes())
     }
 
     fn on_report(&mut self, now: Moment, seqs: &[u64], answer: &Answer) -> io::Result<Vec<Wish>> {
@@ -432,6 +436,12 @@ impl<F: Flash, C: Crypto> Monitor<F, C> {
         let guess = || self.post.as_ref().map_or(now.wall_ms, |post| post.guess_ms(now.wall_ms));
         self.offset_ms.map_or_else(guess, |offset| mono(now) + offset)
     }
+}
+
+/// What is told after a communication test. The first status comes before all else: it is what the device is known by.
+pub(crate) fn first_wishes() -> Vec<Wish> {
+    let first = Kind::ALL.into_iter().filter(|kind| matches!(kind.of_device(), Trigger::First));
+    [Kind::Status].into_iter().chain(first).map(Wish::Read).collect()
 }
 
 pub(crate) fn mono(now: Moment) -> i64 {

@@ -33,9 +33,12 @@ pub(crate) struct Post {
     /// Server's clock minus wall clock at that test, milliseconds: on roads without answers nothing newer is known.
     #[n(3)]
     pub(crate) clock_ms: i64,
-    /// Server's clock at that test, milliseconds since 1970.
+    /// Server's clock at that test, or when the activation document was made; milliseconds since 1970.
     #[n(4)]
     pub(crate) known_ms: i64,
+    /// The claim code of an activation document whose test no server has taken yet.
+    #[n(5)]
+    pub(crate) test: Option<String>,
 }
 
 impl Post {
@@ -56,7 +59,7 @@ impl Post {
 impl<F: Flash, C: Crypto> Monitor<F, C> {
     /// The pair of addresses, when this device and its server both go by mail.
     fn pair(&self) -> Option<&MailPair> {
-        let on_mail = matches!(self.config.road, Road::Mail | Road::MailBothWays) && self.crypto.sealing().is_some();
+        let on_mail = self.config.road.is_mail() && self.crypto.sealing().is_some();
         self.post.as_ref().filter(|_| on_mail)?.pair.as_ref()
     }
 
@@ -65,9 +68,19 @@ impl<F: Flash, C: Crypto> Monitor<F, C> {
         self.pair().is_some()
     }
 
-    /// The next thing to do on a mail road: answers first, then reports, then a look into the mailbox.
+    /// The claim code of the test that is still to be sent by mail.
+    pub(crate) fn test(&self) -> Option<&str> {
+        self.post.as_ref()?.test.as_deref()
+    }
+
+    /// The next thing to do on a mail road: the test if one is open, then answers, reports, and a look into the mailbox.
     pub(crate) fn next_mail(&mut self, now: Moment, sender: Subject) -> Result<Option<Task>, CallError> {
         let Some(pair) = self.pair().cloned() else { return Ok(None) };
+        if let Some(claim) = self.test() {
+            let hello = self.hello_of(now, Some(claim.to_owned()));
+            let mail = (Content::Hello, Content::HELLO, self.state.epoch, self.state.seq);
+            return self.mail(now, sender, &pair, mail, &cbor::encode(&hello), What::Hello).map(Some);
+        }
         let acks = self.outbox.acks();
         if !acks.acks.is_empty() {
             let ids = acks.acks.iter().map(|ack| ack.id).collect();
@@ -132,7 +145,10 @@ impl<F: Flash, C: Crypto> Monitor<F, C> {
         let key = newest.seal.as_slice().try_into().ok()?;
         let addresses = Addresses { from: &pair.device, to: &pair.server };
         let sign = |message: &[u8]| Some(self.crypto.sign(message));
-        let signer = Signer { algorithm: Algorithm::EdDsa, kid: &header.device.0, sign: &sign };
+        // At its test the server may not know the key yet: it names itself.
+        let own = self.crypto.public_key();
+        let kid: &[u8] = if claims.content == Content::Hello { &own } else { &header.device.0 };
+        let signer = Signer { algorithm: Algorithm::EdDsa, kid, sign: &sign };
         let recipient = Recipient { kid: &newest.id.to_be_bytes(), key };
         sealed::seal(self.crypto.sealing()?.suite(), claims, document, &addresses, header, &recipient, &signer).ok()
     }
@@ -155,8 +171,18 @@ impl<F: Flash, C: Crypto> Monitor<F, C> {
                 seqs.iter().try_for_each(|seq| self.outbox.remove(&mut self.flash, *seq))
             }
             What::Ack(ids) => self.outbox.answered(&mut self.flash, ids),
-            What::Hello | What::Poll | What::Upload => Ok(()),
+            What::Hello => self.test_sent(),
+            What::Poll | What::Upload => Ok(()),
         }
+    }
+
+    /// A server has the test; another loss of power does not repeat it.
+    fn test_sent(&mut self) -> io::Result<()> {
+        let Some(post) = &self.post else { return Ok(()) };
+        let tested = Post { test: None, ..post.clone() };
+        tested.save(&mut self.flash)?;
+        self.post = Some(tested);
+        Ok(())
     }
 
     /// Takes what was in the mailbox, oldest first. Whatever bears this device's mark is dealt with, be it genuine or not;

@@ -1,5 +1,7 @@
 //! The communication test: a device names itself, proves its claim, and learns when to tell what (gateway.md §4.3).
 
+use std::fmt;
+
 use minicbor::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 
@@ -24,7 +26,15 @@ pub enum Road {
     MailBothWays,
 }
 
-/// `POST /d/v1/hello`, signed with the key that it carries.
+impl Road {
+    /// Whether a device on this road reports by mail.
+    #[must_use]
+    pub const fn is_mail(self) -> bool {
+        matches!(self, Self::Mail | Self::MailBothWays)
+    }
+}
+
+/// `POST /d/v1/hello`, signed with the key that it carries; by mail the same in an envelope ([`crate::Activation`]).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Encode, Decode)]
 #[cbor(map)]
 pub struct Hello {
@@ -126,8 +136,8 @@ pub struct GatewayKey {
     pub seal: Vec<u8>,
 }
 
-/// The registered pair of addresses of one device; mail with any other is refused.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Encode, Decode)]
+/// The registered pair of addresses of one device; mail with any other is refused. `Debug` shows no password.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, Encode, Decode)]
 #[cbor(map)]
 pub struct MailPair {
     /// What the device sends from and fetches as.
@@ -148,6 +158,17 @@ pub struct MailPair {
     #[n(5)]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pop3: Option<String>,
+}
+
+impl fmt::Debug for MailPair {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MailPair")
+            .field("device", &self.device)
+            .field("server", &self.server)
+            .field("smtp", &self.smtp)
+            .field("pop3", &self.pop3)
+            .finish_non_exhaustive()
+    }
 }
 
 /// `GET /d/v1/poll`: everything that waits for the device; 304 when nothing does.

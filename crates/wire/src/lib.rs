@@ -2,6 +2,7 @@
 //! One set of Rust types gives both twins: CBOR with integer keys ([`cbor`]) and JSON with names (serde).
 //! Start at [`Reading`] (one device, as read once) and [`Report`] (one delivery of many messages).
 
+pub mod activation;
 mod base64url;
 pub mod cbor;
 pub mod command;
@@ -22,6 +23,7 @@ pub mod signature;
 pub mod subject;
 pub mod traps;
 
+pub use activation::Activation;
 pub use plan::AgentPlan;
 pub use reading::{
     Alert, AlertSeverity, Class, ColorMode, Component, Cover, Function, Identity, Input, Level, Meter, Output,

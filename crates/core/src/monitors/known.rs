@@ -34,6 +34,8 @@ pub(crate) struct Registered {
     pub(super) standing: Standing,
     /// Its address and the only one that it may write to, in lower case.
     pub(super) pair: Option<(Arc<str>, Arc<str>)>,
+    /// The hash of the code in the document by which it was last tested by mail.
+    pub(super) document: Option<Arc<str>>,
     at: Micros,
 }
 
@@ -65,7 +67,8 @@ impl Registered {
         };
         let (own, server): (Option<String>, Option<String>) = (row.get(8)?, row.get(9)?);
         let pair = own.zip(server).map(|(own, server)| (own.into(), server.into()));
-        Ok(Some(Self { id: row.get(0)?, org: row.get(1)?, key, standing, pair, at }))
+        let document = row.get::<Option<String>>(10)?.map(Arc::from);
+        Ok(Some(Self { id: row.get(0)?, org: row.get(1)?, key, standing, pair, document, at }))
     }
 
     /// Good until an event says otherwise. Becoming known and an answered order are told by none, so that others end by time.

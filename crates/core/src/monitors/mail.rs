@@ -11,8 +11,9 @@ use wire::hello::{MailPair, PollReply, Road};
 use wire::sealed::{self, Addresses, Algorithm, AwsLc, Claims, Content, GATEWAY, Header, Limits, Opener, SealError};
 use wire::{Report, cbor};
 
+use super::keys::{self, Ring};
 use super::known::{self, Name, Registered};
-use super::{MonitorId, hello, keys, sql};
+use super::{MonitorId, hello, sql};
 use crate::ctx::Ctx;
 use crate::error::{Error, Kind, Result};
 use crate::ids::OrgId;
@@ -140,16 +141,55 @@ pub async fn receives(platform: &Platform, address: &str) -> Result<bool> {
 /// When the database refuses.
 pub async fn login(platform: &Platform, user: &str, password: &str) -> Result<Option<Mailbox>> {
     let found = look_up(platform, user).await?;
-    let (monitor, key) =
-        found.as_ref().map_or((GATEWAY.into(), [0; 32]), |found| (found.registered.id, found.registered.key.0));
-    let right = verify_slices_are_equal(secret(platform, monitor, &key).as_bytes(), password.as_bytes()).is_ok();
+    let password_of = |found: &Correspondent| match &found.registered.document {
+        Some(document) => secret(platform, found.registered.id, Proof::Document(document)),
+        None => secret(platform, found.registered.id, Proof::Key(&found.registered.key.0)),
+    };
+    let nobodys = || secret(platform, GATEWAY.into(), Proof::Key(&[0; 32]));
+    let expected = found.as_ref().map_or_else(nobodys, password_of);
+    let right = verify_slices_are_equal(expected.as_bytes(), password.as_bytes()).is_ok();
     Ok(found.filter(|_| right).map(|found| found.mailbox(platform)))
 }
 
-/// The password of a mailbox: it follows from the root key, the device and its key, and changes with a new board.
-fn secret(platform: &Platform, monitor: MonitorId, key: &[u8; 32]) -> String {
-    let mac = platform.sealer().mac("password of a mailbox", &[monitor.0.as_bytes(), key.as_slice()].concat());
+/// What the password of a mailbox follows from, beside the root key and the device.
+#[derive(Clone, Copy)]
+pub(super) enum Proof<'a> {
+    /// The device's key, told at its test by HTTPS: the password changes with a new board.
+    Key(&'a [u8; 32]),
+    /// The hash of the one-time code in an activation document, which is made before the device's key is known: the
+    /// password changes with the document by which it was tested.
+    Document(&'a str),
+}
+
+/// The password of a mailbox.
+fn secret(platform: &Platform, monitor: MonitorId, proof: Proof<'_>) -> String {
+    let (purpose, proof) = match proof {
+        Proof::Key(key) => ("password of a mailbox", key.as_slice()),
+        Proof::Document(hash) => ("password of a mailbox by document", hash.as_bytes()),
+    };
+    let mac = platform.sealer().mac(purpose, &[monitor.0.as_bytes(), proof].concat());
     hex::encode(mac.get(..24).unwrap_or_default())
+}
+
+/// Opens an envelope by the gateway's keys.
+///
+/// # Errors
+/// `Forbidden` for whatever does not fit, with the reason for logs.
+pub(super) fn unseal(
+    ring: &Ring,
+    now: Micros,
+    addresses: Addresses<'_>,
+    header: &Header,
+    envelope: &[u8],
+    verify: sealed::Verify<'_>,
+) -> Result<(Claims, Vec<u8>)> {
+    let unseal = |kid: &[u8], peer: &[u8; sealed::POINT]| ring.agree(kid, peer);
+    let opener = Opener { unseal: &unseal, verify, now_ms: now.as_millis(), limits: Limits::default() };
+    sealed::open(&AwsLc, envelope, &addresses, header, &opener).map_err(|error| refused(&error.to_string()))
+}
+
+fn refused(why: &str) -> Error {
+    Error::new(Kind::Forbidden, format!("this mail is not taken: {why}"))
 }
 
 /// Opens the envelope of a mail from `from` to `to` (header and SMTP envelope say the same) with the mark `header`.
@@ -157,7 +197,6 @@ fn secret(platform: &Platform, monitor: MonitorId, key: &[u8; 32]) -> String {
 /// # Errors
 /// `Forbidden` for whatever does not fit, with the reason for logs; `Unavailable` when the database cannot tell now.
 pub async fn open(platform: &Platform, from: &str, to: &str, header: &Header, sealed: &[u8]) -> Result<Opened> {
-    let refused = |why: &str| Error::new(Kind::Forbidden, format!("this mail is not taken: {why}"));
     let found = look_up(platform, from).await?.ok_or_else(|| refused("its sender is not registered"))?;
     if !found.server.eq_ignore_ascii_case(to) {
         return Err(refused("it is not for the address that is registered for its sender"));
@@ -171,13 +210,9 @@ pub async fn open(platform: &Platform, from: &str, to: &str, header: &Header, se
             && kid == header.device.0
             && UnparsedPublicKey::new(&ED25519, &found.registered.key.0).verify(message, signature).is_ok()
     };
-    let now_ms = platform.now().as_millis();
-    let opener =
-        Opener { unseal: &|kid, peer| ring.agree(kid, peer), verify: &verify, now_ms, limits: Limits::default() };
-    let (claims, content) = sealed::open(&AwsLc, sealed, &Addresses { from, to }, header, &opener)
-        .map_err(|error| refused(&error.to_string()))?;
-    if claims.content == Content::Orders {
-        return Err(refused("devices give no orders"));
+    let (claims, content) = unseal(&ring, platform.now(), Addresses { from, to }, header, sealed, &verify)?;
+    if !matches!(claims.content, Content::Report | Content::Acks) {
+        return Err(refused("it holds neither a report nor answers to orders"));
     }
     let ctx = hello::monitor_ctx(platform, found.registered.org, found.registered.id);
     Ok(Opened { ctx, claims, content })
@@ -243,13 +278,14 @@ pub async fn taken(ctx: &Ctx, ids: &[CommandId]) -> Result<()> {
     Ok(tx.commit().await?)
 }
 
-/// The pair of a device on a mail road, made at its first communication test; `None` on other roads, or without doors.
+/// The pair of a device on a mail road, made at its first communication test or with its first activation document;
+/// `None` on other roads, or without doors.
 pub(super) async fn pair(
     tx: &mut Tx,
     platform: &Platform,
     (org, monitor): (OrgId, MonitorId),
-    key: &[u8; 32],
     road: Road,
+    proof: Proof<'_>,
 ) -> Result<Option<MailPair>> {
     let (Some(doors), Road::Mail | Road::MailBothWays) = (platform.mail(), road) else { return Ok(None) };
     let opaque =
@@ -261,7 +297,7 @@ pub(super) async fn pair(
     Ok(Some(MailPair {
         device: row.get(0)?,
         server: row.get(1)?,
-        secret: Some(secret(platform, monitor, key)),
+        secret: Some(secret(platform, monitor, proof)),
         smtp: doors.smtp.clone(),
         pop3: doors.pop3.clone().filter(|_| road == Road::MailBothWays),
     }))

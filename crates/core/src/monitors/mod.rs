@@ -1,6 +1,9 @@
 //! Monitors: devices that report by themselves. A provider registers the serial number; the device proves it once with a
 //! claim code and from then on by its key. The server gives it its slots and its orders, and hears no one else.
 
+mod activation;
+#[cfg(test)]
+mod activation_tests;
 mod calls;
 mod hello;
 mod keys;
@@ -12,6 +15,7 @@ pub mod mail;
 #[cfg(test)]
 mod mail_tests;
 mod orders;
+mod posted;
 mod refusals;
 mod registry;
 mod rules;
@@ -26,6 +30,7 @@ use crate::ids::OrgId;
 use crate::secrets::Secret;
 use crate::time::Micros;
 
+pub use activation::{activation, activation_roads};
 pub use calls::{Callable, callable, called_from, failed, orders_for, went};
 pub(crate) use hello::standing;
 pub use hello::{hello, key_of, key_of_sender};
@@ -36,6 +41,7 @@ pub(crate) use kinds::{schedule as schedule_of, set_period_in};
 pub(crate) use known::{Known, Standing};
 pub use mail::MailDoors;
 pub use orders::{cancel, commands, hindered, order};
+pub use posted::{Posted, awaited, hello_by_mail};
 pub use refusals::refused_mail;
 pub use registry::{
     FIELDS, MonitorQuery, NewMonitor, Stranger, get, list, new_claim, register, release, resume, strangers, suspend,

@@ -76,7 +76,7 @@ pub struct Stranger {
     pub serial: String,
     /// Model that it gave.
     pub model: String,
-    /// `not registered`, `wrong claim`, `wrong key`, `suspended`.
+    /// `not registered`, `wrong claim`, `wrong key`, `suspended`, or a sentence about the mail that was refused.
     pub why: String,
     /// Address that it called from.
     pub peer: String,
@@ -122,14 +122,20 @@ pub async fn register(ctx: &Ctx, org: OrgId, new: &NewMonitor) -> Result<Registe
 /// `Forbidden` below manager, `NotFound` outside the scope.
 pub async fn new_claim(ctx: &Ctx, id: MonitorId) -> Result<Registered> {
     ctx.require(Role::Manager, "make claim codes")?;
-    let claim = Secret::random(ctx.ids(), "plc_");
     let mut tx = ctx.db().write(&ctx.scope.view()).await?;
     let org = tenant(ctx, &mut tx, id).await?;
-    tx.execute(&sql::CLAIM, &params![org, id, claim.hash(), ctx.now + CLAIM]).await?;
+    let claim = fresh_claim(&mut tx, ctx, (org, id)).await?;
     audit::record(&mut tx, ctx, Change::new(org, "made a claim code", "monitor", id)).await?;
     let monitor = find(&mut tx, org, id).await?;
     tx.commit().await?;
     Ok(Registered { monitor, claim })
+}
+
+/// A claim code in the place of the one before.
+pub(super) async fn fresh_claim(tx: &mut Tx, ctx: &Ctx, (org, id): (OrgId, MonitorId)) -> Result<Secret> {
+    let claim = Secret::random(ctx.ids(), "plc_");
+    tx.execute(&sql::CLAIM, &params![org, id, claim.hash(), ctx.now + CLAIM]).await?;
+    Ok(claim)
 }
 
 /// Registrations of the visible organisations.
@@ -296,7 +302,7 @@ pub(super) async fn tenant(ctx: &Ctx, tx: &mut Tx, id: MonitorId) -> Result<OrgI
     Ok(org)
 }
 
-async fn find(tx: &mut Tx, org: OrgId, id: MonitorId) -> Result<Monitor> {
+pub(super) async fn find(tx: &mut Tx, org: OrgId, id: MonitorId) -> Result<Monitor> {
     let row = tx.query_opt(&sql::GET, &params![org, id]).await?;
     row.as_ref().map(read).transpose()?.ok_or_else(MonitorId::missing)
 }

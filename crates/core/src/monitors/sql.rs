@@ -17,25 +17,29 @@ store::sql! {
     pub(super) RELEASE_KINDS = "delete from monitor_kinds where tenant = $1 and monitor = $2";
     pub(super) RELEASE_COMMANDS = "update commands set state = 'cancelled', ended_at = $3
         where tenant = $1 and target = $2 and state in ('queued', 'taken')";
-    pub(super) UNIT = "select m.tenant, m.id, m.state, m.public_key, m.claim_hash, m.claim_until, m.epoch, m.schedule_revision
+    pub(super) UNIT = "select m.tenant, m.id, m.state, m.public_key, m.claim_hash, m.claim_until, m.epoch,
+          (select b.document from monitor_mailboxes b where b.tenant = m.tenant and b.monitor = m.id)
         from monitors m
         where m.vendor = $1 and m.serial_fold = $2";
     pub(super) HELLO = "update monitors
         set state = 'active', public_key = $3, claim_hash = null, claim_until = null, model = $4, road = $5, firmware = $6, mac = $7,
-          listener = $8, clock_offset_ms = $9, hello_at = $10, seal_key = $11, key_told = $12, epoch = epoch + 1, version = version + 1
+          listener = $8, clock_offset_ms = $9, hello_at = $10, seal_key = $11, key_told = $12, version = version + 1,
+          epoch = case when $13 > epoch then $13 when $13 > 0 then epoch else epoch + 1 end
         where tenant = $1 and id = $2
         returning epoch";
+    pub(super) EPOCH = "select m.epoch from monitors m where m.tenant = $1 and m.id = $2";
+    pub(super) TESTED_BY = "update monitor_mailboxes set document = $3 where tenant = $1 and monitor = $2";
     pub(super) KNOWN = "select m.id, m.tenant, m.public_key, m.serial_fold, m.schedule_revision, m.device,
           (select d.lifecycle from devices d where d.tenant = m.tenant and d.id = m.device),
           (select count(*) from commands c where c.tenant = m.tenant and c.target = m.id and c.state in ('queued', 'taken')),
-          b.device_address, b.server_address
+          b.device_address, b.server_address, b.document
         from monitors m
         left join monitor_mailboxes b on b.tenant = m.tenant and b.monitor = m.id
         where m.id = $1 and m.state = 'active'";
     pub(super) KNOWN_BY_ADDRESS = "select m.id, m.tenant, m.public_key, m.serial_fold, m.schedule_revision, m.device,
           (select d.lifecycle from devices d where d.tenant = m.tenant and d.id = m.device),
           (select count(*) from commands c where c.tenant = m.tenant and c.target = m.id and c.state in ('queued', 'taken')),
-          b.device_address, b.server_address
+          b.device_address, b.server_address, b.document
         from monitor_mailboxes b
         join monitors m on m.tenant = b.tenant and m.id = b.monitor
         where b.device_address = $1 and m.state = 'active'";
@@ -88,6 +92,14 @@ store::sql! {
     pub(super) GATEWAY_KEY_ENDS = "update gateway_keys set ends_at = $2 where id = $1 and ends_at is null";
 
     pub(super) RECEIVES = "select b.monitor from monitor_mailboxes b where b.server_address = $1 limit 1";
+    pub(super) PAIR = "select b.monitor, b.server_address, m.vendor, m.serial_fold
+        from monitor_mailboxes b
+        join monitors m on m.tenant = b.tenant and m.id = b.monitor
+        where b.device_address = $1";
+    pub(super) AWAITED = "select b.server_address
+        from monitor_mailboxes b
+        join monitors m on m.tenant = b.tenant and m.id = b.monitor
+        where b.device_address = $1 and m.state <> 'suspended' and m.claim_hash is not null and m.claim_until > $2";
     pub(super) OWN_MAIL = "select b.device_address, b.server_address, m.seal_key, m.key_told
         from monitor_mailboxes b
         join monitors m on m.tenant = b.tenant and m.id = b.monitor

@@ -16,7 +16,7 @@ use wire::sealed::{
     self, Addresses, Algorithm, AwsLc, Claims, Content, GATEWAY, Header, Limits, Opener, P256Secret, POINT, Recipient,
     Signer, Suite,
 };
-use wire::{Body, Message, MessageResult, Outcome, Reply, Report, Subject, cbor};
+use wire::{Activation, Body, Message, MessageResult, Outcome, Reply, Report, Subject, cbor};
 
 pub const START_MS: i64 = 1_790_000_000_000;
 pub const SENDER: Subject = Subject([5; 16]);
@@ -112,6 +112,16 @@ pub enum Line {
 pub const DEVICE_ADDRESS: &str = "d1@mail.example.com";
 pub const SERVER_ADDRESS: &str = "reports@mail.example.com";
 
+fn pair() -> MailPair {
+    MailPair {
+        device: DEVICE_ADDRESS.to_owned(),
+        server: SERVER_ADDRESS.to_owned(),
+        secret: Some("open sesame".to_owned()),
+        smtp: Some("smtp://mail.example.com:25".to_owned()),
+        pop3: Some("pop3s://mail.example.com:995".to_owned()),
+    }
+}
+
 pub struct Server {
     pub key: Ed25519KeyPair,
     /// Opens mail.
@@ -123,6 +133,8 @@ pub struct Server {
     pub maildrop: Vec<Vec<u8>>,
     pub fetches: u32,
     pub hellos: u32,
+    /// Communication tests that came by mail, each with its epoch.
+    pub tests: Vec<(Hello, u64)>,
     pub stored: BTreeMap<(u64, u64), Message>,
     pub effects: u64,
     pub orders: Vec<Command>,
@@ -147,6 +159,7 @@ impl Server {
             maildrop: Vec::new(),
             fetches: 0,
             hellos: 0,
+            tests: Vec::new(),
             stored: BTreeMap::new(),
             effects: 0,
             orders: Vec::new(),
@@ -173,17 +186,10 @@ impl Server {
                 let hello: Hello = cbor::decode(&call.body).unwrap();
                 assert_eq!(hello.serial, "QMA00123");
                 self.hellos += 1;
-                let verify = self.key.public_key().as_ref().to_vec();
-                let keys = vec![GatewayKey { id: 1, verify, seal: self.seal.public().unwrap().to_vec() }];
+                let keys = vec![self.public()];
                 self.device_key = hello.key;
                 self.device_seal = hello.seal.map(|key| key.try_into().unwrap());
-                let mail = matches!(hello.road, Road::Mail | Road::MailBothWays).then(|| MailPair {
-                    device: DEVICE_ADDRESS.to_owned(),
-                    server: SERVER_ADDRESS.to_owned(),
-                    secret: Some("open sesame".to_owned()),
-                    smtp: Some("smtp://mail.example.com:25".to_owned()),
-                    pop3: Some("pop3s://mail.example.com:995".to_owned()),
-                });
+                let mail = hello.road.is_mail().then(pair);
                 let (schedule, epoch_floor) = (self.schedule.clone(), u64::from(self.hellos));
                 (
                     200,
@@ -234,29 +240,63 @@ impl Server {
         Answer { status, retry_after_s: None, server_ms: Some(server_ms), body }
     }
 
+    /// What an installer carries to the device, made at this moment of the server's clock.
+    pub fn document(&self, server_ms: i64, road: Road, epoch_floor: u64) -> Activation {
+        Activation {
+            version: 1,
+            vendor: "canon".to_owned(),
+            serial: "qma00123".to_owned(),
+            road,
+            claim: format!("plc_{server_ms}"),
+            server_ms,
+            sender: SENDER,
+            epoch_floor,
+            schedule: self.schedule.clone(),
+            keys: vec![self.public()],
+            mail: pair(),
+        }
+    }
+
+    fn public(&self) -> GatewayKey {
+        let (verify, seal) = (self.key.public_key().as_ref().to_vec(), self.seal.public().unwrap().to_vec());
+        GatewayKey { id: 1, verify, seal }
+    }
+
     /// A mail's document, with every check that the server's door makes.
     pub fn open(&self, mail: &Mail, now_ms: i64) -> (Content, Vec<u8>) {
+        let (claims, document) = self.open_whole(mail, now_ms);
+        (claims.content, document)
+    }
+
+    fn open_whole(&self, mail: &Mail, now_ms: i64) -> (Claims, Vec<u8>) {
         let received = read(&mail.message).unwrap();
         assert_eq!((received.from.as_str(), received.to.as_str()), (DEVICE_ADDRESS, SERVER_ADDRESS));
         assert_eq!((mail.from.as_str(), mail.to.as_str()), (DEVICE_ADDRESS, SERVER_ADDRESS));
         let header: Header = received.stamp.to_string().parse().unwrap();
         let verify = |_, kid: &[u8], message: &[u8], signature: &[u8]| {
-            let key = UnparsedPublicKey::new(&ED25519, &self.device_key);
-            kid == SENDER.0 && key.verify(message, signature).is_ok()
+            // A test names its key by itself.
+            let key: &[u8] = if header.kind == Content::HELLO { kid } else { &self.device_key };
+            let named = header.kind == Content::HELLO || kid == SENDER.0;
+            named && UnparsedPublicKey::new(&ED25519, key).verify(message, signature).is_ok()
         };
         let unseal = |_: &[u8], peer: &[u8; POINT]| self.seal.agree(peer);
         let opener = Opener { unseal: &unseal, verify: &verify, now_ms, limits: Limits::default() };
         let addresses = Addresses { from: DEVICE_ADDRESS, to: SERVER_ADDRESS };
-        let (claims, document) = sealed::open(&AwsLc, &received.sealed, &addresses, &header, &opener).unwrap();
-        (claims.content, document)
+        sealed::open(&AwsLc, &received.sealed, &addresses, &header, &opener).unwrap()
     }
 
     /// Takes a mail as the server's door does.
     pub fn deliver(&mut self, mail: &Mail, now_ms: i64) {
         assert_eq!(mail.server, "smtp://mail.example.com:25");
         self.mails.push(mail.clone());
-        let (content, document) = self.open(mail, now_ms);
-        match content {
+        let (claims, document) = self.open_whole(mail, now_ms);
+        match claims.content {
+            Content::Hello => {
+                let hello: Hello = cbor::decode(&document).unwrap();
+                self.device_key.clone_from(&hello.key);
+                self.device_seal = hello.seal.clone().map(|key| key.try_into().unwrap());
+                self.tests.push((hello, claims.epoch));
+            }
             Content::Report => {
                 let report: Report = cbor::decode(&document).unwrap();
                 report.messages.iter().for_each(|message| drop(self.store(report.epoch, message)));
@@ -362,6 +402,12 @@ impl Device {
 
     pub fn now(&self) -> Moment {
         Moment { wall_ms: self.at_ms + self.wall_error_ms, mono_ms: (self.at_ms - self.started_ms) as u64 }
+    }
+
+    /// An installer gives the device a document.
+    pub fn activate(&mut self, document: &Activation) -> Result<Vec<Wish>, embedded::ActivationError> {
+        let now = self.now();
+        self.monitor.as_mut().unwrap().activate(now, document)
     }
 
     pub fn tell(&mut self, body: Body) {

@@ -37,6 +37,8 @@ pub(super) enum Outcome {
     BadSeal,
     /// The store did not take it.
     NotStored,
+    /// Of a device whose communication test is still on its way.
+    Untested,
     /// A maildrop was opened.
     Login,
     /// Wrong name or password.
@@ -53,7 +55,7 @@ pub(super) enum Outcome {
     Limit(Named),
 }
 
-const OUTCOMES: [&str; 15] = [
+const OUTCOMES: [&str; 16] = [
     "clear",
     "tls",
     "stored",
@@ -69,6 +71,7 @@ const OUTCOMES: [&str; 15] = [
     "taken",
     "malformed",
     "too_slow",
+    "untested",
 ];
 const ALL: usize = OUTCOMES.len() + Named::ALL.len();
 
@@ -90,6 +93,7 @@ impl Outcome {
             Self::Taken => 12,
             Self::Malformed => 13,
             Self::TooSlow => 14,
+            Self::Untested => 15,
             Self::Limit(limit) => {
                 OUTCOMES.len() + Named::ALL.iter().position(|known| *known == limit).unwrap_or_default()
             }

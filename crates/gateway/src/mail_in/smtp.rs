@@ -9,7 +9,11 @@ use mail::{
     message::{self, Received},
     smtp::{Event, Message, Origin, Refusal, Session},
 };
-use platen_core::{Kind, monitors, reports};
+use platen_core::{
+    Kind,
+    monitors::{self, Posted},
+    reports,
+};
 use wire::{
     command::Acks,
     hello::Road,
@@ -156,6 +160,12 @@ impl Shared {
         if known.is_some_and(|mailbox| recipient.same_as(&mailbox.server)) {
             return Ok(());
         }
+        // A device that is not heard yet may bring its communication test; what else it brings waits for that.
+        if let Some(sender) = sender
+            && self.awaits(sender, recipient).await.map_err(|error| refusal_of(&error))?
+        {
+            return Ok(());
+        }
         let received = monitors::mail::receives(&self.platform, recipient.as_str()).await;
         let (outcome, why) = match received.map_err(|error| refusal_of(&error))? {
             true if sender.is_none() => return Ok(()),
@@ -165,6 +175,12 @@ impl Shared {
         self.metrics.count(Smtp, outcome);
         self.stranger(sender, why, peer).await;
         Err(Refusal::UnknownRecipient)
+    }
+
+    /// Whether the test of the device with this pair of addresses is awaited by mail.
+    async fn awaits(&self, sender: &Address, recipient: &Address) -> platen_core::Result<bool> {
+        let server = monitors::awaited(&self.platform, sender.as_str()).await?;
+        Ok(server.is_some_and(|server| recipient.same_as(&server)))
     }
 
     /// The local part, where it is a return address in our own domain.
@@ -186,7 +202,7 @@ impl Shared {
             return Ok(());
         }
         let sender = message.sender.clone();
-        let refused = match self.open(message).await {
+        let refused = match self.open(message, peer).await {
             Ok(()) => {
                 self.metrics.count(Smtp, Outcome::Stored);
                 return Ok(());
@@ -200,7 +216,7 @@ impl Shared {
         Err(refused.refusal)
     }
 
-    async fn open(&self, message: Message) -> Result<(), Refused> {
+    async fn open(&self, message: Message, peer: IpAddr) -> Result<(), Refused> {
         let received = message::read(&message.data).map_err(|fault| {
             tracing::debug!(%fault, "mail that is no sealed message");
             Refused::stranger(Outcome::Unsealed, Refusal::Malformed, "unsealed mail")
@@ -211,18 +227,39 @@ impl Shared {
             return Err(Refused::stranger(Outcome::WrongPair, Refusal::NotAllowed, "mail of a wrong pair"));
         }
         drop(message);
-        self.unseal(&received).await
+        let stamp = received.stamp.to_string().parse();
+        let header: Header = stamp.map_err(|_| Refused::bad_seal())?;
+        if header.kind == Content::HELLO {
+            return self.test(&received, &header, peer).await;
+        }
+        self.unseal(&received, &header).await
     }
 
-    async fn unseal(&self, received: &Received) -> Result<(), Refused> {
-        let bad_seal = || Refused::stranger(Outcome::BadSeal, Refusal::NotAllowed, "a seal that does not open");
-        let header: Header = received.stamp.to_string().parse().map_err(|_| bad_seal())?;
+    /// A communication test. Why it is refused is told to people alone.
+    async fn test(&self, received: &Received, header: &Header, peer: IpAddr) -> Result<(), Refused> {
+        let pair = (received.from.as_str(), received.to.as_str());
+        let peer = peer.to_string();
+        let tested = monitors::hello_by_mail(&self.platform, pair, header, &received.sealed, &peer).await;
+        let noted = Refused { outcome: Outcome::BadSeal, refusal: Refusal::NotAllowed, why: None };
+        match tested.map_err(|error| Refused::unopened(&error))? {
+            Posted::Active => Ok(()),
+            Posted::Refused => Err(noted),
+            Posted::OfAnother => Err(Refused { why: Some("a test of another device"), ..noted }),
+        }
+    }
+
+    async fn unseal(&self, received: &Received, header: &Header) -> Result<(), Refused> {
+        let bad_seal = Refused::bad_seal;
         let (from, to) = (received.from.as_str(), received.to.as_str());
-        let opened = monitors::mail::open(&self.platform, from, to, &header, &received.sealed).await;
-        let opened = opened.map_err(|error| match error.kind {
-            Kind::Unavailable | Kind::Internal => Refused::later(&error),
-            _ => bad_seal(),
-        })?;
+        let opened = monitors::mail::open(&self.platform, from, to, header, &received.sealed).await;
+        let opened = match opened {
+            Ok(opened) => opened,
+            // Relays change the order of mail: it may have overtaken the test of its device, and is to be brought again.
+            Err(_) if self.awaits(&received.from, &received.to).await.unwrap_or_default() => {
+                return Err(Refused { outcome: Outcome::Untested, refusal: Refusal::NotStored, why: None });
+            }
+            Err(error) => return Err(Refused::unopened(&error)),
+        };
         match opened.claims.content {
             Content::Report => {
                 let report = opened.report().map_err(|_| bad_seal())?;
@@ -236,7 +273,7 @@ impl Shared {
                 let acks: Acks = wire::cbor::decode(&opened.content).map_err(|_| bad_seal())?;
                 platen_core::orders::acknowledge(&opened.ctx, &acks).await.map_err(|error| Refused::of(&error))?;
             }
-            Content::Orders => return Err(bad_seal()),
+            Content::Orders | Content::Hello => return Err(bad_seal()),
         }
         Ok(())
     }
@@ -263,6 +300,18 @@ struct Refused {
 impl Refused {
     fn stranger(outcome: Outcome, refusal: Refusal, why: &'static str) -> Self {
         Self { outcome, refusal, why: Some(why) }
+    }
+
+    fn bad_seal() -> Self {
+        Self::stranger(Outcome::BadSeal, Refusal::NotAllowed, "a seal that does not open")
+    }
+
+    /// What core said to an envelope that it was to open.
+    fn unopened(error: &platen_core::Error) -> Self {
+        match error.kind {
+            Kind::Unavailable | Kind::Internal => Self::later(error),
+            _ => Self::bad_seal(),
+        }
     }
 
     fn later(error: &platen_core::Error) -> Self {

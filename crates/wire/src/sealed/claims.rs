@@ -40,9 +40,15 @@ pub enum Content {
     Acks,
     /// [`crate::hello::PollReply`], server to one device.
     Orders,
+    /// [`crate::hello::Hello`], device to server: its communication test. The server need not know the key that signs, so
+    /// that the key names itself: its name is the 32 bytes of the Ed25519 public key.
+    Hello,
 }
 
 impl Content {
+    /// Number of [`Content::Hello`] in the mark.
+    pub const HELLO: u32 = 98;
+
     /// The content format in the protected header (RFC 9052 §3.1, label 3): a media type with the suffix of RFC 8878.
     #[must_use]
     pub const fn media_type(self) -> &'static str {
@@ -50,11 +56,12 @@ impl Content {
             Self::Report => "application/vnd.platen.report+cbor+zstd",
             Self::Acks => "application/vnd.platen.acks+cbor+zstd",
             Self::Orders => "application/vnd.platen.orders+cbor+zstd",
+            Self::Hello => "application/vnd.platen.hello+cbor+zstd",
         }
     }
 
     pub(super) fn of_media_type(text: &str) -> Option<Self> {
-        [Self::Report, Self::Acks, Self::Orders].into_iter().find(|content| content.media_type() == text)
+        [Self::Report, Self::Acks, Self::Orders, Self::Hello].into_iter().find(|content| content.media_type() == text)
     }
 
     /// Number in the mark of documents that hold no messages.
@@ -64,6 +71,7 @@ impl Content {
             Self::Report => None,
             Self::Acks => Some(96),
             Self::Orders => Some(97),
+            Self::Hello => Some(Self::HELLO),
         }
     }
 }

@@ -68,6 +68,7 @@ impl Samples {
         self.add("reply", &all.reply);
         self.add("hello", &all.hello);
         self.add("hello-reply", &all.hello_reply);
+        self.add("activation", &all.activation);
         self.add("poll-reply", &all.poll_reply);
         self.add("acks", &all.acks);
         self.add("enrol-request", &all.enrol_request);

@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 use wire::command::{Acks, Order};
 use wire::enrol::{EnrolReply, EnrolRequest};
 use wire::hello::{Hello, HelloReply, PollReply};
-use wire::{Reply, Report, cbor};
+use wire::{Activation, Reply, Report, cbor};
 
 use crate::fixtures::{Documents, documents};
 use crate::mutator::{Dice, count, mutant};
@@ -80,8 +80,8 @@ fn is_read_as_json<T: Serialize + DeserializeOwned>(bytes: &[u8]) -> bool {
 }
 
 /// Lawful documents of each kind, in one twin.
-fn lawful(encode: impl Fn(&Documents) -> [Vec<u8>; 9]) -> [Vec<Vec<u8>>; 9] {
-    let (mut runner, mut all) = (TestRunner::deterministic(), <[Vec<Vec<u8>>; 9]>::default());
+fn lawful(encode: impl Fn(&Documents) -> [Vec<u8>; 10]) -> [Vec<Vec<u8>>; 10] {
+    let (mut runner, mut all) = (TestRunner::deterministic(), <[Vec<Vec<u8>>; 10]>::default());
     for _ in 0..40 {
         let made = encode(&documents().new_tree(&mut runner).unwrap().current());
         all.iter_mut().zip(made).for_each(|(kind, bytes)| kind.push(bytes));
@@ -97,6 +97,7 @@ fn mutants_of_cbor_documents_are_refused_or_read_the_same_twice() {
             cbor::encode(&all.reply),
             cbor::encode(&all.hello),
             cbor::encode(&all.hello_reply),
+            cbor::encode(&all.activation),
             cbor::encode(&all.poll_reply),
             cbor::encode(&all.order),
             cbor::encode(&all.acks),
@@ -104,11 +105,12 @@ fn mutants_of_cbor_documents_are_refused_or_read_the_same_twice() {
             cbor::encode(&all.enrol_reply),
         ]
     });
-    let readers: [fn(&[u8]) -> bool; 9] = [
+    let readers: [fn(&[u8]) -> bool; 10] = [
         is_read::<Report>,
         is_read::<Reply>,
         is_read::<Hello>,
         is_read::<HelloReply>,
+        is_read::<Activation>,
         is_read::<PollReply>,
         is_read::<Order>,
         is_read::<Acks>,
@@ -137,6 +139,7 @@ fn mutants_of_json_documents_are_refused_or_read_the_same_twice() {
             json(&all.reply),
             json(&all.hello),
             json(&all.hello_reply),
+            json(&all.activation),
             json(&all.poll_reply),
             json(&all.order),
             json(&all.acks),
@@ -144,11 +147,12 @@ fn mutants_of_json_documents_are_refused_or_read_the_same_twice() {
             json(&all.enrol_reply),
         ]
     });
-    let readers: [fn(&[u8]) -> bool; 9] = [
+    let readers: [fn(&[u8]) -> bool; 10] = [
         is_read_as_json::<Report>,
         is_read_as_json::<Reply>,
         is_read_as_json::<Hello>,
         is_read_as_json::<HelloReply>,
+        is_read_as_json::<Activation>,
         is_read_as_json::<PollReply>,
         is_read_as_json::<Order>,
         is_read_as_json::<Acks>,

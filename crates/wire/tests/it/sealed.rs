@@ -164,6 +164,35 @@ fn nobody_else_can_speak_for_a_device_nor_a_device_for_the_server() {
 }
 
 #[test]
+fn a_communication_test_by_mail_is_signed_with_a_key_that_names_itself() {
+    let claims = Claims { kind: Content::HELLO, content: Content::Hello, ..claims() };
+    let header = Header::of(DEVICE, &claims);
+    let pair = Ed25519KeyPair::from_seed_unchecked(&[5; 32]).unwrap();
+    let sign = |message: &[u8]| pair.sign(message).as_ref().try_into().ok();
+    let secret = P256Secret::of(&SECRET).unwrap();
+    let key = secret.public().unwrap();
+    let recipient = Recipient { kid: &2_u32.to_be_bytes(), key: &key };
+    let sealed = |claims: &Claims, kid: &[u8]| {
+        let signer = Signer { algorithm: Algorithm::EdDsa, kid, sign: &sign };
+        seal(&AwsLc, claims, CONTENT, &PAIR, &Header::of(DEVICE, claims), &recipient, &signer)
+    };
+    // Whoever opens it knows no device: the name of the key is the key.
+    let verify = |_: Algorithm, kid: &[u8], message: &[u8], signature: &[u8]| {
+        UnparsedPublicKey::new(&ED25519, kid).verify(message, signature).is_ok()
+    };
+    let unseal = |_: &[u8], peer: &[u8; 65]| secret.agree(peer);
+    let opener = Opener { unseal: &unseal, verify: &verify, now_ms: NOW, limits: Limits::default() };
+    let envelope = sealed(&claims, pair.public_key().as_ref()).unwrap();
+    assert_eq!(open(&AwsLc, &envelope, &PAIR, &header, &opener), Ok((claims, CONTENT.to_vec())));
+    let of_another = Ed25519KeyPair::from_seed_unchecked(&[6; 32]).unwrap();
+    let envelope = sealed(&claims, of_another.public_key().as_ref()).unwrap();
+    assert_eq!(open(&AwsLc, &envelope, &PAIR, &header, &opener), Err(SealError::Signature));
+    for wrong in [Claims { kind: 5, ..claims }, Claims { content: Content::Report, ..claims }] {
+        assert_eq!(sealed(&wrong, &DEVICE.0), Err(SealError::Mark), "a test is known by its mark: {wrong:?}");
+    }
+}
+
+#[test]
 fn es256_signs_as_well() {
     let (claims, header) = (claims(), Header::of(DEVICE, &claims()));
     let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap();
