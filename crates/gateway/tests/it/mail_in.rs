@@ -17,16 +17,16 @@ use crate::{
     post::{self, Postal, SERIAL, device, doors, each, open, say, say_tls, session},
 };
 
-async fn fleet(door: &Door) -> usize {
+pub async fn fleet(door: &Door) -> usize {
     devices::list(&door.root, &DeviceQuery::default()).await.unwrap().items.len()
 }
 
-async fn messages(door: &Door, device: &Postal) -> i64 {
+pub async fn messages(door: &Door, device: &Postal) -> i64 {
     let kinds = monitors::kinds(&door.root, device.sender.id.into()).await.unwrap();
     kinds.iter().map(|kind| kind.messages).sum()
 }
 
-async fn reasons(door: &Door) -> Vec<String> {
+pub async fn reasons(door: &Door) -> Vec<String> {
     let strangers = monitors::strangers(&door.root, &PageQuery::default()).await.unwrap();
     strangers.items.into_iter().map(|stranger| stranger.why).collect()
 }

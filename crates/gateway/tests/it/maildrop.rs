@@ -11,7 +11,7 @@ use crate::{
     post::{self, Postal, SERIAL, device, doors, each, open, say, say_tls},
 };
 
-fn login(device: &Postal) -> String {
+pub fn login(device: &Postal) -> String {
     format!("USER {}\r\nPASS {}\r\n", device.pair.device, device.pair.secret.as_deref().unwrap())
 }
 
@@ -25,7 +25,7 @@ async fn states(door: &Door, device: &Postal) -> Vec<CommandState> {
 }
 
 /// The lines of the last multi-line answer, unstuffed.
-fn body(answer: &str) -> Vec<u8> {
+pub fn body(answer: &str) -> Vec<u8> {
     let start = answer.find("+OK\r\nFrom:").unwrap() + 5;
     let end = start + answer[start..].find("\r\n.\r\n").unwrap() + 2;
     answer[start..end].replace("\r\n..", "\r\n.").into_bytes()

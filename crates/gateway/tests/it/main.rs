@@ -1,6 +1,7 @@
 //! The gateway over real TLS, with core behind it: on SQLite, where the engine matters on PostgreSQL too.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod activation;
 mod blob;
 mod door;
 mod failover;

@@ -15,7 +15,7 @@ use tokio::{
     net::TcpStream,
 };
 use wire::{
-    Message, Subject, cbor,
+    Activation, Message, Subject, cbor,
     command::Acks,
     hello::{Hello, HelloReply, MailPair, Road},
     monitor::Kind,
@@ -66,9 +66,7 @@ pub struct Postal {
 pub async fn device(door: &Door, serial: &str) -> Postal {
     let new = NewMonitor { vendor: "ricoh".to_owned(), serial: serial.to_owned(), model: None };
     let claim = monitors::register(&door.root, door.root.home, &new).await.unwrap().claim.expose().to_owned();
-    let mut secret = [7; 32];
-    secret[..serial.len().min(32)].copy_from_slice(&serial.as_bytes()[..serial.len().min(32)]);
-    let seal = P256Secret::of(&secret).unwrap();
+    let seal = seal_of(serial);
     let mut sender = Sender { id: Subject([0; 16]), key: Ed25519KeyPair::generate().unwrap(), epoch: 1 };
     let hello = Hello {
         version: 1,
@@ -94,7 +92,54 @@ pub async fn device(door: &Door, serial: &str) -> Postal {
     Postal { sender, pair: hello.mail.clone().expect("a pair of addresses"), hello, seal }
 }
 
+/// The key that mail to the device of this serial number is sealed for.
+fn seal_of(serial: &str) -> P256Secret {
+    let mut secret = [7; 32];
+    secret[..serial.len().min(32)].copy_from_slice(&serial.as_bytes()[..serial.len().min(32)]);
+    P256Secret::of(&secret).unwrap()
+}
+
+/// A device that was given an activation document and has sent nothing yet.
+pub fn activated(document: &Activation) -> Postal {
+    let sender = Sender { id: document.sender, key: Ed25519KeyPair::generate().unwrap(), epoch: document.epoch_floor };
+    let hello = HelloReply {
+        version: 1,
+        server_ms: document.server_ms,
+        sender: document.sender,
+        epoch_floor: document.epoch_floor,
+        schedule: document.schedule.clone(),
+        keys: document.keys.clone(),
+        mail: Some(document.mail.clone()),
+    };
+    Postal { sender, pair: document.mail.clone(), hello, seal: seal_of(&document.serial) }
+}
+
 impl Postal {
+    /// What the device says of itself at its test.
+    pub fn hello(&self, door: &Door, document: &Activation) -> Hello {
+        Hello {
+            version: 1,
+            vendor: document.vendor.clone(),
+            serial: document.serial.clone(),
+            model: "IM C3000".to_owned(),
+            key: self.sender.key.public_key().as_ref().to_vec(),
+            claim: Some(document.claim.clone()),
+            road: document.road,
+            kinds: Kind::ALL.to_vec(),
+            clock_ms: door.now_ms(),
+            mono_ms: 0,
+            firmware: "1".to_owned(),
+            mac: None,
+            listener: None,
+            seal: self.seal.public().map(|key| key.to_vec()),
+        }
+    }
+
+    /// The communication test as mail.
+    pub fn test(&self, door: &Door, hello: &Hello) -> Vec<u8> {
+        self.sealed(door, Content::Hello, Content::HELLO, 0, &cbor::encode(hello))
+    }
+
     pub fn status(&self, seq: u64, serial: &str) -> Message {
         let mut message = status(seq, serial);
         message.subject = Some(self.sender.id);
@@ -142,7 +187,9 @@ impl Postal {
         let recipient =
             Recipient { kid: &key.id.to_be_bytes(), key: key.seal.as_slice().try_into().expect("a P-256 key") };
         let sign = |message: &[u8]| self.sender.key.sign(message).as_ref().try_into().ok();
-        let signer = Signer { algorithm: Algorithm::EdDsa, kid: &sender.0, sign: &sign };
+        let own = self.sender.key.public_key().as_ref();
+        let kid: &[u8] = if content == Content::Hello { own } else { &sender.0 };
+        let signer = Signer { algorithm: Algorithm::EdDsa, kid, sign: &sign };
         let sealed =
             sealed::seal(&AwsLc, &claims, bytes, &Addresses { from, to }, &header, &recipient, &signer).unwrap();
         (header.to_string().parse().unwrap(), sealed)
