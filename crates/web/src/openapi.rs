@@ -60,7 +60,7 @@ use crate::{
         agents::get_agent_plan, agents::set_agent_plan, agents::import_agent_targets,
         agents::get_agent_discovery, agents::discover_at_agent, agents::get_agent_traps, agents::list_agent_trap_senders,
         monitors::list_monitors, monitors::register_monitor, monitors::get_monitor, monitors::update_monitor,
-        monitors::release_monitor, monitors::make_monitor_claim, monitors::get_monitor_kinds, monitors::set_monitor_period,
+        monitors::release_monitor, monitors::make_monitor_claim, monitors::make_monitor_activation, monitors::get_monitor_kinds, monitors::set_monitor_period,
         orders::list_device_commands, orders::order_device, orders::cancel_device_command, orders::list_agent_commands,
         orders::order_agent, orders::cancel_agent_command, orders::list_agent_logs, orders::get_agent_log,
         monitors::list_monitor_commands, monitors::order_monitor, monitors::cancel_monitor_command, monitors::list_strangers,

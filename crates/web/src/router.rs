@@ -159,6 +159,7 @@ fn pages() -> Pages {
             &["get_monitor", "update_monitor", "release_monitor", "make_monitor_claim", "get_monitor_kinds", "list_monitor_commands"],
         )
         .page("/registrations/{id}/schedule", post(monitors::set_schedule), &["set_monitor_period"])
+        .page("/registrations/{id}/activation", post(monitors::download_activation), &["make_monitor_activation"])
         .page("/registrations/{id}/orders", post(monitors::order), &["order_monitor"])
         .page("/registrations/{id}/orders/{command}/cancel", post(monitors::cancel), &["cancel_monitor_command"])
         .page("/organisations", get(orgs::tree).post(orgs::create), &["list_organisations", "create_organisation"])
@@ -291,6 +292,7 @@ fn api_routes() -> Router<App> {
         .route("/api/v1/monitors", get(monitors::list_monitors).post(monitors::register_monitor))
         .route("/api/v1/monitors/{id}", get(monitors::get_monitor).patch(monitors::update_monitor).delete(monitors::release_monitor))
         .route("/api/v1/monitors/{id}/claim", post(monitors::make_monitor_claim))
+        .route("/api/v1/monitors/{id}/activation", post(monitors::make_monitor_activation))
         .route("/api/v1/monitors/{id}/kinds", get(monitors::get_monitor_kinds))
         .route("/api/v1/monitors/{id}/kinds/{number}", put(monitors::set_monitor_period))
         .route("/api/v1/monitors/{id}/commands", get(monitors::list_monitor_commands).post(monitors::order_monitor))

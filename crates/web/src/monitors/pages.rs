@@ -171,7 +171,7 @@ struct KindLine {
 
 #[derive(Template)]
 #[template(path = "monitors/sheet.html")]
-struct MonitorPage {
+pub(super) struct MonitorPage {
     shell: Shell,
     id: String,
     name: String,
@@ -187,9 +187,18 @@ struct MonitorPage {
     may_change: bool,
     suspended: bool,
     claim: Option<String>,
+    /// Roads that a document can be made for here, by value and words.
+    carried: Vec<(&'static str, &'static str)>,
+    /// It learns by a document alone.
+    one_way: bool,
 }
 
-async fn sheet_of(app: &App, viewer: &Viewer, id: MonitorId, error: Option<String>) -> Result<MonitorPage, Trouble> {
+pub(super) async fn sheet_of(
+    app: &App,
+    viewer: &Viewer,
+    id: MonitorId,
+    error: Option<String>,
+) -> Result<MonitorPage, Trouble> {
     let monitor = monitors::get(&viewer.ctx, id).await?;
     let (now, name) = (viewer.ctx.now, name_of(&monitor));
     let shell = Shell::of(app, viewer, &name, Section::Registrations).await?.with_error(error);
@@ -222,10 +231,19 @@ async fn sheet_of(app: &App, viewer: &Viewer, id: MonitorId, error: Option<Strin
         may_change: viewer.ctx.role >= Role::Manager,
         suspended: monitor.state == MonitorState::Suspended,
         claim: None,
+        carried: carried(viewer),
+        one_way: monitor.road == Some(Road::Mail),
         identity,
         name,
         shell,
     })
+}
+
+/// The choices of the form that makes documents; none where there is nothing to choose.
+fn carried(viewer: &Viewer) -> Vec<(&'static str, &'static str)> {
+    let roads = monitors::activation_roads(&viewer.ctx);
+    let words = |road| if road == Road::MailBothWays { "mail-both-ways" } else { "mail" };
+    roads.into_iter().map(|road| (words(road), road_words(Some(road)))).collect()
 }
 
 /// The schedule as a picture: a line for each kind that has a slot.
@@ -380,10 +398,14 @@ pub(crate) async fn set_schedule(
         "" => Ok(None),
         text => text.parse::<u32>().map(|hours| Some(hours.saturating_mul(3_600))),
     };
+    let ctx = &posted.viewer.ctx;
     let done = match (kind, period) {
-        (Some(kind), Ok(period)) => monitors::set_period(&posted.viewer.ctx, id, kind, period).await,
+        (Some(kind), Ok(period)) => monitors::set_period(ctx, id, kind, period).await,
         _ => Err(Error::invalid("hours", "a period is a whole number of hours; nothing means as usual")),
     };
+    if done.is_ok() && monitors::get(ctx, id).await?.road == Some(Road::Mail) {
+        return Ok(go(&app, &headers, &format!("/registrations/{id}"), "carry"));
+    }
     after(&app, &headers, &posted.viewer, id, done).await
 }
 

@@ -4,6 +4,9 @@
 pub(crate) fn note(key: &str) -> Option<&'static str> {
     Some(match key {
         "saved" => "Saved.",
+        "carry" => {
+            "Saved here. The device only sends mail: it learns this from a new activation document that is carried to it."
+        }
         "partly" => "Done where it could be; the others are as they were.",
         "acknowledged" => "Acknowledged; it stays listed until the device clears it.",
         "settled" => "Settled. The figures follow your decision.",

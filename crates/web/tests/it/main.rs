@@ -1,5 +1,6 @@
 //! The web door as programs and people meet it: a real listener, a real database, reports by the real path.
 
+mod activation;
 mod alerting;
 mod api;
 mod billing;
