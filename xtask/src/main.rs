@@ -10,6 +10,7 @@ mod dist;
 mod fuzz;
 mod http;
 mod layers;
+mod links;
 mod openapi;
 mod postgres;
 mod screenshots;

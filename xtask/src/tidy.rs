@@ -1,12 +1,12 @@
-//! House rules that a machine can hold: file sizes, module docs, names, third-party files, number of packages.
+//! House rules that a machine can hold: file sizes, module docs, names, third-party files, links, number of packages.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 
-use crate::behaviours;
 use crate::command::root;
+use crate::{behaviours, links};
 
 /// No source file is longer.
 const MAX_LINES: usize = 600;
@@ -36,6 +36,9 @@ fn check(root: &Path) -> Result<Vec<String>> {
     for file in files {
         let shown = file.strip_prefix(root).unwrap_or(&file).display().to_string();
         check_file(&file, &shown, &mut faults);
+        if file.extension().is_some_and(|extension| extension == "md") {
+            faults.extend(links::check(root, &file, &shown)?);
+        }
     }
     if packages(root)? > MAX_PACKAGES {
         faults.push(format!("Cargo.lock: {} packages, the ceiling is {MAX_PACKAGES}", packages(root)?));

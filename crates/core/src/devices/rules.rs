@@ -145,16 +145,18 @@ pub fn supply_name(supply: &SupplyBrief) -> &str {
     supply.color.as_deref().unwrap_or(supply.kind.as_str())
 }
 
-/// The letter under which a supply stands in lists.
+/// The letter under which a supply stands in lists. That of a colour is for what prints it: a cyan drum is a drum.
 pub fn letter(kind: &str, color: Option<&str>, class: Class) -> char {
     if class == Class::Receptacle || kind.contains("waste") {
         return 'W';
     }
-    match color.map(str::to_ascii_lowercase).as_deref() {
+    let colorant = ["toner", "ink", "wax"].iter().any(|what| kind.contains(what)) || kind == "other";
+    match color.filter(|_| colorant).map(str::to_ascii_lowercase).as_deref() {
         Some("cyan") => 'C',
         Some("magenta") => 'M',
         Some("yellow") => 'Y',
-        Some("black") if kind.contains("toner") || kind.contains("ink") || kind == "other" => 'K',
+        Some("black") => 'K',
+        _ if kind == "opc" => 'd',
         _ => kind.chars().next().map_or('?', |c| c.to_ascii_lowercase()),
     }
 }
@@ -203,6 +205,17 @@ mod tests {
         let reasons: Vec<String> = reasons.iter().map(|r| (*r).to_owned()).collect();
         let standing = judge(&Facts { state, reasons: &reasons, supplies, comm });
         (standing.word, standing.why)
+    }
+
+    #[test]
+    fn the_letter_of_a_colour_is_for_what_prints_it() {
+        let of = |kind, color| letter(kind, Some(color), Class::Consumed);
+        assert_eq!([of("toner", "Cyan"), of("ink-cartridge", "magenta"), of("solid-wax", "black")], ['C', 'M', 'K']);
+        assert_eq!(
+            [of("opc", "cyan"), of("opc", "black"), of("developer", "yellow"), of("fuser", "")],
+            ['d', 'd', 'd', 'f']
+        );
+        assert_eq!(letter("waste-toner", Some("black"), Class::Other), 'W');
     }
 
     #[test]

@@ -54,6 +54,8 @@ pub struct BillingRow {
     pub unit: String,
     /// The object it is read from.
     pub source: String,
+    /// As the vendor calls it, where it has a name.
+    pub own_name: Option<String>,
     /// Local month, yyyymm.
     pub month: i64,
     /// Value at the beginning; `None`: the device was met within the month, usage counts from its first reading.
@@ -75,6 +77,14 @@ pub struct BillingRow {
     /// What nobody has settled yet about this figure: kinds of open doubts, and `held_back` while the newest value
     /// waits for another that agrees; joined by `; `.
     pub doubt: Option<String>,
+}
+
+impl BillingRow {
+    /// `print, full colour`: what it counts.
+    #[must_use]
+    pub fn title(&self) -> String {
+        super::title(&self.function, &self.color, &self.size, &self.sides, &self.unit)
+    }
 }
 
 /// One page of rows. Its cursor is that of the devices.
@@ -157,7 +167,7 @@ fn statement(marks: &str) -> String {
           (select count(*) from meter_segments s where s.tenant = m.tenant and s.device = m.device and s.meter = m.id
             and s.no > 1 and s.from_at > $2 and s.from_at <= $3)
           + case when m.segment > 1 and m.segment_at > $2 and m.segment_at <= $3 then 1 else 0 end,
-          m.id
+          m.id, m.name
         from meters m
         join devices d on d.tenant = m.tenant and d.id = m.device
         join organisations o on o.tenant = m.tenant and o.id = m.tenant
@@ -191,6 +201,7 @@ fn read(row: &Row, org: OrgId, month: i64, to: i64, list: &[DeviceRow]) -> Resul
         sides: row.get(6)?,
         unit: row.get(7)?,
         source: row.get(8)?,
+        own_name: row.get(21)?,
         month,
         opening: row.get(9)?,
         opening_at: row.get(10)?,

@@ -81,10 +81,14 @@ pub struct SupplyQuery {
 
 const SOONEST: Sort =
     Sort { name: "supplies.empty", keys: &[Key::up("f.p50_at"), Key::up("f.device"), Key::up("f.idx")] };
-const LOWEST: Sort = Sort {
-    name: "supplies.level",
-    keys: &[Key::up("coalesce(s.level_value, 1000)"), Key::up("s.device"), Key::up("s.idx")],
-};
+const LOWEST: Sort = Sort { name: "supplies.left", keys: &[Key::up(LEFT), Key::up("s.device"), Key::up("s.idx")] };
+/// Whole per cent that are left: of the steps where a device tells steps, and the other way round for boxes that are known
+/// to tell how full they are ([`Steps::direction`]). Who states no figure comes last.
+const LEFT: &str = "cast(case
+    when s.level_value is null then 1000
+    when s.level_steps > 0 then 100 * s.level_value / s.level_steps
+    when s.class = 'receptacle' and r.rising >= 3 and r.rising >= 4 * r.falling then 100 - s.level_value
+    else s.level_value end as bigint)";
 
 /// One page of supplies: with a forecast those that end first, else the lowest levels first.
 ///
@@ -94,14 +98,13 @@ pub async fn list(ctx: &Ctx, query: &SupplyQuery) -> Result<Page<SupplyRow>> {
     let limit = query.page.limit()?;
     let sort = if query.without_forecast { &LOWEST } else { &SOONEST };
     let join = "f.tenant = s.tenant and f.device = s.device and f.idx = s.idx and f.fitted_at = s.fitted_at";
+    let device = "join devices d on d.tenant = s.tenant and d.id = s.device";
+    let model = "left join receptacles r on r.tenant = s.tenant and r.vendor = d.vendor
+          and r.model = coalesce(d.model, '') and r.kind = s.kind";
     let tables = if query.without_forecast {
-        format!(
-            "supplies s join devices d on d.tenant = s.tenant and d.id = s.device left join supply_forecasts f on {join}"
-        )
+        format!("supplies s {device} {model} left join supply_forecasts f on {join}")
     } else {
-        format!(
-            "supply_forecasts f join supplies s on {join} join devices d on d.tenant = s.tenant and d.id = s.device"
-        )
+        format!("supply_forecasts f join supplies s on {join} {device} {model}")
     };
     let mut values = Vec::new();
     let alias = if query.without_forecast { "s" } else { "f" };
@@ -125,11 +128,7 @@ pub async fn list(ctx: &Ctx, query: &SupplyQuery) -> Result<Page<SupplyRow>> {
     let text = format!(
         "select s.idx, s.description, s.kind, s.color, s.class, s.part_number, s.serial_no, s.level_kind, s.level_value,
           s.level_steps, s.raw_unit, s.raw_max, s.raw_level, s.tenant, s.device, d.label, d.vendor, d.model, d.place,
-          (select r.rising from receptacles r where r.tenant = s.tenant and r.vendor = d.vendor
-            and r.model = coalesce(d.model, '') and r.kind = s.kind),
-          (select r.falling from receptacles r where r.tenant = s.tenant and r.vendor = d.vendor
-            and r.model = coalesce(d.model, '') and r.kind = s.kind),
-          f.p5_at, f.p50_at, f.p95_at, f.made_at,
+          r.rising, r.falling, f.p5_at, f.p50_at, f.p95_at, f.made_at,
           (select h.state from shipment_items i join shipments h on h.tenant = i.tenant and h.id = i.shipment
             where i.tenant = s.tenant and i.device = s.device and i.idx = s.idx and i.is_open = 1), {}
         from {tables} where {conditions} and {after} order by {} limit ${}",

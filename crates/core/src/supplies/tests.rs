@@ -153,3 +153,37 @@ async fn receptacles_are_shown_full_once_their_model_has_shown_which_way_its_lev
         }
     }
 }
+
+#[tokio::test]
+async fn what_is_not_foretold_stands_by_what_is_left_steps_and_waste_boxes_too() {
+    for mut site in Site::each().await {
+        for full in [60.0, 70.0, 78.0, 90.0] {
+            site.wait(86_400);
+            let body = status("SERIAL1", |body| {
+                let mut tank = toner(5, "black", Level::Percent { value: full });
+                (tank.class, tank.kind, tank.color) = (Class::Receptacle, "waste-toner".to_owned(), None);
+                body.supplies = vec![
+                    toner(1, "cyan", Level::Percent { value: 40.0 }),
+                    toner(2, "magenta", Level::Unknown),
+                    toner(3, "yellow", Level::Staged { value: 2, steps: 3 }),
+                    toner(4, "black", Level::Staged { value: 1, steps: 3 }),
+                    tank,
+                ];
+            });
+            site.status(1, body).await;
+        }
+        let person = site.person().await;
+        let mut asked = SupplyQuery { without_forecast: true, ..SupplyQuery::default() };
+        asked.page.limit = Some(1);
+        let mut left = Vec::new();
+        loop {
+            let page = list(&person, &asked).await.unwrap();
+            left.extend(page.items.into_iter().map(|row| row.index));
+            asked.page.after = page.next;
+            if asked.page.after.is_none() {
+                break;
+            }
+        }
+        assert_eq!(left, ["1.5", "1.4", "1.1", "1.3", "1.2"], "10 % of the box, a third, 40 %, two thirds, unknown");
+    }
+}

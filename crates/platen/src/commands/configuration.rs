@@ -7,7 +7,8 @@ use crate::config::Config;
 use crate::exit::Exit;
 use crate::printer::Printer;
 
-const REFERENCE: [&str; 2] = [include_str!("../config.rs"), include_str!("../config/mail.rs")];
+const REFERENCE: [&str; 3] =
+    [include_str!("../config.rs"), include_str!("../config/mail.rs"), include_str!("../config/outgoing.rs")];
 
 /// What stands behind the last key of a file begins so.
 const END: &str = "/// Every value decided";
@@ -31,14 +32,18 @@ pub fn run(command: ConfigCommand, printer: Printer) -> Result<Exit> {
     Ok(Exit::Success)
 }
 
+/// The lines of the reference.
+fn reference() -> impl Iterator<Item = &'static str> {
+    REFERENCE.iter().flat_map(|file| file.lines().map(str::trim).take_while(|line| !line.starts_with(END)))
+}
+
 /// The reference is the doc comments of config.rs, so that the two cannot differ.
 fn shown(config: &Config) -> Result<String> {
     let values: toml::Table = toml::Table::try_from(config)?;
     let mut out = String::new();
     let mut section = "";
     let mut words = Vec::new();
-    let files = REFERENCE.iter().map(|file| file.lines().map(str::trim).take_while(|line| !line.starts_with(END)));
-    for line in files.flatten() {
+    for line in reference() {
         if let Some(heading) = line.strip_prefix("/// `[").and_then(|rest| rest.strip_suffix("]`")) {
             section = heading;
             out.push_str(&format!("\n[{heading}]\n"));
@@ -57,4 +62,24 @@ fn shown(config: &Config) -> Result<String> {
         }
     }
     Ok(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_key_is_shown_with_its_meaning() {
+        let shown = shown(&Config::default()).unwrap();
+        let keys = reference().filter_map(|line| line.strip_prefix("pub ")?.split_once(": Option<"));
+        for (key, _) in keys {
+            assert!(shown.contains(&format!("# {key} =")), "{key} is not shown");
+        }
+        for section in ["web", "gateway", "mail", "egress", "store"] {
+            assert!(shown.contains(&format!("\n[{section}]\n# ")), "[{section}] is not shown");
+        }
+        let lines: Vec<&str> = shown.lines().collect();
+        let bare = lines.windows(2).find(|pair| pair[1].ends_with(" =") && !pair[0].starts_with("# "));
+        assert_eq!(bare, None, "each key has its meaning above it");
+    }
 }

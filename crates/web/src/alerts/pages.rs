@@ -35,6 +35,8 @@ pub(crate) struct AlertBrief {
     pub(crate) id: String,
     pub(crate) mark: Mark,
     pub(crate) title: String,
+    /// The device's own words in quotes; empty: it has none.
+    pub(crate) text: String,
     pub(crate) said: String,
     pub(crate) acknowledged: bool,
     pub(crate) owner: String,
@@ -43,6 +45,11 @@ pub(crate) struct AlertBrief {
 /// What an alert is called: its plain words, large first letter.
 fn title(alert: &AlertRow) -> String {
     capital(&alert.title)
+}
+
+/// What the device, or Platen, says of it in so many words: it tells two alerts of one condition apart.
+fn text(alert: &AlertRow) -> String {
+    alert.text.as_deref().map(|text| format!("“{text}”")).unwrap_or_default()
 }
 
 /// The brief form of an alert.
@@ -59,6 +66,7 @@ pub(crate) fn brief(alert: &AlertRow, now: Micros) -> AlertBrief {
         id: alert.id.to_string(),
         mark: Mark { word: "", ..alert_mark(&alert.severity, &alert.reason) },
         title: title(alert),
+        text: text(alert),
         said,
         acknowledged: alert.state != "open",
         owner: alert.owner.clone().unwrap_or_else(|| alert.state.clone()),
@@ -71,6 +79,7 @@ struct AlertLine {
     open: bool,
     mark: Mark,
     title: String,
+    text: String,
     device: String,
     device_name: String,
     model: String,
@@ -193,7 +202,7 @@ pub(crate) fn severity_facet(fields: &Fields, counts: &alerts::AlertCounts) -> F
     let options = [
         ("critical", "Stopped", Some(counts.critical)),
         ("warning", "Attention", Some(counts.warning)),
-        ("other", "Notice", None),
+        ("other", "Notice", Some((counts.open + counts.acknowledged).saturating_sub(counts.critical + counts.warning))),
     ];
     Facet::of(fields, ("Severity", "severity"), &options)
 }
@@ -236,6 +245,7 @@ fn line(a: &AlertRow, href: String, open: bool, now: Micros, manager: bool, zone
         open,
         mark: alert_mark(&a.severity, &a.reason),
         title: title(a),
+        text: text(a),
         device: a.device.to_string(),
         device_name: a.device_name.clone(),
         model: model(&a.device_model),

@@ -14,11 +14,11 @@ use platen_core::{
 };
 
 use super::closes_api::attached;
-use super::pages::{CloseLine, close_line, close_mark, name_in, refused};
+use super::pages::{CloseLine, close_line, close_mark, name_in};
 use crate::{
     app::App,
     fields::{Fields, Posted},
-    shell::{Section, Shell, Shown, go, show, show_as},
+    shell::{Section, Shell, Shown, again, go, show},
     trouble::Trouble,
     viewer::Viewer,
     words::{Mark, Zone, capital, count, grouped, model_name, sentence},
@@ -367,10 +367,7 @@ pub(crate) async fn act(State(app): State<App>, Path(id): Path<String>, headers:
     };
     match done {
         Ok(()) => Ok(go(&app, &headers, &format!("/closes/{id}"), "saved")),
-        Err(error) => {
-            let (status, message) = refused(error)?;
-            show_as(status, &page(&app, viewer, id, &Fields::default(), Some(message)).await?)
-        }
+        Err(error) => again(error, |why| page(&app, viewer, id, Fields::NONE, Some(why))).await,
     }
 }
 

@@ -11,11 +11,11 @@ use platen_core::{
 };
 
 use super::api::LineView;
-use super::pages::{contract_page, number, refused};
+use super::pages::{contract_page, number};
 use crate::{
     app::App,
     fields::{Fields, Posted},
-    shell::{Shown, go, show_as},
+    shell::{Shown, again, go},
     viewer::Viewer,
 };
 
@@ -26,10 +26,7 @@ type Act = (State<App>, Path<String>, HeaderMap, Posted);
 async fn after(app: &App, headers: &HeaderMap, posted: &Posted, id: ContractId, done: Result<(), Error>) -> Shown {
     match done {
         Ok(()) => Ok(go(app, headers, &format!("/contracts/{id}"), "saved")),
-        Err(error) => {
-            let (status, message) = refused(error)?;
-            show_as(status, &contract_page(app, &posted.viewer, id, Some(message)).await?)
-        }
+        Err(error) => again(error, |why| contract_page(app, &posted.viewer, id, Some(why))).await,
     }
 }
 

@@ -3,7 +3,7 @@
 use askama::Template;
 use axum::{
     extract::{Path, State},
-    http::{HeaderMap, StatusCode},
+    http::HeaderMap,
 };
 use platen_core::{
     Error, Filter, Micros, OrgId, PageQuery, Role,
@@ -17,8 +17,7 @@ use super::api::{LineView, clock, minute};
 use crate::{
     app::App,
     fields::{Fields, Posted},
-    problem,
-    shell::{Section, Shell, Shown, go, show, show_as},
+    shell::{Section, Shell, Shown, again, go, show},
     trouble::Trouble,
     viewer::Viewer,
     words::{self, Mark, Zone, capital, count, grouped},
@@ -194,11 +193,7 @@ pub(crate) async fn create_page(State(app): State<App>, headers: HeaderMap, post
     };
     match made {
         Ok(contract) => Ok(go(&app, &headers, &format!("/contracts/{}", contract.id), "created")),
-        Err(error) if problem::status(&error).is_server_error() => Err(error.into()),
-        Err(error) => {
-            let page = contracts_page(&app, viewer, &Fields::default(), Some(error.message.clone())).await?;
-            show_as(problem::status(&error), &page)
-        }
+        Err(error) => again(error, |why| contracts_page(&app, viewer, Fields::NONE, Some(why))).await,
     }
 }
 
@@ -372,10 +367,4 @@ fn map_row(map: billing::MeterMap) -> MapRow {
 /// `GET /contracts/{id}`.
 pub(crate) async fn sheet(State(app): State<App>, viewer: Viewer, Path(id): Path<String>) -> Shown {
     show(&contract_page(&app, &viewer, ContractId::parse(&id)?, None).await?)
-}
-
-/// A page with what was wrong, or the error itself where it is ours.
-pub(super) fn refused(error: Error) -> Result<(StatusCode, String), Trouble> {
-    let status = problem::status(&error);
-    if status.is_server_error() { Err(error.into()) } else { Ok((status, error.message)) }
 }

@@ -31,16 +31,11 @@ pub(super) struct SupplyLine {
 }
 
 pub(super) fn supply(supply: &SupplyNow, zone: &Zone) -> SupplyLine {
-    let letter = supply.letter.to_ascii_uppercase();
-    let hue = match letter {
-        'C' => 'c',
-        'M' => 'm',
-        'Y' => 'y',
-        'K' => 'k',
-        _ => 'w',
-    };
+    let (letter, hue) = draw::look(supply.letter);
     let plain = match (&supply.color, supply.kind.as_str()) {
         (Some(color), "toner" | "toner-cartridge" | "ink" | "ink-cartridge") => color.clone(),
+        (Some(color), "opc") => format!("{color} drum"),
+        (None, "opc") => "drum".to_owned(),
         (Some(color), kind) => format!("{color} {kind}"),
         (None, kind) => kind.to_owned(),
     };

@@ -22,6 +22,8 @@ const LEFT: f64 = 52.0;
 const WIDTH: f64 = 640.0;
 const BASE: f64 = 170.0;
 const TOP: f64 = 14.0;
+/// How wide a label is at most.
+const LABEL: f64 = 84.0;
 
 /// Draws the readings, oldest first; `border`: place of the first one behind it. `label` says what is seen.
 pub(crate) fn border(dots: &[Dot], border: usize, label: &str) -> String {
@@ -60,8 +62,10 @@ pub(crate) fn border(dots: &[Dot], border: usize, label: &str) -> String {
             y(dot.value)
         );
         if !dot.label.is_empty() {
-            let _ =
-                write!(svg, r#"<text x="{:.1}" y="188" text-anchor="middle">{}</text>"#, x(place), escape(&dot.label));
+            // The last one would stand over the edge.
+            let (at, anchor) = if x(place) + LABEL / 2.0 > WIDTH { (WIDTH, "end") } else { (x(place), "middle") };
+            let label = escape(&dot.label);
+            let _ = write!(svg, r#"<text x="{at:.1}" y="188" text-anchor="{anchor}">{label}</text>"#);
         }
     }
     svg.push_str("</svg>");
@@ -81,6 +85,15 @@ mod tests {
         let svg = border(&[dot(118_000, true), dot(0, false), dot(12, true), dot(20, true)], 1, "Counter");
         assert_eq!((svg.matches("class=\"dot aside\"").count(), svg.matches("class=\"trace\"").count()), (1, 2));
         assert!(svg.contains("Mon: 0, kept aside") && svg.contains("class=\"proj\""));
+    }
+
+    #[test]
+    fn the_last_label_stays_within_the_picture() {
+        let labelled = Dot { label: "21 Nov 15:33".into(), ..dot(5, true) };
+        let svg = border(&[labelled.clone(), labelled.clone(), labelled.clone(), dot(5, true), labelled], 1, "Counter");
+        assert!(!svg.contains(r#"y="188" text-anchor="end""#), "five slots leave room");
+        let many: Vec<Dot> = (0..20).map(|_| Dot { label: "21 Nov 15:33".into(), ..dot(5, true) }).collect();
+        assert!(border(&many, 1, "Counter").contains(r#"<text x="640.0" y="188" text-anchor="end">"#));
     }
 
     #[test]

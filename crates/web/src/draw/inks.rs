@@ -24,14 +24,7 @@ pub(crate) struct Ink {
 impl Ink {
     /// The look of a supply of a list or sheet.
     pub(crate) fn of(supply: &SupplyBrief) -> Self {
-        let letter = supply.letter.to_ascii_uppercase();
-        let hue = match letter {
-            'C' => 'c',
-            'M' => 'm',
-            'Y' => 'y',
-            'K' => 'k',
-            _ => 'w',
-        };
+        let (letter, hue) = look(supply.letter);
         let name = supply.color.as_deref().unwrap_or(&supply.kind);
         let (level, words) = match supply.filled {
             Some(value) => (Level::Percent { value }, format!("{value:.0} % full")),
@@ -43,6 +36,15 @@ impl Ink {
     /// The column of the list that a colour keeps, so that K stands below K.
     fn column(&self) -> Option<usize> {
         "CMYK".find(self.letter)
+    }
+}
+
+/// Letter and pattern of a supply in lists: those of colours and of waste. What wears has no letter, whatever its name
+/// begins with: a cleaner unit is no cyan.
+pub(crate) fn look(letter: char) -> (char, char) {
+    match letter {
+        'C' | 'M' | 'Y' | 'K' | 'W' => (letter, letter.to_ascii_lowercase()),
+        _ => (' ', 'w'),
     }
 }
 
@@ -203,6 +205,12 @@ mod tests {
         let svg = mini(&[ink("black", Level::Percent { value: 9.0 })]);
         assert!(svg.contains(r#"<text x="153" y="10.5">K</text>"#), "{svg}");
         assert!(svg.contains(">9</text>"), "low levels are written: {svg}");
+    }
+
+    #[test]
+    fn what_wears_takes_no_colour_from_the_first_letter_of_its_name() {
+        assert_eq!(['C', 'K', 'W', 'c', 'm', 'd'].map(look).map(|(_, hue)| hue), ['c', 'k', 'w', 'w', 'w', 'w']);
+        assert_eq!(look('c').0, ' ');
     }
 
     #[test]

@@ -13,7 +13,7 @@ pub(crate) use border::{Dot, border};
 pub(crate) use chart::{Bar, chart};
 pub(crate) use columns::{Column, columns};
 pub(crate) use curves::{Curve, curves};
-pub(crate) use inks::{Ink, bar, level_words, mini, progress};
+pub(crate) use inks::{Ink, bar, level_words, look, mini, progress};
 pub(crate) use outlook::{Ahead, Told, outlook};
 pub(crate) use slots::{SlotLine, slots};
 pub(crate) use spark::spark;

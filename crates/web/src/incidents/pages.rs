@@ -197,8 +197,8 @@ struct IncidentPage {
     title: String,
     mark: Mark,
     identity: Vec<(&'static str, String)>,
-    cause: String,
-    next_step: &'static str,
+    lede: String,
+    more_to_do: &'static str,
     clears: &'static str,
     device: Option<(String, String)>,
     agent: Option<(String, String)>,
@@ -226,12 +226,19 @@ async fn sheet_of(app: &App, viewer: &Viewer, id: IncidentId, error: Option<Stri
     let shown = sheet.alerts.len() as u64;
     let brief_of =
         |alert: &alerts::AlertRow| (format!("/devices/{}", alert.device), alert.device_name.clone(), brief(alert, now));
+    // What many devices have in common is worth a sentence; one device's cause is the title, and what to do says more.
+    let step = if stands { next_step(&i.reason) } else { "" };
+    let (lede, more_to_do) = match capital(&i.cause) {
+        cause if cause != title => (format!("{cause}."), step),
+        _ if stands => (step.to_owned(), ""),
+        _ => ("It is over.".to_owned(), ""),
+    };
     Ok(IncidentPage {
         id: id.to_string(),
         mark: state_mark(i),
         identity: identity(i, &zone, now),
-        cause: capital(&i.cause),
-        next_step: if stands { next_step(&i.reason) } else { "" },
+        lede,
+        more_to_do,
         clears: clears_when(&i.reason),
         device: i.device.zip(i.device_name.clone()).map(|(id, name)| (id.to_string(), name)),
         agent: i.agent.zip(i.agent_name.clone()).map(|(id, name)| (id.to_string(), name)),

@@ -15,7 +15,7 @@ use crate::{
     listing,
     shell::{Section, Shell, Shown, show},
     viewer::Viewer,
-    words::{capital, count, grouped},
+    words::{Zone, capital, count, grouped},
 };
 
 /// Devices of a page.
@@ -35,6 +35,7 @@ struct BillLine {
     name: String,
     serial: String,
     counter: String,
+    own: String,
     opening: String,
     closing: String,
     used: String,
@@ -88,13 +89,13 @@ pub(crate) async fn billing(State(app): State<App>, viewer: Viewer, fields: Fiel
         .collect();
     let month_words = months.iter().find(|m| m.current).map_or_else(|| chosen.to_string(), |m| m.label.clone());
     let devices = page.count.unwrap_or(0);
-    let mut last = None;
-    let rows: Vec<BillLine> = page
-        .items
-        .iter()
-        .map(|row| {
-            let first = last.replace(row.device) != Some(row.device);
-            line(row, first, &zone)
+    let of_one = page.items.chunk_by(|a, b| a.device == b.device);
+    let rows: Vec<BillLine> = of_one
+        .flat_map(|of_one| {
+            let titles: Vec<String> = of_one.iter().map(BillingRow::title).collect();
+            let twice = |title: &String| titles.iter().filter(|other| *other == title).count() > 1;
+            let row = |(at, row)| line(row, at == 0, twice(&titles[at]), &zone);
+            of_one.iter().enumerate().map(row).collect::<Vec<_>>()
         })
         .collect();
     let billed = rows.iter().filter(|row| row.first).count();
@@ -116,7 +117,8 @@ pub(crate) async fn billing(State(app): State<App>, viewer: Viewer, fields: Fiel
     })
 }
 
-fn line(row: &BillingRow, first: bool, zone: &crate::words::Zone) -> BillLine {
+/// A row; where a device has two counters of the same words, its own name or the object tells them apart.
+fn line(row: &BillingRow, first: bool, twice: bool, zone: &Zone) -> BillLine {
     let figure = |n: Option<i64>| n.map_or_else(|| "–".to_owned(), |n| grouped(u64::try_from(n).unwrap_or(0)));
     let breaks = if row.breaks > 0 { ", count began anew" } else { "" };
     BillLine {
@@ -124,33 +126,14 @@ fn line(row: &BillingRow, first: bool, zone: &crate::words::Zone) -> BillLine {
         device: row.device.to_string(),
         name: row.name.clone(),
         serial: row.serial.clone().unwrap_or_default(),
-        counter: format!("{}{breaks}", counter(row)),
+        counter: format!("{}{breaks}", capital(&row.title())),
+        own: if twice { row.own_name.clone().unwrap_or_else(|| row.source.clone()) } else { String::new() },
         opening: figure(row.opening),
         closing: figure(row.closing),
         used: figure(row.usage),
         doubted: row.doubt.is_some(),
         read: row.closing_at.map(|at| zone.moment(at)).unwrap_or_default(),
     }
-}
-
-/// The counter's words, as on the sheet.
-fn counter(row: &BillingRow) -> String {
-    let color = match row.color.as_str() {
-        "all" => "",
-        "mono" => ", black",
-        "full" => ", full colour",
-        "single" => ", single colour",
-        "two" => ", two colours",
-        _ => ", colour not known",
-    };
-    let size = match row.size.as_str() {
-        "small" => ", small",
-        "large" => ", large",
-        _ => "",
-    };
-    let sides = if row.sides == "two" { ", two-sided" } else { "" };
-    let unit = if row.unit == "impressions" { String::new() } else { format!(" ({})", row.unit) };
-    capital(&format!("{}{color}{size}{sides}{unit}", row.function))
 }
 
 /// `GET /meters.csv`.

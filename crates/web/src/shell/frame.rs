@@ -80,6 +80,8 @@ pub(crate) struct Shell {
     pub(crate) error: Option<String>,
     /// IANA name of the zone that times are shown in.
     pub(crate) zone_name: String,
+    /// When the page was made, for paper.
+    pub(crate) as_of: String,
     /// Whether the reader may change the fleet.
     pub(crate) manager: bool,
     /// Whether the reader may change users and organisations.
@@ -113,6 +115,8 @@ impl Shell {
         let open = alerts::counts(&viewer.ctx).await?;
         let doubts = doubts::counts(&viewer.ctx).await?;
         let (tasks, idle) = tasks(viewer).await?;
+        let zone_name = current.map(|org| org.zone.clone()).unwrap_or_else(|| "UTC".to_owned());
+        let as_of = format!("{} {zone_name}", words::Zone::named(&zone_name).full(viewer.ctx.now));
         Ok(Self {
             title: title.to_owned(),
             theme: viewer.theme,
@@ -129,7 +133,8 @@ impl Shell {
             idle,
             note: viewer.note.as_deref().and_then(words::note),
             error: None,
-            zone_name: current.map(|org| org.zone.clone()).unwrap_or_else(|| "UTC".to_owned()),
+            zone_name,
+            as_of,
             manager: viewer.ctx.role >= Role::Manager,
             admin: viewer.ctx.role >= Role::Admin,
             section,

@@ -3,7 +3,7 @@
 use askama::Template;
 use axum::{extract::State, http::HeaderMap};
 use platen_core::{
-    Error,
+    Error, OrgId,
     supplies::{
         self,
         rules::{shipments::Terms, thresholds::Limits},
@@ -14,8 +14,7 @@ use platen_core::{
 use crate::{
     app::App,
     fields::{Fields, Posted},
-    problem,
-    shell::{Section, Shell, Shown, go, show, show_as},
+    shell::{Section, Shell, Shown, again, go, show},
     trouble::Trouble,
     viewer::Viewer,
 };
@@ -112,7 +111,33 @@ pub(crate) async fn set_limits_page(State(app): State<App>, headers: HeaderMap, 
     };
     match done {
         Ok(()) => Ok(go(&app, &headers, "/supplies/limits", "saved")),
-        Err(error) if problem::status(&error).is_server_error() => Err(error.into()),
-        Err(error) => show_as(problem::status(&error), &page(&app, viewer, Some(error.message)).await?),
+        Err(error) => again(error, |why| page(&app, viewer, Some(why))).await,
+    }
+}
+
+/// `POST /shipments/terms`.
+pub(crate) async fn terms_page(State(app): State<App>, headers: HeaderMap, posted: Posted) -> Shown {
+    let fields = &posted.fields;
+    let days = |name: &'static str| {
+        fields.text(name).parse::<i64>().map_err(|_| Error::invalid(name, "a whole number of days, please"))
+    };
+    let terms = || -> Result<Terms, Error> {
+        Ok(Terms {
+            proposes: fields.get("proposes") == Some("yes"),
+            delivery_days: days("delivery_days")?,
+            margin_days: days("margin_days")?,
+            together_days: days("together_days")?,
+            interval_days: days("interval_days")?,
+            expiry_days: days("expiry_days")?,
+        })
+    };
+    let org = OrgId::parse(fields.text("org"))?;
+    let done = match terms() {
+        Ok(terms) => shipments::set_terms(&posted.viewer.ctx, org, terms, fields.text("version").parse().ok()).await,
+        Err(error) => Err(error),
+    };
+    match done {
+        Ok(_) => Ok(go(&app, &headers, "/supplies/limits#terms", "saved")),
+        Err(error) => again(error, |why| page(&app, &posted.viewer, Some(why))).await,
     }
 }

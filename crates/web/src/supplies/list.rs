@@ -158,24 +158,18 @@ pub(super) fn left_words(level: Level, class: Class, filled: Option<f64>) -> Str
     }
 }
 
-pub(super) fn hue(letter: char) -> char {
-    match letter.to_ascii_uppercase() {
-        letter @ ('C' | 'M' | 'Y' | 'K') => letter.to_ascii_lowercase(),
-        _ => 'w',
-    }
-}
-
 fn line(row: &SupplyRow) -> SupplyLine {
     let class = if row.letter == 'W' { Class::Receptacle } else { Class::Consumed };
+    let (letter, hue) = draw::look(row.letter);
     SupplyLine {
         device: row.device.to_string(),
         name: row.device_name.clone(),
         model: model_name(Some(row.vendor.as_str()).filter(|v| !v.is_empty()), row.model.as_deref()),
         place: row.place.clone(),
-        letter: row.letter.to_ascii_uppercase(),
+        letter,
         supply: capital(&row.name),
         href: format!("/devices/{}/supplies/{}", row.device, crate::fields::encode(&row.index)),
-        bar: draw::bar(row.filled.map_or(row.level, |value| Level::Percent { value }), hue(row.letter)),
+        bar: draw::bar(row.filled.map_or(row.level, |value| Level::Percent { value }), hue),
         left: left_words(row.level, class, row.filled),
         stated: matches!(row.level, Level::Percent { .. } | Level::Staged { .. }),
         lasts: row.forecast.map(|forecast| days(forecast.days)).unwrap_or_default(),

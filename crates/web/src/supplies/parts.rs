@@ -17,8 +17,8 @@ use crate::{
     devices::download,
     draw,
     fields::{Fields, Posted},
-    listing, problem,
-    shell::{Section, Shell, Shown, go, show, show_as},
+    listing,
+    shell::{Section, Shell, Shown, again, go, show},
     trouble::Trouble,
     viewer::Viewer,
     words::{Zone, capital, count, grouped, model_name},
@@ -150,10 +150,7 @@ pub(crate) async fn rate(State(app): State<App>, headers: HeaderMap, posted: Pos
     };
     match done {
         Ok(()) => Ok(go(&app, &headers, "/parts", "saved")),
-        Err(error) if problem::status(&error).is_server_error() => Err(error.into()),
-        Err(error) => {
-            show_as(problem::status(&error), &page(&app, viewer, &Fields::default(), Some(error.message)).await?)
-        }
+        Err(error) => again(error, |why| page(&app, viewer, Fields::NONE, Some(why))).await,
     }
 }
 

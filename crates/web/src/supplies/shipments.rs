@@ -3,9 +3,9 @@
 use askama::Template;
 use axum::{body::Body, extract::State, http::HeaderMap};
 use platen_core::{
-    Error, OrgId, Page, PageQuery,
+    Error, Page, PageQuery,
     supplies::{
-        rules::shipments::{Act, State as Stage, Terms},
+        rules::shipments::{Act, State as Stage},
         shipments::{self, Outcome, Shipment, ShipmentQuery},
     },
 };
@@ -18,8 +18,8 @@ use crate::{
     app::App,
     devices::download,
     fields::{Fields, Posted},
-    listing, problem,
-    shell::{Section, Shell, Shown, go, show, show_as},
+    listing,
+    shell::{Section, Shell, Shown, again, go, show},
     trouble::Trouble,
     viewer::Viewer,
     words::{Mark, Zone, capital, count, grouped, mark, model_name},
@@ -251,8 +251,7 @@ pub(crate) async fn act(State(app): State<App>, headers: HeaderMap, posted: Post
         Ok((act, false, outcomes)) => {
             show(&page(&app, viewer, &shown, Some(rehearsal(act, ids, note, outcomes)), None).await?)
         }
-        Err(error) if problem::status(&error).is_server_error() => Err(error.into()),
-        Err(error) => show_as(problem::status(&error), &page(&app, viewer, &shown, None, Some(error.message)).await?),
+        Err(error) => again(error, |why| page(&app, viewer, &shown, None, Some(why))).await,
     }
 }
 
@@ -279,31 +278,4 @@ pub(crate) async fn shipments_csv(viewer: Viewer, fields: Fields) -> Shown {
         }
     });
     Ok(download("shipments.csv", Body::from_stream(pages)))
-}
-
-/// `POST /shipments/terms`.
-pub(crate) async fn terms_page(State(app): State<App>, headers: HeaderMap, posted: Posted) -> Shown {
-    let fields = &posted.fields;
-    let days = |name: &'static str| {
-        fields.text(name).parse::<i64>().map_err(|_| Error::invalid(name, "a whole number of days, please"))
-    };
-    let terms = || -> Result<Terms, Error> {
-        Ok(Terms {
-            proposes: fields.get("proposes") == Some("yes"),
-            delivery_days: days("delivery_days")?,
-            margin_days: days("margin_days")?,
-            together_days: days("together_days")?,
-            interval_days: days("interval_days")?,
-            expiry_days: days("expiry_days")?,
-        })
-    };
-    let org = OrgId::parse(fields.text("org"))?;
-    let done = match terms() {
-        Ok(terms) => shipments::set_terms(&posted.viewer.ctx, org, terms, fields.text("version").parse().ok()).await,
-        Err(error) => Err(error),
-    };
-    match done {
-        Ok(_) => Ok(go(&app, &headers, "/supplies/limits#terms", "saved")),
-        Err(error) => Err(error.into()),
-    }
 }

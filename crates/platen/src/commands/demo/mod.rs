@@ -84,6 +84,7 @@ pub async fn run(args: DemoArgs, printer: Printer) -> Result<Exit> {
     }
     let account = account(&platform).await?;
     told::make(&platform, EMAIL).await?;
+    let present = platform.system("the demo's beginning").now;
     let agents = agents::start(&platform, &doors, &args, &folder.path, &fleet, &stop).await?;
     let reporting = reporters::count(args.devices);
     if let (Some((customer, ..)), 1..) = (customers(args.devices).last(), reporting) {
@@ -92,15 +93,10 @@ pub async fn run(args: DemoArgs, printer: Printer) -> Result<Exit> {
         let ctx = users::ctx_local(&platform, EMAIL).await?;
         reporters::start(&ctx, org, &doors, &fleet, &folder.path.join("reporting"), reporting).await?;
     }
-    for (at, (customer, ..)) in (1..).zip(customers(args.devices)) {
-        let ctx = users::ctx_local(&platform, EMAIL).await?;
-        let org = customer_org(&ctx, customer).await?;
-        contracts::make(&ctx, org, &format!("NW-{at:04}"), &format!("{customer}, all devices")).await?;
-    }
     tell(&args, &doors, &platform, &account, printer).await?;
     tokio::select! {
         () = stop.cancelled() => {}
-        done = happen(&fleet, args.devices) => {
+        done = async { tokio::try_join!(contracts::make(&platform, args.devices, present), happen(&platform, &fleet, args.devices)) } => {
             done?;
             stop.cancelled().await;
         }
@@ -114,10 +110,12 @@ pub async fn run(args: DemoArgs, printer: Printer) -> Result<Exit> {
     Ok(Exit::Success)
 }
 
-/// What happens in every fleet sooner or later, so that the page of doubts has something to decide: counters begin anew.
+/// What happens in every fleet sooner or later, so that pages have something to show: somebody takes care of what stands, and
+/// counters begin anew, which is for a person to decide.
 /// By then the agents have read both devices. None comes or goes: the demo has as many as were asked for.
-async fn happen(fleet: &vmfp::Fleet, devices: u32) -> Result<()> {
+async fn happen(platform: &Platform, fleet: &vmfp::Fleet, devices: u32) -> Result<()> {
     tokio::time::sleep(SETTLED).await;
+    told::care(platform, EMAIL).await?;
     for number in [4, 8] {
         if number < devices {
             fleet.fault(address(number), vmfp::Fault::CounterReset)?;

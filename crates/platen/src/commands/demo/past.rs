@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use agent::ByHand;
 use anyhow::{Context, Result};
+use platen_core::Micros;
 
 const HOUR: i64 = 3_600_000;
 const DAYS: i64 = 60;
@@ -19,6 +20,13 @@ const MOST_DEVICES: u32 = 50;
 pub fn length(devices: u32) -> Duration {
     let days = if devices <= MOST_DEVICES { DAYS } else { 0 };
     Duration::from_millis((days * 24 * HOUR).unsigned_abs())
+}
+
+/// The first midnight (UTC) behind the first readings; `None` where there is no past.
+pub fn begins(devices: u32, now: Micros) -> Option<Micros> {
+    let day = 24 * HOUR * 1_000;
+    let first = now.0 - (DAYS - 1) * day;
+    (!length(devices).is_zero()).then(|| Micros(first - first.rem_euclid(day) + day))
 }
 
 /// The same for people; nothing where there is no past.

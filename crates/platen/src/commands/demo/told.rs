@@ -1,9 +1,11 @@
-//! Who is told in the demo: two recipients, a rule with two steps. No mail leaves unless it is configured.
+//! Who is told in the demo: two recipients, a rule with two steps; and what its own account takes care of. No mail leaves
+//! unless it is configured.
 
 use anyhow::Result;
 use platen_core::alerting::{self, NewRule, Step};
+use platen_core::alerts::{self, IncidentQuery};
 use platen_core::notifications::{self, ChannelKind, NewRecipient};
-use platen_core::{Platform, users};
+use platen_core::{Filter, PageQuery, Platform, users};
 
 /// Makes them, once.
 pub async fn make(platform: &Platform, email: &str) -> Result<()> {
@@ -38,5 +40,29 @@ pub async fn make(platform: &Platform, email: &str) -> Result<()> {
         ],
     };
     alerting::create_rule(&ctx, &rule).await?;
+    Ok(())
+}
+
+/// Takes one of the incidents that have stood for days, and snoozes another, once: today and in the demo's own name. What
+/// happened before the demo began was seen by nobody.
+pub async fn care(platform: &Platform, email: &str) -> Result<()> {
+    let ctx = users::ctx_local(platform, email).await?;
+    let list = async |condition: &str| {
+        let page = PageQuery { limit: Some(2), ..PageQuery::default() };
+        let query = IncidentQuery { filter: Some(Filter::parse(condition)?), open: Some(true), page };
+        anyhow::Ok(alerts::list_incidents(&ctx, &query).await?.items)
+    };
+    if !list(r#"state in ("acknowledged", "snoozed")"#).await?.is_empty() {
+        return Ok(());
+    }
+    let days_old =
+        format!(r#"state eq "open" and audience eq "supplies" and opened lt "{}""#, ctx.now.days_ago(3).timestamp());
+    let mut standing = list(&days_old).await?.into_iter();
+    if let Some(incident) = standing.next() {
+        alerts::acknowledge(&ctx, incident.id, Some("goes out with the next delivery"), None).await?;
+    }
+    if let Some(incident) = standing.next() {
+        alerts::snooze(&ctx, incident.id, ctx.now.days_ago(-7), Some("a spare lies beside the device"), None).await?;
+    }
     Ok(())
 }
