@@ -285,8 +285,8 @@ pub struct VmfpArgs {
     /// How traps are written: v1, v2c, inform or v3:USER
     #[arg(long, value_name = "FORM", default_value = "v2c", requires = "trap_to")]
     pub trap_form: vmfp::TrapForm,
-    /// Gateway that the devices of --claims report to by themselves
-    #[arg(long, value_name = "URL", requires = "ca", requires = "claims")]
+    /// Gateway that the devices of --claims report to by themselves; those of --activate are set to it and never call it
+    #[arg(long, value_name = "URL", requires = "ca")]
     pub report_to: Option<String>,
     /// CA that the gateway's certificate must come from; no other is trusted
     #[arg(long, value_name = "FILE", requires = "report_to")]
@@ -297,6 +297,9 @@ pub struct VmfpArgs {
     /// Road of those whose line names none: https, https-both-ways (the server also calls them), mail, mail-both-ways
     #[arg(long, value_name = "ROAD", default_value = "https", requires = "report_to", value_parser = road)]
     pub road: wire::hello::Road,
+    /// Activation document of a device that reaches nothing but mail, or a folder of them; repeat for several
+    #[arg(long, value_name = "FILE", requires = "report_to")]
+    pub activate: Vec<PathBuf>,
     /// Folder in which they keep what is not sent (default: memory)
     #[arg(long, value_name = "DIR", requires = "report_to")]
     pub keep: Option<PathBuf>,

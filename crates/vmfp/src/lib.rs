@@ -28,7 +28,7 @@ pub use clock::Instant;
 pub use config::{BASE, Devices, FleetConfig, Mood};
 pub use fault::{Fault, Line};
 pub use fleet::{Fleet, FleetError, start};
-pub use monitor::{Claim, ROADS, Reports, ReportsError, road_of};
+pub use monitor::{Claim, ROADS, Reports, ReportsError, activation, road_of};
 pub use profile::{ErrorShape, Profile, ProfileError, find as find_profile, names as profile_names};
 pub use ready::{DeviceInfo, ReadyFile};
 pub use rhythm::Rhythm;

@@ -1,6 +1,10 @@
 //! `platen vmfp`: virtual devices until Ctrl-C.
 
+use std::path::{Path, PathBuf};
+
 use anyhow::{Context, Result};
+use wire::Activation;
+use wire::hello::Road;
 
 use crate::cli::VmfpArgs;
 use crate::exit::{Exit, UsageError};
@@ -51,18 +55,46 @@ pub async fn run(args: VmfpArgs, printer: Printer) -> Result<Exit> {
 
 /// What the flags say of devices that report by themselves.
 fn reports(args: &VmfpArgs) -> Result<Option<vmfp::Reports>> {
-    let (Some(server), Some(ca), Some(claims)) = (&args.report_to, &args.ca, &args.claims) else { return Ok(None) };
+    let (Some(server), Some(ca)) = (&args.report_to, &args.ca) else { return Ok(None) };
+    if args.claims.is_none() && args.activate.is_empty() {
+        return Err(UsageError("--report-to needs devices: give --claims or --activate".to_owned()).into());
+    }
     let ca_pem = std::fs::read(ca).with_context(|| format!("cannot read the CA {}", ca.display()))?;
-    let text = std::fs::read_to_string(claims).with_context(|| format!("cannot read {}", claims.display()))?;
-    let claims = vmfp::Claim::read_all(&text, args.road)
-        .map_err(|wrong| UsageError(format!("{}: {wrong}", claims.display())))?;
     Ok(Some(vmfp::Reports {
         server: server.clone(),
         ca_pem,
-        claims,
+        claims: args.claims.as_deref().map(|file| claims(file, args.road)).transpose()?.unwrap_or_default(),
+        documents: documents(&args.activate)?,
         keep: args.keep.clone(),
         proxy: args.proxy.clone(),
     }))
+}
+
+/// What technicians typed, line by line.
+fn claims(file: &Path, road: Road) -> Result<Vec<vmfp::Claim>> {
+    let text = std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+    let read = vmfp::Claim::read_all(&text, road);
+    Ok(read.map_err(|wrong| UsageError(format!("{}: {wrong}", file.display())))?)
+}
+
+/// What installers carried: files, and all files of folders.
+fn documents(places: &[PathBuf]) -> Result<Vec<Activation>> {
+    let mut files = Vec::new();
+    for place in places {
+        if !place.is_dir() {
+            files.push(place.clone());
+            continue;
+        }
+        let unread = || format!("cannot read the folder {}", place.display());
+        for entry in std::fs::read_dir(place).with_context(unread)? {
+            files.push(entry.with_context(unread)?.path());
+        }
+    }
+    let read = |file: &PathBuf| {
+        let bytes = std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
+        Ok(vmfp::activation(&bytes).map_err(|wrong| UsageError(format!("{}: {wrong}", file.display())))?)
+    };
+    files.iter().map(read).collect()
 }
 
 fn devices(args: &VmfpArgs) -> Result<vmfp::Devices> {

@@ -64,6 +64,49 @@ async fn devices_on_all_four_roads_are_heard_and_obey() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn devices_that_reach_nothing_but_mail_are_activated_by_a_document() {
+    let folder = tempfile::tempdir().unwrap();
+    let mail = ["--mail-domain", "mail.example.org", "--smtp-listen", "127.0.0.1:0", "--pop3s-listen", "127.0.0.1:0"];
+    let (doors, api) = Doors::open(folder.path(), &mail);
+    let port = free_udp_port().to_string();
+    let fleet = ["vmfp", "--fleet", "2", "--base", "127.59.0.21", "--snmp-port", &port, "--speed", "60"];
+    let looked_at = Platen::start(folder.path(), "looked-at", &fleet);
+    let devices = looked_at.ready["devices"].as_array().unwrap().clone();
+    drop(looked_at);
+    let carried = folder.path().join("documents");
+    std::fs::create_dir(&carried).unwrap();
+    let mut ids = Vec::new();
+    for (device, road) in devices.iter().zip(["mail", "mail-both-ways"]) {
+        let new = json!({ "vendor": device["vendor"], "serial": device["serial"] });
+        let (status, made) = api.post("/api/v1/monitors", &new).await;
+        assert_eq!(status, 201, "{made}");
+        let id = made["monitor"]["id"].as_str().unwrap().to_owned();
+        let inquiry = format!("/api/v1/monitors/{id}/kinds/15");
+        assert_eq!(api.put(&inquiry, &json!({ "period_s": 60 })).await.0, 204);
+        let (status, document) = api.post(&format!("/api/v1/monitors/{id}/activation"), &json!({ "road": road })).await;
+        assert_eq!(status, 200, "{document}");
+        std::fs::write(carried.join(road), document.to_string()).unwrap();
+        ids.push(id);
+    }
+    // Nothing listens there: the devices have no way by HTTPS.
+    let ca = doors.server.as_ref().unwrap().url("ca");
+    let to = ["--report-to", "https://127.0.0.1:1", "--ca", &ca, "--activate", carried.to_str().unwrap()];
+    let _vmfp = Platen::start(folder.path(), "vmfp", &[&fleet[..], &to].concat());
+
+    for (id, road) in ids.iter().zip(["mail", "mail-both-ways"]) {
+        let path = format!("/api/v1/monitors/{id}");
+        let monitor = api.until(&path, PATIENCE, |monitor| monitor["device"].is_string()).await;
+        assert_eq!((&monitor["road"], &monitor["said_road"]), (&json!(road), &json!("mail")), "{monitor}");
+        api.until(&format!("{path}/kinds"), PATIENCE, |kinds| told(kinds, "billing") > 0).await;
+    }
+    let path = format!("/api/v1/monitors/{}", ids[1]);
+    let order = json!({ "what": "report_now", "kinds": ["rom"] });
+    assert_eq!(api.post(&format!("{path}/commands"), &order).await.0, 202);
+    api.until(&format!("{path}/commands"), PATIENCE, |list| list["items"][0]["state"] == "done").await;
+    api.until(&format!("{path}/kinds"), PATIENCE, |kinds| told(kinds, "rom") > 0).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_device_without_a_way_of_its_own_reports_through_the_agent_beside_it() {
     let folder = tempfile::tempdir().unwrap();
     let url = format!("sqlite:{}", folder.path().join("platen.db").display());

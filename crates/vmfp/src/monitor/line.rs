@@ -107,7 +107,12 @@ mod tests {
     fn nothing_but_https_with_a_ca_is_called() {
         let wrong = |server: &str, pem: &[u8]| {
             let (server, ca_pem) = (server.to_owned(), pem.to_vec());
-            Line::new(&Reports { server, ca_pem, claims: Vec::new(), keep: None, proxy: None }, None).err().unwrap()
+            Line::new(
+                &Reports { server, ca_pem, claims: Vec::new(), documents: Vec::new(), keep: None, proxy: None },
+                None,
+            )
+            .err()
+            .unwrap()
         };
         assert!(wrong("http://127.0.0.1:1", b"").contains("https"));
         assert!(wrong("https://127.0.0.1:1", b"").contains("no certificate"));

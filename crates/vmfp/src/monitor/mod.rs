@@ -24,6 +24,7 @@ use crate::fleet::{FleetError, Shared};
 use line::Line;
 use post::Post;
 use reporter::Reporter;
+use wire::Activation;
 use wire::hello::Road;
 
 /// Who reports by itself, and where to.
@@ -35,6 +36,8 @@ pub struct Reports {
     pub ca_pem: Vec<u8>,
     /// Which devices, and what their technicians typed.
     pub claims: Vec<Claim>,
+    /// Which devices, and the documents that installers carried to them; these never call `server`.
+    pub documents: Vec<Activation>,
     /// Folder in which devices keep what is not sent, so that it outlives this program; none: in memory.
     pub keep: Option<PathBuf>,
     /// HTTP proxy that calls go through, `http://host:port`; none: straight to the server.
@@ -50,6 +53,13 @@ pub struct Claim {
     pub code: String,
     /// The road that the device is set to.
     pub road: Road,
+}
+
+impl Reports {
+    /// How many devices report.
+    fn devices(&self) -> usize {
+        self.claims.len() + self.documents.len()
+    }
 }
 
 /// Why devices cannot report.
@@ -97,6 +107,44 @@ impl Claim {
     }
 }
 
+/// What a device begins with.
+#[derive(Clone, Copy)]
+enum Entry<'a> {
+    /// What its technician typed.
+    Typed(&'a Claim),
+    /// What an installer carried to it.
+    Carried(&'a Activation),
+}
+
+impl Entry<'_> {
+    fn serial(&self) -> &str {
+        match self {
+            Self::Typed(claim) => &claim.serial,
+            Self::Carried(document) => &document.serial,
+        }
+    }
+
+    fn road(&self) -> Road {
+        match self {
+            Self::Typed(claim) => claim.road,
+            Self::Carried(document) => document.road,
+        }
+    }
+}
+
+/// Reads an activation document in either twin.
+///
+/// # Errors
+/// What it is not.
+pub fn activation(bytes: &[u8]) -> Result<Activation, String> {
+    let read = if bytes.trim_ascii_start().starts_with(b"{") {
+        serde_json::from_slice(bytes).map_err(|error| error.to_string())
+    } else {
+        wire::cbor::decode(bytes).map_err(|error| error.to_string())
+    };
+    read.map_err(|why| format!("this is no activation document: {why}"))
+}
+
 /// The four roads by name.
 pub const ROADS: [(&str, Road); 4] = [
     ("https", Road::Https),
@@ -123,15 +171,17 @@ pub(crate) fn begin(
     let mut doorsteps = Vec::new();
     let places: std::collections::HashMap<_, _> = (0..shared.slots.len() as u32)
         .filter_map(|place| match shared.kind(place) {
-            Kind::Profile { profile, .. } => Some((shared.identity(place).serial(profile), place)),
+            Kind::Profile { profile, .. } => Some((shared.identity(place).serial(profile).to_ascii_lowercase(), place)),
             Kind::Walk(_) => None,
         })
         .collect();
-    let mut reporters = Vec::with_capacity(reports.claims.len());
-    for claim in &reports.claims {
-        let place = places.get(&claim.serial).ok_or_else(|| ReportsError::Nobody(claim.serial.clone()))?;
-        let mut reporter = Reporter::new(shared, *place, reports, claim, &line.host).map_err(ReportsError::Keep)?;
-        if claim.road == Road::HttpsBothWays {
+    let mut reporters = Vec::with_capacity(reports.devices());
+    let typed = reports.claims.iter().map(Entry::Typed);
+    for entry in typed.chain(reports.documents.iter().map(Entry::Carried)) {
+        let serial = entry.serial();
+        let place = places.get(&serial.to_ascii_lowercase()).ok_or_else(|| ReportsError::Nobody(serial.to_owned()))?;
+        let mut reporter = Reporter::new(shared, *place, reports, entry, &line.host).map_err(ReportsError::Keep)?;
+        if entry.road() == Road::HttpsBothWays {
             // The server calls back nobody but who called it from there.
             let address = shared.address_of(*place);
             let own = Line::new(reports, Some(address.into())).map_err(wrong)?;
@@ -151,6 +201,7 @@ mod tests {
     use crate::identity::Identity;
     use crate::life::Life;
     use crate::table::View;
+    use wire::hello::MailPair;
     use wire::monitor::Kind as Told;
     use wire::{ColorMode, Function, PaperSize, Sides, Unit};
 
@@ -184,6 +235,29 @@ mod tests {
 
     fn body_message(body: wire::Body) -> wire::Message {
         wire::Message { seq: 1, taken_ms: 0, subject: None, body }
+    }
+
+    #[test]
+    fn an_activation_document_is_read_in_either_twin() {
+        let pair = MailPair { device: "d@m".into(), server: "r@m".into(), secret: None, smtp: None, pop3: None };
+        let document = Activation {
+            version: 1,
+            vendor: "canon".to_owned(),
+            serial: "QMA1".to_owned(),
+            road: Road::Mail,
+            claim: "plc_a".to_owned(),
+            server_ms: 1,
+            sender: wire::Subject([1; 16]),
+            epoch_floor: 1,
+            schedule: wire::schedule::Schedule::default(),
+            keys: Vec::new(),
+            mail: pair,
+        };
+        let twins = [wire::cbor::encode(&document), serde_json::to_vec_pretty(&document).unwrap()];
+        for twin in &twins {
+            assert_eq!(activation(twin), Ok(document.clone()));
+            assert!(activation(&twin[..twin.len() - 1]).is_err());
+        }
     }
 
     #[test]

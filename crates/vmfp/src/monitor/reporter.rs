@@ -4,19 +4,19 @@ use std::io;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use embedded::{Answer, Call, Called, Config, Mail, Moment, Monitor, Task, Trouble, Wish};
+use embedded::{ActivationError, Answer, Call, Called, Config, Mail, Moment, Monitor, Task, Trouble, Wish};
 use rustls::RootCertStore;
 use wire::command::Taken;
 use wire::hello::Road;
 use wire::monitor::Kind;
-use wire::{Body, Outcome, Reply};
+use wire::{Activation, Body, Outcome, Reply};
 
 use super::keep::Keep;
 use super::keys::Keys;
 use super::line::Line;
 use super::listener::Listener;
 use super::status::{self, Condition};
-use super::{Claim, Reports, counters, event, parts};
+use super::{Entry, Reports, counters, event, parts};
 use crate::clock::Instant;
 use crate::device;
 use crate::fleet::Shared;
@@ -26,6 +26,8 @@ use crate::table::View;
 pub(super) struct Reporter {
     place: u32,
     config: Config,
+    /// What an installer carried to it; followed when the power comes on.
+    document: Option<Activation>,
     keep: Keep,
     keys: Keys,
     line: Option<Line>,
@@ -48,20 +50,30 @@ enum Look {
 }
 
 impl Reporter {
-    pub(super) fn new(shared: &Shared, place: u32, reports: &Reports, claim: &Claim, host: &str) -> io::Result<Self> {
+    pub(super) fn new(
+        shared: &Shared,
+        place: u32,
+        reports: &Reports,
+        entry: Entry<'_>,
+        host: &str,
+    ) -> io::Result<Self> {
         let who = shared.identity(place);
-        let keep = Keep::open(reports.keep.as_deref(), &claim.serial)?;
-        let keys = Keys::new(who.seed, who.stream(), reports.claims.len());
+        let keys = Keys::new(who.seed, who.stream(), reports.devices());
         let keys = keys.ok_or_else(|| io::Error::other("no key can be made"))?;
+        let (claim, document) = match entry {
+            Entry::Typed(claim) => (Some(claim.code.clone()), None),
+            Entry::Carried(document) => (None, Some(document.clone())),
+        };
         let of = |view: &View<'_>| Config {
             server: reports.server.clone(),
             domain: host.to_owned(),
             vendor: view.profile.vendor.clone(),
-            serial: claim.serial.clone(),
+            // A registration may have it in other case.
+            serial: view.who.serial(view.profile),
             model: view.profile.model.clone(),
             firmware: view.profile.identity.firmware.clone(),
-            claim: Some(claim.code.clone()),
-            road: claim.road,
+            claim: claim.clone(),
+            road: entry.road(),
             mac: Some(status::mac(view)),
             listener: None,
             mail_server: None,
@@ -69,7 +81,9 @@ impl Reporter {
             dictionaries: Vec::new(),
         };
         let config = with(shared, place, of).ok_or_else(|| io::Error::other("a recording reports nothing"))?;
-        Ok(Self { place, config, keep, keys, line: None, monitor: None, told: None, introduced: false })
+        let keep = Keep::open(reports.keep.as_deref(), &config.serial)?;
+        let (line, monitor, told) = (None, None, None);
+        Ok(Self { place, config, document, keep, keys, line, monitor, told, introduced: false })
     }
 
     /// Opens the device's own listener, whose address it tells at its communication test; `line` calls from that address.
@@ -122,25 +136,53 @@ impl Reporter {
         let wishes = monitor.answer(now, call, answer.as_ref().map_err(|trouble| *trouble))?;
         let met = unknown && monitor.sender().is_some();
         self.serve(shared, now, wishes)?;
-        // The ids of its counters are told before the first of them, and whenever the server does not know them.
-        if met || answer.as_ref().is_ok_and(|answer| wants_dictionary(call, answer)) {
+        // Whenever the server does not know the ids of its counters.
+        if !met && answer.as_ref().is_ok_and(|answer| wants_dictionary(call, answer)) {
             let dictionary = with(shared, self.place, counters::dictionary).map(Body::Dictionary);
             self.tell(now, dictionary)?;
         }
         if met {
-            self.serve(shared, now, vec![Wish::Read(Kind::Billing)])?;
-            let condition = with(shared, self.place, Condition::of);
-            self.told = condition.map(|condition| Condition { standing: Vec::new(), ..condition });
+            self.introduce(shared, now)?;
         }
         self.introduced |= call.path == "/d/v1/report" && answer.as_ref().is_ok_and(|answer| answer.status == 200);
         Ok(())
     }
 
+    /// What is told once the server's answer, or a document, is there: the ids of its counters before the first of them.
+    fn introduce(&mut self, shared: &Shared, now: Moment) -> io::Result<()> {
+        let dictionary = with(shared, self.place, counters::dictionary).map(Body::Dictionary);
+        self.tell(now, dictionary)?;
+        self.serve(shared, now, vec![Wish::Read(Kind::Billing)])?;
+        let condition = with(shared, self.place, Condition::of);
+        self.told = condition.map(|condition| Condition { standing: Vec::new(), ..condition });
+        Ok(())
+    }
+
+    /// Gives the device its document, when its power comes on; one that it follows already changes nothing.
+    fn activate(&mut self, shared: &Shared, now: Moment) -> io::Result<()> {
+        let (Some(monitor), Some(document)) = (&mut self.monitor, &self.document) else { return Ok(()) };
+        match monitor.activate(now, document) {
+            Ok(wishes) if wishes.is_empty() => Ok(()),
+            Ok(wishes) => {
+                self.introduced = false;
+                self.serve(shared, now, wishes)?;
+                self.introduce(shared, now)
+            }
+            Err(ActivationError::Flash(error)) => Err(error),
+            Err(error) => {
+                tracing::warn!(%error, serial = self.config.serial, "a virtual device does not follow its document");
+                Ok(())
+            }
+        }
+    }
+
     /// Takes what became of a mail.
     pub(super) fn sent(&mut self, now: Moment, mail: &Mail, outcome: Result<(), Trouble>) -> io::Result<()> {
         let Some(monitor) = &mut self.monitor else { return Ok(()) };
+        // The mail of the test introduces nobody; the first report does.
+        let tested = monitor.tested();
         monitor.sent(now, mail, outcome)?;
-        self.introduced |= outcome.is_ok();
+        self.introduced |= tested && outcome.is_ok();
         Ok(())
     }
 
@@ -187,8 +229,9 @@ impl Reporter {
         if self.monitor.is_none() {
             let (keep, keys) = (self.keep.clone(), self.keys.clone());
             let monitor = Monitor::open(self.config.clone(), keep, keys, now)?;
-            self.introduced = monitor.sender().is_some();
+            self.introduced = monitor.tested();
             self.monitor = Some(monitor);
+            self.activate(shared, now)?;
         }
         if self.introduced && self.told.as_ref() != Some(&condition) {
             self.tell_change(shared, now, condition)?;
