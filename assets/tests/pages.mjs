@@ -373,6 +373,8 @@ async function wished() {
     await back.click();
     expect((await page.locator(".lead .st").innerText()).includes("Taken back"), "tasks: it is taken back");
   }
+  const [file] = await Promise.all([page.waitForEvent("download"), page.locator("#activation button").click()]);
+  expect(file.suggestedFilename() === "activation-QMA00123.cbor", "registration: an activation document is downloaded");
   await page.goto(`${base}/troubles`);
   await page.locator(".side input[name=kind]").first().check();
   await page.locator(".side button.apply").click();
