@@ -93,6 +93,23 @@ mod tests {
     }
 
     #[test]
+    fn herd_of_50000_that_returns_in_one_second_is_flat_in_each_of_the_next_three_periods_1() {
+        const PERIOD: i64 = 3_600;
+        let back = 1_700_000_123;
+        let mut now = vec![back; 50_000];
+        for period in 0..3 {
+            let mut minutes = [0_u32; 60];
+            for (n, now) in (0..).zip(&mut now) {
+                *now = Slot::of(device(n), Kind::Status, 7, 3_600, 3_600).next_after(*now);
+                assert!((1..=PERIOD).contains(&(*now - back - period * PERIOD)), "each tells once a period");
+                minutes[usize::try_from((*now - back - 1) % PERIOD / 60).unwrap()] += 1;
+            }
+            let peak = f64::from(*minutes.iter().max().unwrap()) / (50_000.0 / 60.0);
+            assert!(peak < 1.3, "period {period}: {peak} times its share in one minute");
+        }
+    }
+
+    #[test]
     fn a_window_keeps_the_fleet_in_the_first_part_of_the_period() {
         for n in 0..1_000 {
             assert!(Slot::of(device(n), Kind::Rom, 9, 86_400, 7_200).start_s < 7_200);

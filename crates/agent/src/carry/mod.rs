@@ -21,6 +21,8 @@ use sealed::{Opener, Sealer};
 pub const MIN_PASSPHRASE: usize = 12;
 /// Files of an agent's folder in the order in which they are restored; with the last one the agent is enrolled.
 const FILES: [&str; 4] = ["agent.db", "agent.key", "ca.pem", "agent.json"];
+/// Copy of the database that an export is made of; it stands in the agent's folder as long as that takes.
+const COPY: &str = "export.part";
 /// No file of an agent is larger.
 const MOST_BYTES: u64 = 64 << 30;
 
@@ -35,6 +37,13 @@ pub struct Carried {
     pub devices: u64,
     /// Messages that wait.
     pub messages: u64,
+}
+
+/// Removes a database and what stands beside an open one.
+fn remove(database: &Path) {
+    for end in ["", "-wal", "-shm"] {
+        drop(fs::remove_file(format!("{}{end}", database.display())));
+    }
 }
 
 fn failed(path: &Path) -> impl Fn(io::Error) -> Error {
@@ -58,15 +67,17 @@ pub async fn export(data: &Path, file: &Path, passphrase: &str) -> Result<Carrie
     }
     let home = Home::open(data)?;
     home.identity()?.ok_or(Error::NotEnrolled)?;
-    let copy = data.join("export.part");
-    drop(fs::remove_file(&copy));
-    let state = State::open(&home.database()).await?;
-    let what = carried(&home, &state).await?;
-    state.copy(&copy).await?;
+    let copy = data.join(COPY);
+    remove(&copy);
+    State::open(&home.database()).await?.copy(&copy).await?;
     let written = write(data, &copy, file, passphrase);
-    drop(fs::remove_file(&copy));
-    written?;
-    Ok(what)
+    // What the export holds, not what has come in since.
+    let what = match written {
+        Ok(()) => carried(&home, &State::open(&copy).await?).await,
+        Err(error) => Err(error),
+    };
+    remove(&copy);
+    what
 }
 
 fn write(data: &Path, database: &Path, file: &Path, passphrase: &str) -> Result<()> {

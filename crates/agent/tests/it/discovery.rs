@@ -142,30 +142,15 @@ async fn known_devices_stay_themselves_over_a_restart() {
 
 #[tokio::test]
 async fn a_moved_device_keeps_its_name() {
-    let (old, new) = ([127, 41, 4, 1], [127, 41, 4, 21]);
-    let first = fleet(old, 1, 0.0).await;
-    let (port, serial) = (first.snmp_port(), first.devices()[0].serial.clone());
-    let gateway = Gateway::start(plan(old, port)).await;
+    let (old, new) = ([127, 41, 4, 1], Ipv4Addr::new(127, 41, 4, 21));
+    let fleet = fleet(old, 1, 0.0).await;
+    let gateway = Gateway::start(plan(old, fleet.snmp_port())).await;
     let agent = gateway.agent().await;
     gateway.until("the device is reported", |kept| subjects(kept).len() == 1).await;
     let data = agent.stop().await;
-    first.stop().await;
-    let devices = Devices::Fleet { count: 1, base: Ipv4Addr::from(new) };
-    let config = FleetConfig {
-        devices,
-        snmp_port: port,
-        http_port: 0,
-        ipp_port: 0,
-        seed: 7,
-        speed: 0.0,
-        ..FleetConfig::default()
-    };
-    let second = vmfp::start(config).await.unwrap();
-    if second.devices()[0].serial != serial {
-        return println!("skipped: serials of virtual devices follow their address");
-    }
+    fleet.fault(Ipv4Addr::from(old), Fault::AddressMove(new)).unwrap();
     let agent = crate::gateway::Agent::start(data, None, None).await.unwrap();
-    let address = Ipv4Addr::from(new).to_string();
+    let address = new.to_string();
     gateway
         .until("it is reported at its new address", |kept| {
             kept.messages.iter().any(|(_, m)| matches!(&m.body, Body::Status(s) if s.address == address))
@@ -174,7 +159,6 @@ async fn a_moved_device_keeps_its_name() {
     assert_eq!(subjects(&gateway.kept.lock()).len(), 1);
     assert_eq!(agent.stats().view().moved, 1);
     agent.stop().await;
-    drop(second);
 }
 
 #[tokio::test]
@@ -212,25 +196,16 @@ async fn two_addresses_of_one_unit_are_one_device() {
 #[tokio::test]
 async fn another_unit_at_a_known_address_is_another_device() {
     let base = [127, 41, 7, 1];
-    let first = fleet(base, 1, 0.0).await;
-    let port = first.snmp_port();
-    let gateway = Gateway::start(plan(base, port)).await;
+    let address = Ipv4Addr::from(base);
+    let fleet = fleet(base, 1, 0.0).await;
+    let gateway = Gateway::start(plan(base, fleet.snmp_port())).await;
     let agent = gateway.agent().await;
     gateway.until("the device is reported", |kept| subjects(kept).len() == 1).await;
     let data = agent.stop().await;
-    first.stop().await;
-    let devices = Devices::Fleet { count: 1, base: Ipv4Addr::from(base) };
-    let config = FleetConfig {
-        devices,
-        snmp_port: port,
-        http_port: 0,
-        ipp_port: 0,
-        seed: 8,
-        speed: 0.0,
-        ..FleetConfig::default()
-    };
-    let second = vmfp::start(config).await.unwrap();
-    let serial = second.devices()[0].serial.clone();
+    let before = fleet.truth(address).unwrap().serial;
+    fleet.fault(address, Fault::DeviceSwap).unwrap();
+    let serial = fleet.truth(address).unwrap().serial;
+    assert_ne!(before, serial, "another unit stands there");
     gateway.kept.lock().plan.full_s = 60;
     gateway.kept.lock().plan.revision = 2;
     let agent = crate::gateway::Agent::start(data, None, None).await.unwrap();
@@ -242,7 +217,6 @@ async fn another_unit_at_a_known_address_is_another_device() {
         })
         .await;
     agent.stop().await;
-    drop(second);
 }
 
 #[tokio::test]

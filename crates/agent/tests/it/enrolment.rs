@@ -68,7 +68,7 @@ async fn a_gateway_with_another_ca_is_not_trusted() {
 #[tokio::test]
 async fn wrong_servers_and_wrong_words_are_told_apart() {
     let gateway = Gateway::start(AgentPlan::default()).await;
-    gateway.go_away();
+    gateway.go_away().await;
     let said = refused(&gateway.url(), &gateway.token()).await;
     assert!(said.starts_with("cannot reach https://127.0.0.1"), "{said}");
     let said = refused("printers.example.org", &gateway.token()).await;
@@ -79,7 +79,7 @@ async fn wrong_servers_and_wrong_words_are_told_apart() {
     let said = refused(&door, &gateway.token()).await;
     assert!(said.contains("gateway without https://"), "{said}");
     let untrusted = EnrolToken { secret: "x".to_owned(), ca_pin: None }.to_text();
-    gateway.come_back().await;
+    gateway.come_back();
     let said = refused(&gateway.url(), &untrusted).await;
     assert!(said.contains("does not hold the certificate"), "{said}");
 }

@@ -32,9 +32,9 @@ use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use rustls::{ServerConfig, pki_types::PrivateKeyDer};
 use tempfile::TempDir;
 use tokio::{
-    net::TcpListener,
+    net::{TcpListener, TcpSocket},
     sync::{oneshot, watch},
-    task::{AbortHandle, JoinHandle},
+    task::JoinHandle,
 };
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
@@ -47,6 +47,11 @@ use wire::{
 };
 
 pub const TOKEN: &str = "one-time-secret";
+
+/// Longer than any machine stalls; what takes so long does not come.
+const PATIENCE: Duration = Duration::from_secs(240);
+/// What an agent counts about itself moves without a request, and is looked at this often.
+const LOOK: Duration = Duration::from_millis(25);
 
 /// How the gateway behaves now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,7 +107,17 @@ pub struct Gateway {
     pub address: SocketAddr,
     tls: TlsAcceptor,
     pin: [u8; 16],
-    listener: Mutex<Option<AbortHandle>>,
+    listener: Mutex<Option<JoinHandle<()>>>,
+    /// Bound to the address and never listening: nobody else is given the port while the gateway is away.
+    _place: TcpSocket,
+}
+
+/// A socket of `address` that may stand beside another one which does not listen.
+fn socket(address: SocketAddr) -> TcpSocket {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_reuseaddr(true).unwrap();
+    socket.bind(address).unwrap();
+    socket
 }
 
 #[derive(Clone)]
@@ -136,21 +151,25 @@ impl Gateway {
             )
             .unwrap();
         tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let place = socket(SocketAddr::from(([127, 0, 0, 1], 0)));
         let gateway = Self {
             kept: Arc::new(Mutex::new(Kept { plan, ..Kept::default() })),
             mood: Arc::new(Mutex::new(Mood::Good)),
             changed: watch::Sender::new(0),
-            address: listener.local_addr().unwrap(),
+            address: place.local_addr().unwrap(),
             tls: TlsAcceptor::from(Arc::new(tls)),
             pin,
             listener: Mutex::new(None),
+            _place: place,
         };
-        gateway.serve(listener);
+        gateway.come_back();
         gateway
     }
 
-    fn serve(&self, listener: TcpListener) {
+    /// Listens, at the same address each time, and is in a good mood.
+    pub fn come_back(&self) {
+        self.set_mood(Mood::Good);
+        let listener = socket(self.address).listen(1_024).unwrap();
         let shared = Shared { kept: self.kept.clone(), mood: self.mood.clone(), changed: self.changed.clone() };
         let tls = self.tls.clone();
         let task = tokio::spawn(async move {
@@ -167,23 +186,17 @@ impl Gateway {
                 });
             }
         });
-        *self.listener.lock() = Some(task.abort_handle());
+        *self.listener.lock() = Some(task);
     }
 
-    /// Goes away: nothing listens any more, open connections break.
-    pub fn go_away(&self) {
-        if let Some(task) = self.listener.lock().take() {
+    /// Goes away: nothing listens any more when this returns, and open connections break. Nothing is taken whose answer
+    /// could be lost by that.
+    pub async fn go_away(&self) {
+        self.set_mood(Mood::Busy);
+        let listening = self.listener.lock().take();
+        if let Some(task) = listening {
             task.abort();
-        }
-    }
-
-    /// Comes back at the same address.
-    pub async fn come_back(&self) {
-        loop {
-            if let Ok(listener) = TcpListener::bind(self.address).await {
-                return self.serve(listener);
-            }
-            tokio::task::yield_now().await;
+            let _ = task.await;
         }
     }
 
@@ -199,16 +212,22 @@ impl Gateway {
         *self.mood.lock() = mood;
     }
 
-    /// Waits until `enough` holds, at most two minutes.
+    /// Waits until `enough` holds.
     pub async fn until(&self, what: &str, mut enough: impl FnMut(&Kept) -> bool) {
         let mut changes = self.changed.subscribe();
         let waiting = async {
             while !enough(&self.kept.lock()) {
-                changes.changed().await.unwrap();
+                let _ = tokio::time::timeout(LOOK, changes.changed()).await;
             }
         };
-        let outcome = tokio::time::timeout(Duration::from_secs(120), waiting).await;
+        let outcome = tokio::time::timeout(PATIENCE, waiting).await;
         assert!(outcome.is_ok(), "waited in vain until {what}");
+    }
+
+    /// Waits until something of an agent was taken, and the agent knows that and has nothing else to tell.
+    pub async fn heard(&self, agent: &Agent) {
+        let settled = |agent: &Agent| (agent.stats().view().delivered, agent.stats().view().outbox_depth);
+        self.until("a message and its receipt", |_| matches!(settled(agent), (1.., 0))).await;
     }
 
     /// Starts an agent that is enrolled here.
@@ -262,8 +281,8 @@ impl Agent {
     /// Stops it and gives its folder back for another start.
     pub async fn stop(self) -> TempDir {
         self.stop.cancel();
-        let ended = tokio::time::timeout(Duration::from_secs(60), self.task).await;
-        ended.expect("stops within a minute").unwrap().unwrap();
+        let ended = tokio::time::timeout(PATIENCE, self.task).await;
+        ended.expect("it stops").unwrap().unwrap();
         self.data
     }
 

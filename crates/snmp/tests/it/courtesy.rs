@@ -28,7 +28,7 @@ async fn a_silent_device_costs_at_most_three_packets() {
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn a_closed_port_is_a_fast_no() {
-    let closed = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let closed = crate::netsnmp::free_port();
     let start = Instant::now();
     let error = engine().get(&target(closed).patience(Duration::from_secs(60), 3), &one()).await.unwrap_err();
     assert!(matches!(error, Error::Unreachable { .. }), "{error}");

@@ -37,8 +37,13 @@ impl Drop for Daemon {
     }
 }
 
+/// An address where nobody listens, at a port below those that the system gives to whoever asks for any: other tests take
+/// thousands of them, and would take one that is left for a moment. Tests are processes, so each begins elsewhere.
 pub fn free_port() -> SocketAddr {
-    UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+    let first = std::process::id().wrapping_mul(37) % 10_000;
+    let ports = (first..10_000).chain(0..first).map(|place| 30_000 - u16::try_from(place).unwrap());
+    let mut addresses = ports.map(|port| SocketAddr::from(([127, 0, 0, 1], port)));
+    addresses.find(|address| UdpSocket::bind(address).is_ok()).unwrap()
 }
 
 /// Starts snmpd with more lines of configuration, and waits until it answers.

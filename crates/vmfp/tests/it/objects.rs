@@ -254,7 +254,13 @@ async fn courtesy_a_device_hears_only_so_much() {
     fleet.fault(vmfp::BASE, Fault::RateLimit(2)).unwrap();
     let ask = Ask::new(SHORT);
     let begun = std::time::Instant::now();
-    let heard = (0..20).filter(|_| ask.get(to, NAME).is_some()).count();
+    let (mut asked, mut heard) = (0, 0);
+    // Long enough to ask for more than it hears; a machine that stalls asks for longer.
+    while asked < 20 || heard < 2 {
+        asked += 1;
+        heard += usize::from(ask.get(to, NAME).is_some());
+        assert!(begun.elapsed() < BUSY, "{heard} of {asked} were heard");
+    }
     let seconds = begun.elapsed().as_secs() as usize + 2;
-    assert!(heard >= 2 && heard <= 2 * seconds, "{heard} in {seconds} s");
+    assert!(heard <= 2 * seconds, "{heard} in {seconds} s");
 }
