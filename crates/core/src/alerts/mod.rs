@@ -1,10 +1,13 @@
 //! Alerts: one standing condition each on one device, whatever source tells of it; incidents: one cause, which people
 //! acknowledge and snooze. An agent off line is one incident for all of its devices.
 
+mod board;
+mod course;
 mod damping;
 mod held;
 mod incidents;
 pub(crate) mod intake;
+mod made;
 pub(crate) mod rules;
 mod service;
 mod sql;
@@ -14,6 +17,7 @@ mod tests;
 
 use serde::Serialize;
 
+pub(crate) use board::Board;
 pub(crate) use damping::settle;
 pub(crate) use incidents::wake;
 pub use incidents::{

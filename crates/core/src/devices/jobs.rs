@@ -11,7 +11,7 @@ use super::intake::Fleet;
 use super::known::Known;
 use super::words::Comm;
 use super::{LATE, SILENT, sql};
-use crate::alerts::intake::Board;
+use crate::alerts::Board;
 use crate::alerts::storm::{self, Shared};
 use crate::error::Result;
 use crate::meters::calendar::Grain;

@@ -10,7 +10,7 @@ use super::intake::Fleet;
 use super::known::Known;
 use super::sql;
 use super::words::Comm;
-use crate::alerts::intake::Board;
+use crate::alerts::Board;
 use crate::error::Result;
 use crate::platform::Platform;
 use crate::{AgentId, Ctx, OrgId};

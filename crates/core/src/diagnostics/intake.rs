@@ -11,7 +11,7 @@ use wire::{Body, Message, Subject, packing};
 
 use super::snapshots::{self, Chain};
 use super::{rules, sql};
-use crate::alerts::intake::Board;
+use crate::alerts::Board;
 use crate::codes;
 use crate::devices::DeviceId;
 use crate::devices::fold::clean;

@@ -7,7 +7,7 @@ use store::{Tx, params};
 use wire::AlertSeverity;
 
 use super::sql;
-use crate::alerts::intake::Board;
+use crate::alerts::Board;
 use crate::devices::DeviceId;
 use crate::devices::intake::Fleet;
 use crate::error::Result;

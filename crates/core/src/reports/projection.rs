@@ -8,7 +8,7 @@ use wire::{Body, Message, Outcome};
 
 use super::rules::{corrected, is_ahead};
 use super::service::seed;
-use crate::alerts::intake::{self as alerts, Board};
+use crate::alerts::{Board, intake as alerts};
 use crate::devices::intake::Fleet;
 use crate::devices::known::Told;
 use crate::devices::meeting::Met;

@@ -13,7 +13,7 @@ use super::rules::thresholds::{CALLING, Facts};
 use super::shipments::Need;
 use super::thresholds::{self, LimitRule};
 use super::{parts, shipments, sql};
-use crate::alerts::intake::Board;
+use crate::alerts::Board;
 use crate::devices::DeviceId;
 use crate::devices::intake::Fleet;
 use crate::diagnostics::Counters;

@@ -7,7 +7,7 @@ use store::{Tx, params};
 use super::past::Slot;
 use super::rules::thresholds::{Call, Facts, Limits, USUAL, call, is_end};
 use super::sql;
-use crate::alerts::intake::Board;
+use crate::alerts::Board;
 use crate::audit::{self, Change};
 use crate::devices::fold::clean;
 use crate::devices::intake::Fleet;
