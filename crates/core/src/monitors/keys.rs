@@ -121,7 +121,7 @@ pub(super) async fn ring(platform: &Platform) -> Result<Arc<Ring>> {
     Ok(ring)
 }
 
-/// Makes the next key. Devices learn it by order ([`rekey`]) or with their next communication test; mail for the one
+/// Makes the next key. Devices learn it by order ([`rekey`]), with their next test or document; mail for the one
 /// before is opened for 14 more days.
 ///
 /// # Errors

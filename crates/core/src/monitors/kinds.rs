@@ -67,7 +67,7 @@ pub async fn kinds(ctx: &Ctx, id: MonitorId) -> Result<Vec<KindState>> {
 }
 
 /// Sets how often a kind is told; `None`: as usual. The device learns it with the next answer that it gets,
-/// one that fetches mail by an order, one that only sends mail with its next communication test.
+/// one that fetches mail by an order, one that only sends mail from its next activation document or test by HTTPS.
 ///
 /// # Errors
 /// `Forbidden` below manager, `NotFound` outside the scope, `Invalid` for a period outside a minute to ninety days.

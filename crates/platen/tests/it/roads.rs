@@ -75,7 +75,7 @@ async fn devices_that_reach_nothing_but_mail_are_activated_by_a_document() {
     drop(looked_at);
     let carried = folder.path().join("documents");
     std::fs::create_dir(&carried).unwrap();
-    let mut ids = Vec::new();
+    let (mut ids, mut secrets) = (Vec::new(), Vec::new());
     for (device, road) in devices.iter().zip(["mail", "mail-both-ways"]) {
         let new = json!({ "vendor": device["vendor"], "serial": device["serial"] });
         let (status, made) = api.post("/api/v1/monitors", &new).await;
@@ -86,12 +86,15 @@ async fn devices_that_reach_nothing_but_mail_are_activated_by_a_document() {
         let (status, document) = api.post(&format!("/api/v1/monitors/{id}/activation"), &json!({ "road": road })).await;
         assert_eq!(status, 200, "{document}");
         std::fs::write(carried.join(road), document.to_string()).unwrap();
+        secrets.extend(
+            [&document["claim"], &document["mail"]["secret"]].map(|secret| secret.as_str().unwrap().to_owned()),
+        );
         ids.push(id);
     }
     // Nothing listens there: the devices have no way by HTTPS.
     let ca = doors.server.as_ref().unwrap().url("ca");
     let to = ["--report-to", "https://127.0.0.1:1", "--ca", &ca, "--activate", carried.to_str().unwrap()];
-    let _vmfp = Platen::start(folder.path(), "vmfp", &[&fleet[..], &to].concat());
+    let vmfp = Platen::start(folder.path(), "vmfp", &[&fleet[..], &to].concat());
 
     for (id, road) in ids.iter().zip(["mail", "mail-both-ways"]) {
         let path = format!("/api/v1/monitors/{id}");
@@ -104,6 +107,10 @@ async fn devices_that_reach_nothing_but_mail_are_activated_by_a_document() {
     assert_eq!(api.post(&format!("{path}/commands"), &order).await.0, 202);
     api.until(&format!("{path}/commands"), PATIENCE, |list| list["items"][0]["state"] == "done").await;
     api.until(&format!("{path}/kinds"), PATIENCE, |kinds| told(kinds, "rom") > 0).await;
+    let logs = [doors.server.as_ref().unwrap().log(), vmfp.log()];
+    for secret in secrets {
+        assert!(!logs.iter().any(|log| log.contains(&secret)), "a secret of a document stands in a log");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -323,7 +323,7 @@ pub(crate) async fn get_monitor_kinds(caller: Caller, Path(id): Path<String>) ->
     Ok(whole(items))
 }
 
-/// Sets how often a kind is told; the device learns it with its next answer.
+/// Sets how often a kind is told; the device learns it with its next answer, one that only sends mail from a new activation document.
 #[utoipa::path(put, path = "/api/v1/monitors/{id}/kinds/{number}", tag = "monitors", request_body = PeriodPut,
     params(("id" = String, Path), ("number" = u64, Path)),
     responses((status = 204), (status = "default", body = Problem)))]

@@ -216,12 +216,13 @@ pub(super) async fn sheet_of(
         let way = if monitor.clock_offset_ms > 0 { "fast" } else { "slow" };
         identity.push(("Its clock", format!("{} min {way}", monitor.clock_offset_ms.abs() / 60_000)));
     }
+    let carried = carried(viewer);
     let kinds = monitors::kinds(&viewer.ctx, id).await?;
     let orders = monitors::commands(&viewer.ctx, id).await?;
     Ok(MonitorPage {
         id: id.to_string(),
         mark: mark(monitor.state),
-        sentence: sentence(&monitor, &ago),
+        sentence: sentence(&monitor, &carried, &ago),
         device: monitor.device.map(|device| device.to_string()),
         kinds: kinds.iter().map(|state| kind_line(state, &zone, &ago)).collect(),
         slots: slots(&kinds, now, &zone),
@@ -231,7 +232,7 @@ pub(super) async fn sheet_of(
         may_change: viewer.ctx.role >= Role::Manager,
         suspended: monitor.state == MonitorState::Suspended,
         claim: None,
-        carried: carried(viewer),
+        carried,
         one_way: monitor.road == Some(Road::Mail),
         identity,
         name,
@@ -263,10 +264,17 @@ fn slots(kinds: &[KindState], now: platen_core::Micros, zone: &Zone) -> String {
     draw::slots(&lines, now.0 / 1_000_000, "What was heard in the last day and is told in the next three", &moment)
 }
 
-fn sentence(monitor: &Monitor, ago: &impl Fn(platen_core::Micros) -> String) -> String {
+fn sentence(
+    monitor: &Monitor,
+    carried: &[(&'static str, &'static str)],
+    ago: &impl Fn(platen_core::Micros) -> String,
+) -> String {
     match (monitor.state, monitor.said_at) {
         (MonitorState::Registered, _) => {
-            "It has not called yet. Type its claim code at the device and run the communication test there.".to_owned()
+            let called =
+                "It has not called yet. Type its claim code at the device and run the communication test there";
+            let mailed = "; to a device that reaches nothing but mail, carry an activation document.";
+            format!("{called}{}", if carried.is_empty() { "." } else { mailed })
         }
         (MonitorState::Suspended, _) => "It is not heard: a person suspended it.".to_owned(),
         (MonitorState::Active, None) => "It passed its communication test and has told nothing yet.".to_owned(),
