@@ -35,6 +35,19 @@ pub(crate) enum Taken<'a> {
     Flood,
 }
 
+/// How both clients are driven: step by step, until something happened or nothing is left of the input.
+pub(crate) fn drive<'i, E, F>(
+    input: &mut &'i [u8],
+    mut step: impl FnMut(&mut &'i [u8]) -> Result<Option<E>, F>,
+) -> Result<Option<E>, F> {
+    loop {
+        let event = step(input)?;
+        if event.is_some() || input.is_empty() {
+            return Ok(event);
+        }
+    }
+}
+
 impl Lines {
     pub(crate) fn new(longest: usize) -> Self {
         Self { longest, held: Vec::new(), length: 0, after_cr: false, spent: false }

@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use super::Entry;
 use crate::dot::{Bare, Decoder, Rules};
 use crate::limits::MaxHeader;
-use crate::lines::Lines;
+use crate::lines::{Lines, drive};
 use crate::{Channel, Credentials};
 
 pub use crate::smtp::client::Security;
@@ -147,18 +147,11 @@ impl Client {
 
     /// Works on `input` and takes from it what it used, until something happened or nothing is left.
     pub fn next(&mut self, input: &mut &[u8], out: &mut Vec<u8>) -> Option<Event> {
-        loop {
-            match self.step(input, out) {
-                Ok(None) if input.is_empty() => return None,
-                Ok(None) => {}
-                Ok(event) => return event,
-                Err(failure) => {
-                    self.state = State::Ended;
-                    *input = &[];
-                    return Some(Event::Failed(failure));
-                }
-            }
-        }
+        drive(input, |input| self.step(input, out)).unwrap_or_else(|failure| {
+            self.state = State::Ended;
+            *input = &[];
+            Some(Event::Failed(failure))
+        })
     }
 
     /// The TLS handshake is done, and the server is who it should be.

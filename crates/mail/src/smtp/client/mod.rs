@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use super::reply::{Gathering, Reply};
 use crate::address::is_domain;
 use crate::dot::{self, BareNewline};
-use crate::lines::Lines;
+use crate::lines::{Lines, drive};
 use crate::{Address, Channel, Credentials};
 
 /// Longest reply line that is read; RFC 5321 §4.5.3.1.5 says 512, some servers say more.
@@ -171,18 +171,11 @@ impl Client {
 
     /// Works on `input` and takes from it what it used, until something happened or nothing is left.
     pub fn next(&mut self, input: &mut &[u8], out: &mut Vec<u8>) -> Option<Event> {
-        loop {
-            match self.step(input, out) {
-                Ok(None) if input.is_empty() => return None,
-                Ok(None) => {}
-                Ok(event) => return event,
-                Err(failure) => {
-                    self.state = State::Ended;
-                    *input = &[];
-                    return Some(Event::Failed(failure));
-                }
-            }
-        }
+        drive(input, |input| self.step(input, out)).unwrap_or_else(|failure| {
+            self.state = State::Ended;
+            *input = &[];
+            Some(Event::Failed(failure))
+        })
     }
 
     /// The TLS handshake is done, and the server is who it should be.
