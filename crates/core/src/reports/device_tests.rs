@@ -70,7 +70,7 @@ impl Park {
         all
     }
 
-    fn report(&mut self, place: usize, body: Body) -> Report {
+    pub(super) fn report(&mut self, place: usize, body: Body) -> Report {
         self.seqs[place] += 1;
         let seq = self.seqs[place];
         let now_ms = self.test.platform.now().as_millis();
@@ -79,7 +79,7 @@ impl Park {
         Report { version: 1, sender, epoch: 1, clock_ms: now_ms, mono_ms: 0, messages: vec![message], plan_revision: 1 }
     }
 
-    async fn send(&self, report: Report) -> Result<Outcome> {
+    pub(super) async fn send(&self, report: Report) -> Result<Outcome> {
         let ctx = monitors::key_of(&self.test.platform, report.sender).await?.unwrap().1;
         Ok(super::accept(&ctx, report).await?.results[0].outcome)
     }

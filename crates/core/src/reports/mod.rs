@@ -8,6 +8,8 @@ mod batch_tests;
 mod device_tests;
 mod drain;
 mod draw;
+#[cfg(test)]
+mod drop_tests;
 mod group;
 mod heads;
 mod ingest;
