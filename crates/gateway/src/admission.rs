@@ -80,7 +80,8 @@ impl Admission {
     /// Waits for a turn, unless too many wait already. `sender` is known to be who it says.
     pub(crate) async fn enter(&self, sender: Option<Subject>) -> Result<Turn, Refusal> {
         let sender = sender.map(|sender| self.claim(sender)).transpose()?;
-        let _place = self.waiting.clone().try_acquire_owned().map_err(|_| self.promise(Instant::now()))?;
+        let full = |_| Refusal::Busy { wait: self.promise(Instant::now()) };
+        let _place = self.waiting.clone().try_acquire_owned().map_err(full)?;
         let working = self.working.clone().acquire_owned().await;
         let working = working.map_err(|_| Refusal::Busy { wait: SOONEST })?;
         self.pace.lock().leave(Instant::now());
@@ -98,15 +99,23 @@ impl Admission {
         Ok(Claim { sender, senders: self.senders.clone() })
     }
 
-    /// The next free moment.
-    fn promise(&self, now: Instant) -> Refusal {
+    /// Names the moment to whoever was refused without one: not the same to all, or all would come back together.
+    pub(crate) fn dated(&self, refusal: Refusal) -> Refusal {
+        match refusal {
+            Refusal::Later { least } => Refusal::Busy { wait: least + self.promise(Instant::now()) },
+            other => other,
+        }
+    }
+
+    /// How long until the next free moment.
+    fn promise(&self, now: Instant) -> Duration {
         let mut pace = self.pace.lock();
         let step = Duration::from_secs_f64(1.0 / pace.per_second.max(1.0));
         pace.promised_until = pace.promised_until.max(now + SOONEST) + step;
         if pace.promised_until > now + LATEST {
             pace.promised_until = now + SOONEST;
         }
-        Refusal::Busy { wait: pace.promised_until - now }
+        pace.promised_until - now
     }
 }
 
@@ -148,11 +157,7 @@ mod tests {
     fn each_refusal_promises_another_moment_and_they_spread_evenly() {
         let gate = Admission::new(&limits(1, 0));
         let now = Instant::now();
-        let mut waits = Vec::new();
-        for _ in 0..1_000 {
-            let Refusal::Busy { wait } = gate.promise(now) else { panic!("not busy") };
-            waits.push(wait);
-        }
+        let waits: Vec<Duration> = (0..1_000).map(|_| gate.promise(now)).collect();
         assert!(waits.windows(2).all(|w| w[0] < w[1]));
         let per_second = waits.iter().filter(|w| w.as_secs() == 5).count();
         assert!((49..=51).contains(&per_second), "{per_second} promised for one second at 50 a second");

@@ -1,6 +1,15 @@
 //! Reads a request body within its limits: bytes, time, and the memory that all bodies together may hold.
 
-use std::{future::poll_fn, pin::Pin, sync::Arc};
+use std::{
+    fmt::Write as _,
+    future::poll_fn,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
+    time::Duration,
+};
 
 use axum::body::{Body, HttpBody};
 use bytes::Bytes;
@@ -10,16 +19,39 @@ use crate::{limits::Limits, reply::Refusal};
 
 /// Unit in which memory for bodies is counted.
 const BLOCK: usize = 64 * 1024;
-/// Memory for all bodies that are being received, in blocks: 256 MiB.
-const BLOCKS: usize = 4_096;
 
 /// Hands out memory for bodies.
 #[derive(Clone, Debug)]
-pub(crate) struct Memory(Arc<Semaphore>);
+pub(crate) struct Memory {
+    free: Arc<Semaphore>,
+    /// Blocks in all, free or held.
+    all: usize,
+    /// Most blocks that were held at once so far.
+    peak: Arc<AtomicUsize>,
+}
 
-impl Default for Memory {
-    fn default() -> Self {
-        Self(Arc::new(Semaphore::new(BLOCKS)))
+impl Memory {
+    /// So many bytes, rounded down to blocks, one at least.
+    pub(crate) fn of(bytes: usize) -> Self {
+        let all = (bytes / BLOCK).max(1);
+        Self { free: Arc::new(Semaphore::new(all)), all, peak: Arc::default() }
+    }
+
+    fn held(&self) -> usize {
+        self.all - self.free.available_permits()
+    }
+
+    /// Bytes that are held now and that were held at most, as Prometheus text.
+    pub(crate) fn text(&self) -> String {
+        let mut out = String::new();
+        for (name, help, blocks) in [
+            ("body_bytes", "Memory that bodies of requests hold.", self.held()),
+            ("body_bytes_peak", "Most memory that bodies of requests held at once.", self.peak.load(Relaxed)),
+        ] {
+            let _ = writeln!(out, "# HELP platen_gateway_{name} {help}\n# TYPE platen_gateway_{name} gauge");
+            let _ = writeln!(out, "platen_gateway_{name} {}", blocks * BLOCK);
+        }
+        out
     }
 }
 
@@ -59,9 +91,10 @@ async fn collect(mut body: Body, most: usize, memory: &Memory) -> Result<Receive
 }
 
 fn take(held: &mut Option<OwnedSemaphorePermit>, memory: &Memory, blocks: usize) -> Result<(), Refusal> {
-    let busy = || Refusal::Busy { wait: std::time::Duration::from_secs(5) };
+    let busy = || Refusal::Later { least: Duration::ZERO };
     let blocks = u32::try_from(blocks).map_err(|_| busy())?;
-    let permit = memory.0.clone().try_acquire_many_owned(blocks).map_err(|_| busy())?;
+    let permit = memory.free.clone().try_acquire_many_owned(blocks).map_err(|_| busy())?;
+    memory.peak.fetch_max(memory.held(), Relaxed);
     match held {
         Some(held) => held.merge(permit),
         None => *held = Some(permit),

@@ -42,8 +42,8 @@ impl Door {
         let admission = Arc::new(Admission::new(&limits));
         Self {
             platform,
+            memory: Memory::of(limits.memory),
             limits: Arc::new(limits),
-            memory: Memory::default(),
             admission,
             metrics: Arc::default(),
             ca_pem: ca_pem.into(),
@@ -62,7 +62,7 @@ impl Door {
             tokio::time::sleep_until(began + FORBIDDEN_AFTER).await;
         }
         let now_ms = crate::server_ms(&self.platform);
-        let mut response = outcome.unwrap_or_else(|refusal| refusal.into_response(now_ms));
+        let mut response = outcome.unwrap_or_else(|refusal| self.admission.dated(refusal).into_response(now_ms));
         let headers = response.headers_mut();
         headers.insert(TIME_HEADER, HeaderValue::from(now_ms));
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));

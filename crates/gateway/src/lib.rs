@@ -64,6 +64,7 @@ pub struct Gateway {
     /// Where the mail doors listen.
     pub mail: MailAddresses,
     metrics: Arc<metrics::Metrics>,
+    memory: body::Memory,
     mail_metrics: Option<Arc<mail_in::Shared>>,
     calls: Arc<two_way::Counts>,
 }
@@ -71,8 +72,10 @@ pub struct Gateway {
 impl Gateway {
     /// Counts of answers, as Prometheus text; for the process's one page of metrics.
     pub fn metrics(&self) -> impl Fn() -> String + Send + Sync + 'static {
-        let (metrics, mail, calls) = (Arc::clone(&self.metrics), self.mail_metrics.clone(), Arc::clone(&self.calls));
-        move || metrics.text() + &mail.as_ref().map_or_else(String::new, |mail| mail.text()) + &calls.text()
+        let (metrics, memory) = (Arc::clone(&self.metrics), self.memory.clone());
+        let (mail, calls) = (self.mail_metrics.clone(), Arc::clone(&self.calls));
+        let mail = move || mail.as_ref().map_or_else(String::new, |mail| mail.text());
+        move || metrics.text() + &memory.text() + &mail() + &calls.text()
     }
 }
 
@@ -96,7 +99,7 @@ pub async fn serve(config: GatewayConfig, shutdown: CancellationToken) -> Result
     let caller = two_way::Caller::new(config.platform.clone(), config.calls.clone(), &authority)?;
     let door = door::Door::new(config.platform.clone(), config.limits.clone(), authority.pem());
     let limits = Arc::clone(&door.limits);
-    let metrics = Arc::clone(&door.metrics);
+    let (metrics, memory) = (Arc::clone(&door.metrics), door.memory.clone());
     let names = tls::names_for(address, config.public_url.as_deref(), &mail_names(&config, mail_doors.as_ref()));
     let certificates = Arc::new(listen::Certificates::new(authority, names)?);
     let url = config.public_url.unwrap_or_else(|| {
@@ -114,10 +117,10 @@ pub async fn serve(config: GatewayConfig, shutdown: CancellationToken) -> Result
                 doors.serve(for_mail.0, drain, for_mail.1).await;
             }
         };
-        tokio::join!(https, mail, caller.keep(stop_calls));
+        tokio::join!(https, mail, caller.keep(stop_calls, drain));
     });
     tracing::info!(url, ?mail, "the gateway listens");
-    Ok(Gateway { url, address, ca_path, ca_pin, task, mail, metrics, mail_metrics, calls })
+    Ok(Gateway { url, address, ca_path, ca_pin, task, mail, metrics, memory, mail_metrics, calls })
 }
 
 /// What the certificate must say beside the names of the HTTPS door.

@@ -15,6 +15,8 @@ pub struct Limits {
     pub body: Duration,
     /// Bytes of a body as sent.
     pub body_bytes: usize,
+    /// Bytes of all bodies together that are being received or wait to be read.
+    pub memory: usize,
     /// Bytes of a body after decompression.
     pub content_bytes: usize,
     /// Bytes of an enrolment request.
@@ -44,6 +46,7 @@ impl Default for Limits {
             head: Duration::from_secs(30),
             body: Duration::from_secs(30),
             body_bytes: 2 << 20,
+            memory: 256 << 20,
             content_bytes: 8 << 20,
             enrol_bytes: 16 << 10,
             ratio: 200,

@@ -22,7 +22,7 @@ pub(crate) enum Call {
 
 const CALLS: [&str; 7] = ["enrol", "report", "plan", "hello", "poll", "ack", "blob"];
 /// Every status that the door gives; the last counts all others.
-const STATUSES: [u16; 10] = [200, 304, 400, 403, 408, 413, 415, 429, 503, 500];
+const STATUSES: [u16; 13] = [200, 204, 304, 400, 403, 404, 408, 409, 413, 415, 429, 503, 500];
 
 /// What the gateway counts.
 #[derive(Debug, Default)]
@@ -75,9 +75,17 @@ mod tests {
         metrics.count(Call::Report, StatusCode::OK, Duration::from_millis(2));
         metrics.count(Call::Report, StatusCode::OK, Duration::from_millis(3));
         metrics.count(Call::Plan, StatusCode::IM_A_TEAPOT, Duration::ZERO);
+        metrics.count(Call::Ack, StatusCode::NO_CONTENT, Duration::ZERO);
+        metrics.count(Call::Blob, StatusCode::NOT_FOUND, Duration::ZERO);
+        metrics.count(Call::Blob, StatusCode::CONFLICT, Duration::ZERO);
         let text = metrics.text();
         assert!(text.contains("platen_gateway_answers_total{call=\"report\",status=\"200\"} 2\n"), "{text}");
         assert!(text.contains("platen_gateway_answers_total{call=\"plan\",status=\"500\"} 1\n"), "{text}");
+        assert_eq!(
+            text.matches("status=\"500\"").count(),
+            1,
+            "nothing that the door gives on purpose is a fault: {text}"
+        );
         assert!(text.contains("platen_gateway_seconds_total{call=\"report\"} 0.005\n"), "{text}");
     }
 }

@@ -65,6 +65,8 @@ pub(crate) enum Refusal {
     TooMany { wait: Duration },
     /// 503: not now; come back at the promised time.
     Busy { wait: Duration },
+    /// 503: not before so long; the door names the moment ([`crate::admission::Admission::dated`]).
+    Later { least: Duration },
 }
 
 #[derive(Serialize)]
@@ -89,7 +91,7 @@ impl Refusal {
             Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnknownFormat => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::TooMany { .. } => StatusCode::TOO_MANY_REQUESTS,
-            Self::Busy { .. } => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Busy { .. } | Self::Later { .. } => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 
@@ -113,7 +115,7 @@ impl Refusal {
                 wait = Some(*span);
                 "this sender has other requests under way"
             }
-            Self::Busy { wait: span } => {
+            Self::Busy { wait: span } | Self::Later { least: span } => {
                 wait = Some(*span);
                 "the server has no room now"
             }

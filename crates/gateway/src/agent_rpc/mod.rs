@@ -18,7 +18,7 @@ pub(crate) fn refusal(error: &platen_core::Error) -> Refusal {
         Kind::TooMany => Refusal::TooMany { wait: Duration::from_secs(5) },
         _ => {
             tracing::error!(error = %error, "a request could not be stored");
-            Refusal::Busy { wait: Duration::from_secs(10) }
+            Refusal::Later { least: Duration::from_secs(9) }
         }
     }
 }

@@ -57,7 +57,7 @@ impl Counts {
     }
 }
 
-/// Calls devices until `stop`.
+/// Calls devices.
 pub(crate) struct Caller {
     platform: Platform,
     policy: CallPolicy,
@@ -74,7 +74,8 @@ impl Caller {
         Arc::clone(&self.counts)
     }
 
-    pub(crate) async fn keep(self, stop: CancellationToken) {
+    /// Calls devices until `stop`; calls under way then have `drain` to end. One that is cut off is made again.
+    pub(crate) async fn keep(self, stop: CancellationToken, drain: Duration) {
         let caller = Arc::new(self);
         loop {
             tokio::select! {
@@ -93,7 +94,11 @@ impl Caller {
                 let caller = Arc::clone(&caller);
                 calls.spawn(async move { caller.call(device).await });
             }
-            while calls.join_next().await.is_some() {}
+            let ended = async { while calls.join_next().await.is_some() {} };
+            tokio::select! {
+                () = ended => {}
+                () = async { stop.cancelled().await; tokio::time::sleep(drain).await } => return,
+            }
         }
     }
 

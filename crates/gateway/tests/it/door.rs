@@ -8,7 +8,11 @@ use aws_lc_rs::{
 };
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use gateway::{CallPolicy, Gateway, GatewayConfig, Limits, MailConfig};
-use platen_core::{Ctx, testing::TestPlatform};
+use platen_core::{
+    Ctx,
+    monitors::{self, NewMonitor},
+    testing::TestPlatform,
+};
 use reqwest::{RequestBuilder, Response, StatusCode};
 use rustls::{
     ClientConfig, RootCertStore,
@@ -21,6 +25,8 @@ use tokio_util::sync::CancellationToken;
 use wire::{
     Body, Identity, Message, Reply, Report, SnmpVersion, Status, Subject, cbor,
     enrol::{EnrolReply, EnrolRequest},
+    hello::{Hello, Road},
+    monitor::Kind,
     report::StatusBody,
     signature::{AGENT_HEADER, SIGNATURE_HEADER, TIME_HEADER, signing_input},
 };
@@ -74,15 +80,25 @@ impl Door {
         Sender { id: reply.agent, key, epoch: 1 }
     }
 
+    /// An agent that did not come by the door.
+    pub async fn enrol_inside(&self, by: &Ctx) -> Sender {
+        let secret = platen_core::agents::invite(by, by.home).await.unwrap().secret;
+        let key = Ed25519KeyPair::generate().unwrap();
+        let request = enrolment(secret.expose(), key.public_key().as_ref());
+        let reply = platen_core::agents::enrol(&self.test.platform, &request).await.unwrap();
+        Sender { id: reply.agent, key, epoch: 1 }
+    }
+
+    /// Registers the device of this serial number; what it must claim at its communication test.
+    pub async fn claim(&self, serial: &str) -> String {
+        let new = NewMonitor { vendor: "ricoh".to_owned(), serial: serial.to_owned(), model: None };
+        monitors::register(&self.root, self.root.home, &new).await.unwrap().claim.expose().to_owned()
+    }
+
     pub async fn try_enrol(&self, token: &str, key: &[u8]) -> Response {
-        let request = EnrolRequest {
-            token: token.to_owned(),
-            public_key: key.to_vec(),
-            name: "host".to_owned(),
-            version: "0".to_owned(),
-        };
         let url = format!("{}/d/v1/enrol", self.gateway.url);
-        self.client.post(url).header("content-type", cbor::CBOR).body(cbor::encode(&request)).send().await.unwrap()
+        let body = cbor::encode(&enrolment(token, key));
+        self.client.post(url).header("content-type", cbor::CBOR).body(body).send().await.unwrap()
     }
 
     /// A signed request.
@@ -102,12 +118,21 @@ impl Door {
 
     /// A TLS connection of one's own, to misbehave on.
     pub async fn connect(&self) -> TlsStream<TcpStream> {
+        self.try_connect().await.unwrap()
+    }
+
+    /// The same where the door may have lost patience meanwhile.
+    pub async fn try_connect(&self) -> std::io::Result<TlsStream<TcpStream>> {
         let mut config = trusting(&self.gateway);
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        let stream = TcpStream::connect(self.gateway.address).await.unwrap();
+        let stream = TcpStream::connect(self.gateway.address).await?;
         let name = ServerName::try_from("localhost").unwrap();
-        TlsConnector::from(Arc::new(config)).connect(name, stream).await.unwrap()
+        TlsConnector::from(Arc::new(config)).connect(name, stream).await
     }
+}
+
+fn enrolment(token: &str, key: &[u8]) -> EnrolRequest {
+    EnrolRequest { token: token.to_owned(), public_key: key.to_vec(), name: "host".to_owned(), version: "0".to_owned() }
 }
 
 pub async fn serve(test: &TestPlatform, data: &TempDir, limits: Limits, stop: CancellationToken) -> Gateway {
@@ -151,6 +176,31 @@ pub struct Sender {
 }
 
 impl Sender {
+    /// Somebody with a new key, whom nobody knows yet.
+    pub fn nobody() -> Self {
+        Self { id: Subject([0; 16]), key: Ed25519KeyPair::generate().unwrap(), epoch: 1 }
+    }
+
+    /// What it says at its communication test as the device of this serial number, on the road of HTTPS.
+    pub fn hello(&self, door: &Door, serial: &str, claim: Option<String>) -> Hello {
+        Hello {
+            version: 1,
+            vendor: "ricoh".to_owned(),
+            serial: serial.to_owned(),
+            model: "IM C3000".to_owned(),
+            key: self.key.public_key().as_ref().to_vec(),
+            claim,
+            road: Road::Https,
+            kinds: Kind::ALL.to_vec(),
+            clock_ms: door.now_ms(),
+            mono_ms: 0,
+            firmware: "1".to_owned(),
+            mac: None,
+            listener: None,
+            seal: None,
+        }
+    }
+
     pub fn headers(&self, method: &str, path: &str, time_ms: i64, body: &[u8]) -> [(&'static str, String); 3] {
         let hash: [u8; 32] = digest(&SHA256, body).as_ref().try_into().unwrap();
         let signature = self.key.sign(&signing_input(method, path, time_ms, &hash));

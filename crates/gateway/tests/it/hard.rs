@@ -3,15 +3,14 @@
 
 use std::time::{Duration, Instant};
 
-use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
+use aws_lc_rs::signature::Ed25519KeyPair;
 use platen_core::devices::{self, DeviceQuery};
 use platen_core::monitors::{self, NewMonitor};
 use platen_core::orgs::{self, NewOrg};
 use platen_core::page::PageQuery;
 use platen_core::{Ctx, diagnostics, meters};
 use reqwest::StatusCode;
-use wire::hello::{Hello, Road};
-use wire::monitor::{EventBody, Kind};
+use wire::monitor::EventBody;
 use wire::report::{CountersBody, StatusBody};
 use wire::signature::CLOCK_TOLERANCE_MS;
 use wire::{Body, Message, Meter, Outcome, Report, Subject, cbor};
@@ -142,31 +141,18 @@ async fn swap_of_unit_or_card_leaves_history_with_the_serial_6() {
 }
 
 fn test_of(door: &Door, sender: &Sender, serial: &str, claim: Option<String>) -> Vec<u8> {
-    cbor::encode(&Hello {
-        version: 1,
-        vendor: "ricoh".to_owned(),
-        serial: serial.to_owned(),
-        model: "IM C3000".to_owned(),
-        key: sender.key.public_key().as_ref().to_vec(),
-        claim,
-        road: Road::Https,
-        kinds: Kind::ALL.to_vec(),
-        clock_ms: door.now_ms(),
-        mono_ms: 0,
-        firmware: "1".to_owned(),
-        mac: None,
-        listener: None,
-        seal: None,
-    })
-}
-
-fn nobody() -> Sender {
-    Sender { id: Subject([0; 16]), key: Ed25519KeyPair::generate().unwrap(), epoch: 1 }
+    cbor::encode(&sender.hello(door, serial, claim))
 }
 
 async fn registered(ctx: &Ctx, serial: &str) -> String {
     let new = NewMonitor { vendor: "ricoh".to_owned(), serial: serial.to_owned(), model: None };
     monitors::register(ctx, ctx.home, &new).await.unwrap().claim.expose().to_owned()
+}
+
+/// Whether nobody can tell causes apart by the quickest answer to each.
+fn alike(quickest: &[(Duration, &str)]) -> bool {
+    let times = || quickest.iter().map(|(time, _)| *time);
+    times().max().zip(times().min()).is_some_and(|(slowest, fastest)| slowest < fastest * 2 + Duration::from_millis(60))
 }
 
 #[tokio::test]
@@ -181,7 +167,7 @@ async fn spoofing_of_foreign_serials_and_wrong_keys_reads_and_takes_alike_7() {
     let own_claim = registered(&door.root, "E216R770002").await;
     let (active, reply) = crate::monitors::active(&door, "E216R770003").await;
     let posing = Sender { id: active.id, key: Ed25519KeyPair::generate().unwrap(), epoch: active.epoch };
-    let stranger = nobody();
+    let stranger = Sender::nobody();
     let report = |by: &Sender| cbor::encode(&by.report(vec![status(1, "E216R770003")]));
     let causes: [(&str, &Sender, &str, Vec<u8>); 6] = [
         ("unknown serial", &stranger, "/d/v1/hello", test_of(&door, &stranger, "NOBODY770009", None)),
@@ -201,10 +187,12 @@ async fn spoofing_of_foreign_serials_and_wrong_keys_reads_and_takes_alike_7() {
         ("right sender, wrong key", &posing, "/d/v1/report", report(&posing)),
         ("unknown sender", &stranger, "/d/v1/report", report(&stranger)),
     ];
-    let (mut bodies, mut quickest) = (Vec::new(), Vec::new());
-    for (cause, sender, path, body) in &causes {
-        let mut times = Vec::new();
-        for _ in 0..7 {
+    let (mut bodies, mut quickest) = (Vec::new(), causes.each_ref().map(|(cause, ..)| (Duration::MAX, *cause)));
+    let mut rounds = 0;
+    // A machine that stalls keeps one of them for longer in some rounds; what tells causes apart is there in all of them.
+    while rounds < 7 || (rounds < 100 && !alike(&quickest)) {
+        rounds += 1;
+        for ((cause, sender, path, body), quickest) in causes.iter().zip(&mut quickest) {
             let began = Instant::now();
             let answer =
                 door.request(sender, "POST", path, body.clone()).header("content-type", cbor::CBOR).send().await;
@@ -213,26 +201,21 @@ async fn spoofing_of_foreign_serials_and_wrong_keys_reads_and_takes_alike_7() {
             let mut names: Vec<String> = answer.headers().keys().map(ToString::to_string).collect();
             names.sort();
             bodies.push((names, answer.bytes().await.unwrap()));
-            times.push(began.elapsed());
+            quickest.0 = quickest.0.min(began.elapsed());
         }
-        times.sort();
-        quickest.push((times[0], *cause));
     }
     assert!(bodies.windows(2).all(|pair| pair[0] == pair[1]), "one and the same answer, headers too: {bodies:?}");
     let text = String::from_utf8_lossy(&bodies[0].1).into_owned();
     let revision = reply.schedule.revision.to_string();
     assert!(!text.contains("slots") && !text.contains("schedule") && !text.contains(&revision), "{text}");
-    quickest.sort();
-    let (fastest, slowest) = (quickest[0], quickest[quickest.len() - 1]);
-    println!("refusals take {fastest:?} to {slowest:?}");
-    // A machine that stalls keeps one of them for longer; what tells causes apart is there each time.
-    assert!(slowest.0 < fastest.0 * 2 + Duration::from_millis(60), "{fastest:?} and {slowest:?} can be told apart");
+    println!("refusals take {quickest:?} at best, in {rounds} rounds");
+    assert!(alike(&quickest), "{quickest:?} can be told apart");
     let tries = async |ctx: &Ctx, serial: &str| {
         let seen = monitors::strangers(ctx, &PageQuery::default()).await.unwrap().items;
         seen.iter().filter(|row| row.serial == serial).map(|row| row.tries).sum::<i64>()
     };
-    assert_eq!(tries(&root, "NOBODY770009").await, 7, "listed for whoever runs the server");
-    assert!(tries(&root, "E216R770001").await >= 7 && tries(&root, "E216R770003").await >= 14);
+    assert_eq!(tries(&root, "NOBODY770009").await, rounds, "listed for whoever runs the server");
+    assert!(tries(&root, "E216R770001").await >= rounds && tries(&root, "E216R770003").await >= 2 * rounds);
     assert_eq!(tries(&other, "NOBODY770009").await, 0, "a customer does not see who called elsewhere");
     let known = monitors::get(&door.root, active.id.into()).await.unwrap();
     assert_eq!(known.state.as_str(), "active", "and nobody can lock it out");

@@ -6,6 +6,7 @@ mod blob;
 mod door;
 mod failover;
 mod hard;
+mod herd;
 mod hostile;
 mod listener;
 mod mail_in;

@@ -1,51 +1,24 @@
 //! A device that reports by itself: communication test, report, orders; and those who only pretend.
 
-use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
 use platen_core::devices::{self, DeviceQuery};
-use platen_core::monitors::{self, NewMonitor};
+use platen_core::monitors;
 use platen_core::orders::CommandState;
 use platen_core::page::PageQuery;
 use reqwest::{Response, StatusCode};
 use wire::command::{Ack, Acks, Order, Taken, What};
-use wire::hello::{Hello, HelloReply, PollReply, Road};
-use wire::monitor::Kind;
-use wire::{Outcome, Subject, cbor};
+use wire::hello::{HelloReply, PollReply};
+use wire::{Outcome, cbor};
 
 use crate::door::{Door, Sender, reply_of, status};
 
-async fn claim(door: &Door, serial: &str) -> String {
-    let new = NewMonitor { vendor: "ricoh".to_owned(), serial: serial.to_owned(), model: None };
-    monitors::register(&door.root, door.root.home, &new).await.unwrap().claim.expose().to_owned()
-}
-
 async fn test(door: &Door, sender: &Sender, serial: &str, claim: Option<String>) -> Response {
-    let hello = Hello {
-        version: 1,
-        vendor: "ricoh".to_owned(),
-        serial: serial.to_owned(),
-        model: "IM C3000".to_owned(),
-        key: sender.key.public_key().as_ref().to_vec(),
-        claim,
-        road: Road::Https,
-        kinds: Kind::ALL.to_vec(),
-        clock_ms: door.now_ms(),
-        mono_ms: 0,
-        firmware: "1".to_owned(),
-        mac: None,
-        listener: None,
-        seal: None,
-    };
-    let body = cbor::encode(&hello);
+    let body = cbor::encode(&sender.hello(door, serial, claim));
     door.request(sender, "POST", "/d/v1/hello", body).header("content-type", cbor::CBOR).send().await.unwrap()
 }
 
-fn nobody() -> Sender {
-    Sender { id: Subject([0; 16]), key: Ed25519KeyPair::generate().unwrap(), epoch: 1 }
-}
-
 pub async fn active(door: &Door, serial: &str) -> (Sender, HelloReply) {
-    let mut device = nobody();
-    let answer = test(door, &device, serial, Some(claim(door, serial).await)).await;
+    let mut device = Sender::nobody();
+    let answer = test(door, &device, serial, Some(door.claim(serial).await)).await;
     assert_eq!(answer.status(), StatusCode::OK);
     let reply: HelloReply = cbor::decode(&answer.bytes().await.unwrap()).unwrap();
     (device.id, device.epoch) = (reply.sender, reply.epoch_floor);
@@ -105,7 +78,7 @@ async fn spoofing_gets_one_and_the_same_answer() {
     let (device, _) = active(&door, "E216R220016").await;
     let mut bodies = Vec::new();
     for (serial, claim) in [("E216R220016", None), ("E216R220016", Some("plc_x")), ("UNKNOWN1", None), ("0000", None)] {
-        let answer = test(&door, &nobody(), serial, claim.map(str::to_owned)).await;
+        let answer = test(&door, &Sender::nobody(), serial, claim.map(str::to_owned)).await;
         assert_eq!(answer.status(), StatusCode::FORBIDDEN);
         bodies.push(answer.bytes().await.unwrap());
     }
@@ -115,5 +88,5 @@ async fn spoofing_gets_one_and_the_same_answer() {
     let seen = monitors::strangers(&door.root, &PageQuery::default()).await.unwrap();
     assert_eq!(seen.items.iter().map(|s| s.tries).sum::<i64>(), 3, "a serial that is none leaves no line");
     assert_eq!(seen.items[0].peer, "127.0.0.1");
-    assert_eq!(poll(&door, &nobody(), 0).await.status(), StatusCode::FORBIDDEN);
+    assert_eq!(poll(&door, &Sender::nobody(), 0).await.status(), StatusCode::FORBIDDEN);
 }

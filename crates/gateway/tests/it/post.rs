@@ -5,20 +5,16 @@ use std::{net::SocketAddr, time::Duration};
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
 use gateway::{CallPolicy, MailConfig};
 use mail::message::{Letter, Stamp};
-use platen_core::{
-    monitors::{self, NewMonitor},
-    testing::TestPlatform,
-};
+use platen_core::testing::TestPlatform;
 use rustls::pki_types::ServerName;
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
     net::TcpStream,
 };
 use wire::{
-    Activation, Message, Subject, cbor,
+    Activation, Message, cbor,
     command::Acks,
     hello::{Hello, HelloReply, MailPair, Road},
-    monitor::Kind,
     sealed::{self, Addresses, Algorithm, AwsLc, Claims, Content, Header, P256Secret, Recipient, Signer},
 };
 
@@ -64,25 +60,12 @@ pub struct Postal {
 }
 
 pub async fn device(door: &Door, serial: &str) -> Postal {
-    let new = NewMonitor { vendor: "ricoh".to_owned(), serial: serial.to_owned(), model: None };
-    let claim = monitors::register(&door.root, door.root.home, &new).await.unwrap().claim.expose().to_owned();
     let seal = seal_of(serial);
-    let mut sender = Sender { id: Subject([0; 16]), key: Ed25519KeyPair::generate().unwrap(), epoch: 1 };
+    let mut sender = Sender::nobody();
     let hello = Hello {
-        version: 1,
-        vendor: "ricoh".to_owned(),
-        serial: serial.to_owned(),
-        model: "IM C3000".to_owned(),
-        key: sender.key.public_key().as_ref().to_vec(),
-        claim: Some(claim),
         road: Road::MailBothWays,
-        kinds: Kind::ALL.to_vec(),
-        clock_ms: door.now_ms(),
-        mono_ms: 0,
-        firmware: "1".to_owned(),
-        mac: None,
-        listener: None,
         seal: Some(seal.public().unwrap().to_vec()),
+        ..sender.hello(door, serial, Some(door.claim(serial).await))
     };
     let request = door.request(&sender, "POST", "/d/v1/hello", cbor::encode(&hello));
     let answer = request.header("content-type", cbor::CBOR).send().await.unwrap();
@@ -118,20 +101,10 @@ impl Postal {
     /// What the device says of itself at its test.
     pub fn hello(&self, door: &Door, document: &Activation) -> Hello {
         Hello {
-            version: 1,
             vendor: document.vendor.clone(),
-            serial: document.serial.clone(),
-            model: "IM C3000".to_owned(),
-            key: self.sender.key.public_key().as_ref().to_vec(),
-            claim: Some(document.claim.clone()),
             road: document.road,
-            kinds: Kind::ALL.to_vec(),
-            clock_ms: door.now_ms(),
-            mono_ms: 0,
-            firmware: "1".to_owned(),
-            mac: None,
-            listener: None,
             seal: self.seal.public().map(|key| key.to_vec()),
+            ..self.sender.hello(door, &document.serial, Some(document.claim.clone()))
         }
     }
 

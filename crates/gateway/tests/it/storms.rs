@@ -5,58 +5,45 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
 use gateway::Limits;
-use platen_core::monitors::{self, NewMonitor};
+use platen_core::monitors;
 use platen_core::reports::{self, project};
 use platen_core::store::{Sql, View};
 use reqwest::{Response, StatusCode};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::task::JoinSet;
-use wire::hello::{Hello, Road};
-use wire::monitor::{EventBody, Kind};
+use wire::monitor::EventBody;
+use wire::schedule::Schedule;
 use wire::{Body, Message, Outcome, Subject, cbor};
 
 use crate::door::{Door, Sender, reply_of, status};
 
 /// A registered device that told its first status.
 async fn device(door: &Door, place: usize) -> Sender {
+    met(door, place).await.0
+}
+
+/// The same, with the schedule that it was given.
+pub async fn met(door: &Door, place: usize) -> (Sender, Schedule) {
     let serial = format!("QMA{place:05}");
-    let new = NewMonitor { vendor: "ricoh".to_owned(), serial: serial.clone(), model: None };
-    let made = monitors::register(&door.root, door.root.home, &new).await.unwrap();
-    let key = Ed25519KeyPair::generate().unwrap();
-    let hello = Hello {
-        version: 1,
-        vendor: "ricoh".to_owned(),
-        serial: serial.clone(),
-        model: "IM C3000".to_owned(),
-        key: key.public_key().as_ref().to_vec(),
-        claim: Some(made.claim.expose().to_owned()),
-        road: Road::Https,
-        kinds: Kind::ALL.to_vec(),
-        clock_ms: door.now_ms(),
-        mono_ms: 0,
-        firmware: "1".to_owned(),
-        mac: None,
-        listener: None,
-        seal: None,
-    };
+    let mut sender = Sender::nobody();
+    let hello = sender.hello(door, &serial, Some(door.claim(&serial).await));
     let reply = monitors::hello(&door.test.platform, &hello, "192.0.2.1").await.unwrap();
-    let sender = Sender { id: reply.sender, key, epoch: reply.epoch_floor };
+    (sender.id, sender.epoch) = (reply.sender, reply.epoch_floor);
     let mut first = status(1, &serial);
     first.subject = Some(sender.id);
     let ctx = monitors::key_of(&door.test.platform, sender.id).await.unwrap().unwrap().1;
     reports::accept(&ctx, sender.report(vec![first])).await.unwrap();
-    sender
+    (sender, reply.schedule)
 }
 
-fn jam(door: &Door, seq: u64) -> Message {
+pub fn jam(door: &Door, seq: u64) -> Message {
     let event = EventBody { code: format!("J{seq}"), total: Some(seq), ..EventBody::default() };
     Message { seq, taken_ms: door.now_ms(), subject: None, body: Body::Jam(event) }
 }
 
 /// How long a refused one was told to wait; it is always told.
-fn told_to_wait(answer: &Response) -> u64 {
+pub fn told_to_wait(answer: &Response) -> u64 {
     assert!(matches!(answer.status(), StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS), "{answer:?}");
     answer.headers()["retry-after"].to_str().unwrap().parse().unwrap()
 }

@@ -2,10 +2,10 @@
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
+use aws_lc_rs::signature::Ed25519KeyPair;
 use gateway::CallPolicy;
 use parking_lot::Mutex;
-use platen_core::monitors::{self, NewMonitor};
+use platen_core::monitors;
 use platen_core::orders::CommandState;
 use rustls::{
     RootCertStore, ServerConfig,
@@ -18,14 +18,14 @@ use tokio::{
 };
 use tokio_rustls::TlsAcceptor;
 use wire::{
-    Subject, cbor,
+    cbor,
     command::{Ack, Acks, Order, Taken, What},
     hello::{Hello, HelloReply, PollReply, Road},
-    monitor::Kind,
 };
 
 use crate::door::{Door, Sender};
 
+const SERIAL: &str = "E216R220016";
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// What a listener does with a call.
@@ -39,6 +39,8 @@ enum Manner {
     Redirects,
     /// Never stops to talk.
     Babbles,
+    /// Takes, and never answers.
+    Hangs,
 }
 
 /// A device's listener, and how it was called.
@@ -73,12 +75,17 @@ async fn listen(door: &Door, key: &rcgen::KeyPair, manner: Manner) -> Listener {
         (socket.local_addr().unwrap(), Arc::<Mutex<Vec<_>>>::default(), Arc::<Mutex<usize>>::default());
     let (taken, seen) = (Arc::clone(&calls), Arc::clone(&tried));
     tokio::spawn(async move {
+        let mut hanging = Vec::new();
         while let Ok((stream, _)) = socket.accept().await {
             *seen.lock() += 1;
             let Ok(mut stream) = acceptor.accept(stream).await else { continue };
             let Some(poll) = request(&mut stream).await else { continue };
             let answer = answer(manner, &poll);
             taken.lock().push(poll);
+            let Some(answer) = answer else {
+                hanging.push(stream);
+                continue;
+            };
             let _ = stream.write_all(&answer).await;
             let _ = stream.shutdown().await;
         }
@@ -106,21 +113,22 @@ async fn request(stream: &mut (impl tokio::io::AsyncRead + Unpin)) -> Option<Pol
     }
 }
 
-fn answer(manner: Manner, poll: &PollReply) -> Vec<u8> {
+fn answer(manner: Manner, poll: &PollReply) -> Option<Vec<u8>> {
     let acks = poll.commands.iter().map(|command| {
         let order: Order = cbor::decode(&command.order).unwrap();
         Ack { id: order.id, taken: Taken::Done, detail: None }
     });
     let body = match manner {
         Manner::Acks => cbor::encode(&Acks { acks: acks.collect() }),
-        Manner::Silent => return b"HTTP/1.1 204 No Content\r\n\r\n".to_vec(),
+        Manner::Silent => return Some(b"HTTP/1.1 204 No Content\r\n\r\n".to_vec()),
         Manner::Redirects => {
-            return b"HTTP/1.1 307 Temporary Redirect\r\nLocation: https://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n"
-                .to_vec();
+            let elsewhere = "Location: https://127.0.0.1:1/\r\nContent-Length: 0";
+            return Some(format!("HTTP/1.1 307 Temporary Redirect\r\n{elsewhere}\r\n\r\n").into_bytes());
         }
         Manner::Babbles => vec![0; 1 << 20],
+        Manner::Hangs => return None,
     };
-    [format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", body.len()).into_bytes(), body].concat()
+    Some([format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", body.len()).into_bytes(), body].concat())
 }
 
 async fn device(door: &Door, key: &rcgen::KeyPair, listener: SocketAddr) -> Sender {
@@ -129,26 +137,12 @@ async fn device(door: &Door, key: &rcgen::KeyPair, listener: SocketAddr) -> Send
 
 /// A device after its communication test, and what it was told.
 async fn tested(door: &Door, key: &rcgen::KeyPair, listener: SocketAddr) -> (Sender, HelloReply) {
-    let serial = "E216R220016".to_owned();
-    let new = NewMonitor { vendor: "ricoh".to_owned(), serial: serial.clone(), model: None };
-    let claim = monitors::register(&door.root, door.root.home, &new).await.unwrap().claim.expose().to_owned();
-    let key = Ed25519KeyPair::from_pkcs8(&key.serialize_der()).unwrap();
-    let mut sender = Sender { id: Subject([0; 16]), key, epoch: 1 };
+    let claim = door.claim(SERIAL).await;
+    let mut sender = Sender { key: Ed25519KeyPair::from_pkcs8(&key.serialize_der()).unwrap(), ..Sender::nobody() };
     let hello = Hello {
-        version: 1,
-        vendor: "ricoh".to_owned(),
-        serial,
-        model: "IM C3000".to_owned(),
-        key: sender.key.public_key().as_ref().to_vec(),
-        claim: Some(claim),
         road: Road::HttpsBothWays,
-        kinds: Kind::ALL.to_vec(),
-        clock_ms: door.now_ms(),
-        mono_ms: 0,
-        firmware: "1".to_owned(),
-        mac: None,
         listener: Some(format!("https://{listener}")),
-        seal: None,
+        ..sender.hello(door, SERIAL, Some(claim))
     };
     let request = door.request(&sender, "POST", "/d/v1/hello", cbor::encode(&hello));
     let answer = request.header("content-type", cbor::CBOR).send().await.unwrap();
@@ -223,6 +217,38 @@ async fn redirects_and_endless_answers_fail_and_the_orders_wait_on() {
         tokio::time::sleep(Duration::from_secs(3)).await;
         assert_eq!(*listener.tried.lock(), 1, "the device is left alone for a while");
     }
+}
+
+/// Stops a door while it calls a device that never answers. Whether it ended before the call had failed by itself.
+async fn stops_in_a_call() -> bool {
+    let limits = gateway::Limits { drain: Duration::ZERO, ..gateway::Limits::default() };
+    let allow = vec!["127.0.0.0/8".parse().unwrap()];
+    let door = Door::all(limits, None, CallPolicy { allow }).await;
+    let key = keys();
+    let listener = listen(&door, &key, Manner::Hangs).await;
+    let device = device(&door, &key, listener.address).await;
+    order(&door, &device).await;
+    let called = async {
+        while listener.calls.lock().is_empty() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, called).await.expect("it is called");
+    door.stop.cancel();
+    let metrics = door.gateway.metrics();
+    tokio::time::timeout(PATIENCE, door.gateway.task).await.expect("it ends").unwrap();
+    metrics().contains("platen_calls_total{outcome=\"failed\"} 0\n")
+}
+
+#[tokio::test]
+async fn a_device_that_never_answers_its_call_keeps_no_server_from_stopping() {
+    // A call fails by itself after twenty seconds; so long a stall in between means another try.
+    for _ in 0..5 {
+        if stops_in_a_call().await {
+            return;
+        }
+    }
+    panic!("the server waits for the device");
 }
 
 #[tokio::test]
