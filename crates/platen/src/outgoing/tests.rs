@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 use super::mail::{Submission, Told};
 use super::{Egress, Outgoing, send_one, syslog, webhook};
 
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 fn here() -> Egress {
     Egress { allow: vec!["127.0.0.0/8".parse().unwrap()], ca: None }

@@ -126,9 +126,15 @@ async fn a_full_disk_at_the_agent_is_said_and_it_goes_on_by_itself() {
     site.devices(5).await;
     disk.fill();
     // Some rounds of polling find no room.
-    tokio::time::sleep(Duration::from_secs(6)).await;
-    let log = site.agent.as_ref().unwrap().log();
-    assert!(log.contains("full") || log.contains("space"), "the agent says nothing of its full disk:\n{log}");
+    let start = Instant::now();
+    let log = loop {
+        let log = site.agent.as_ref().unwrap().log();
+        if log.contains("full") || log.contains("space") {
+            break log;
+        }
+        assert!(start.elapsed() < PATIENCE, "the agent says nothing of its full disk:\n{log}");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    };
     assert!(!log.contains("panicked"), "{log}");
     let before = newest(&site).await;
     disk.free();

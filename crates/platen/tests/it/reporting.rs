@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::api::Api;
-use crate::process::{Platen, free_udp_port, platen, platen_with_input};
+use crate::process::{Platen, free_tcp_port, free_udp_port, platen, platen_with_input};
 
 pub const PATIENCE: Duration = crate::process::PATIENCE;
 
@@ -46,7 +46,7 @@ impl Doors {
 }
 
 fn free_address() -> String {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
+    format!("127.0.0.1:{}", free_tcp_port())
 }
 
 /// Messages that the device keeps because no server said that it has them.
