@@ -110,6 +110,8 @@ async function addresses(page) {
     ["meters", "/meters"],
     ["closes", "/closes"],
     ["close", await first("/closes", "#close-list th a")],
+    ["closes-over", "/closes?state=closed"],
+    ["close-over", await first("/closes?state=closed", "#close-list th a")],
     ["contracts", "/contracts"],
     ["contract", await first("/contracts", "#contracts th a")],
     ["doubts", "/doubts"],
@@ -166,6 +168,30 @@ async function narrow() {
     await page.goto(base + path);
     const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
     expect(wide <= 0, `${key} at 360: ${wide} px too wide`);
+  }
+  await context.close();
+}
+
+/** On paper, A4 upright with the style sheet's margins: no navigation, title, organisation and date, and nothing is cut off at the side. */
+async function paper() {
+  const context = await browser.newContext({ viewport: { width: 688, height: 1000 }, colorScheme: "dark" });
+  const page = await signIn(context);
+  await page.emulateMedia({ media: "print" });
+  for (const [key, path] of await addresses(page)) {
+    await page.goto(base + path);
+    const seen = await page.evaluate(() => {
+      const shown = (selector) => [...document.querySelectorAll(selector)].some((one) => one.getClientRects().length > 0);
+      const side = document.documentElement.clientWidth;
+      const cut = [...document.querySelectorAll("main *")].find((one) => one.getBoundingClientRect().right > side + 1 && !one.closest(".vh"));
+      return {
+        controls: [".nav", ".side", ".tasks", ".find", ".who", ".tabs", "main button", "main input:not([type=hidden])"].filter(shown),
+        title: shown("h1") && shown(".org b") && shown(".printed"),
+        cut: cut && `${cut.tagName.toLowerCase()}.${cut.getAttribute("class") ?? ""} ${cut.textContent.trim().slice(0, 40)}`,
+      };
+    });
+    expect(seen.controls.length === 0, `${key} on paper: ${seen.controls.join(", ")}`);
+    expect(seen.title, `${key} on paper: title, organisation and date`);
+    expect(!seen.cut, `${key} on paper: cut off at ${seen.cut}`);
   }
   await context.close();
 }
@@ -264,6 +290,7 @@ const SHOWN = [
   ["/troubles", "#trouble-list th a", 1, "troubles are told"],
   ["/supplies", "#supplies th:has-text('Lasts')", 1, "supplies are foretold"],
   ["/closes", "#close-list th a", 2, "contracts have periods"],
+  ["/closes?state=closed", "#close-list th a", 2, "periods are closed"],
   ["/doubts", "#doubt-list th a", 2, "counters are doubted"],
 ];
 
@@ -346,6 +373,8 @@ async function registered() {
   expect((await page.locator("#orders table").innerText()).includes("waits to be fetched"), "registration: an order waits");
   await page.locator("#orders table button").first().click();
   expect((await page.locator("#orders table").innerText()).includes("taken back"), "registration: an order is taken back");
+  const [file] = await Promise.all([page.waitForEvent("download"), page.locator("#activation button").click()]);
+  expect(file.suggestedFilename() === "activation-QMA00123.cbor", "registration: an activation document is downloaded");
   await page.locator("button[value=suspend]").click();
   await page.locator("button[value=resume]").click();
   expect((await page.locator(".lede").innerText()).includes("has not called yet"), "registration: heard again, it still waits for its test");
@@ -373,8 +402,6 @@ async function wished() {
     await back.click();
     expect((await page.locator(".lead .st").innerText()).includes("Taken back"), "tasks: it is taken back");
   }
-  const [file] = await Promise.all([page.waitForEvent("download"), page.locator("#activation button").click()]);
-  expect(file.suggestedFilename() === "activation-QMA00123.cbor", "registration: an activation document is downloaded");
   await page.goto(`${base}/troubles`);
   await page.locator(".side input[name=kind]").first().check();
   await page.locator(".side button.apply").click();
@@ -420,6 +447,7 @@ for (const theme of ["light", "dark"]) for (const width of [1440, 390]) await lo
 if (!only || only === "import") for (const [theme, width, script] of [["light", 1440, true], ["dark", 390, true], ["light", 390, false]]) await lists(theme, width, script);
 if (!only) {
   await narrow();
+  await paper();
   await keyboard();
   await islands();
   await scriptless();

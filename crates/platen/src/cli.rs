@@ -1,5 +1,8 @@
 //! The command tree, exactly as contracts.md gives it. Help texts end with examples that work.
 
+#[cfg(test)]
+mod tests;
+
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
@@ -294,12 +297,12 @@ pub struct VmfpArgs {
     /// Devices that report, each with the claim code of its registration: lines of SERIAL,CLAIM or SERIAL,CLAIM,ROAD
     #[arg(long, value_name = "FILE", requires = "report_to")]
     pub claims: Option<PathBuf>,
-    /// Road of those whose line names none: https, https-both-ways (the server also calls them), mail, mail-both-ways
-    #[arg(long, value_name = "ROAD", default_value = "https", requires = "report_to", value_parser = road)]
-    pub road: wire::hello::Road,
     /// Activation document of a device that reaches nothing but mail, or a folder of them; repeat for several
     #[arg(long, value_name = "FILE", requires = "report_to")]
     pub activate: Vec<PathBuf>,
+    /// Road of those whose line names none: https, https-both-ways (the server also calls them), mail, mail-both-ways
+    #[arg(long, value_name = "ROAD", default_value = "https", requires = "report_to", value_parser = road)]
+    pub road: wire::hello::Road,
     /// Folder in which they keep what is not sent (default: memory)
     #[arg(long, value_name = "DIR", requires = "report_to")]
     pub keep: Option<PathBuf>,

@@ -151,9 +151,11 @@ pub async fn lines(ctx: &Ctx, id: CloseId, page: &PageQuery) -> Result<Page<Line
     }
     let last = reckoned.lines.last().filter(|_| !reckoned.is_last());
     let next = last.map(|last| BY_DEVICE.cursor(&[last.device.into(), last.no.into()]));
+    // A device without one of the counters has no such line; one without any is among what is missing.
     let items = reckoned
         .lines
         .into_iter()
+        .filter(|line| line.meter.is_some())
         .map(|line| {
             let brief = briefs.get(&line.device).cloned().unwrap_or_default();
             shown(line, brief, &reckoner.lines)

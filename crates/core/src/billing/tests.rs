@@ -93,6 +93,27 @@ async fn all_gaps(ctx: &Ctx, close: CloseId) -> Vec<Gap> {
 }
 
 #[tokio::test]
+async fn a_period_that_runs_shows_the_lines_that_it_will_bill_and_no_others() {
+    for mut site in Site::each().await {
+        meet(&mut site, 1).await;
+        read(&mut site, 1, "2026-03-01T13:00:00Z", 1_000).await;
+        let new = NewContract { first_at: Some(at("2026-03-01T14:00:00Z")), ..all_devices() };
+        make(&site, NewContract { lines: vec![line("total", 8_500), line("total full", 52_000)], ..new }).await;
+        read(&mut site, 1, "2026-03-31T08:00:00Z", 1_400).await;
+        set(&site, at("2026-03-31T12:00:00Z"));
+        run(&site.test.platform).await.unwrap();
+        let ctx = site.person().await;
+        let before = all_lines(&ctx, every_close(&ctx).await[0].id).await;
+        set(&site, at("2026-03-31T22:00:00Z"));
+        run(&site.test.platform).await.unwrap();
+        let ctx = site.person().await;
+        let billed = all_lines(&ctx, closed(&ctx, "2026-03").await.id).await;
+        let told = |lines: &[LineRow]| lines.iter().map(|line| (line.no, line.billed)).collect::<Vec<_>>();
+        assert_eq!((told(&before), told(&billed)), (vec![(1, 400)], vec![(1, 400)]), "it has no counter of colour");
+    }
+}
+
+#[tokio::test]
 async fn close_of_a_month_is_made_once_and_a_rerun_gives_the_same_bytes() {
     for mut site in Site::each().await {
         let (one, two) = (meet(&mut site, 1).await, meet(&mut site, 2).await);

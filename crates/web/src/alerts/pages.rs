@@ -35,7 +35,7 @@ pub(crate) struct AlertBrief {
     pub(crate) id: String,
     pub(crate) mark: Mark,
     pub(crate) title: String,
-    /// The device's own words in quotes; empty: it has none.
+    /// Its own words; empty: it has none.
     pub(crate) text: String,
     pub(crate) said: String,
     pub(crate) acknowledged: bool,
@@ -47,16 +47,22 @@ fn title(alert: &AlertRow) -> String {
     capital(&alert.title)
 }
 
-/// What the device, or Platen, says of it in so many words: it tells two alerts of one condition apart.
+/// What is said of it in so many words, which tells two alerts of one condition apart: the device’s in quotes, our own plain.
 fn text(alert: &AlertRow) -> String {
-    alert.text.as_deref().map(|text| format!("“{text}”")).unwrap_or_default()
+    match alert.text.as_deref() {
+        Some(text) if alert.source == "platen" => text.to_owned(),
+        Some(text) => format!("“{text}”"),
+        None => String::new(),
+    }
 }
 
 /// The brief form of an alert.
 pub(crate) fn brief(alert: &AlertRow, now: Micros) -> AlertBrief {
     let mut said = format!("Open for {}.", age_long(now, alert.raised_at));
-    if let Some(text) = &alert.text {
-        said.push_str(&format!(" The device says “{text}”."));
+    match &alert.text {
+        Some(text) if alert.source == "platen" => said.push_str(&format!(" {}.", capital(text))),
+        Some(text) => said.push_str(&format!(" The device says “{text}”.")),
+        None => {}
     }
     if let Some(owner) = &alert.owner {
         said.push_str(&format!(" Owner: {owner}."));
@@ -265,6 +271,7 @@ fn line(a: &AlertRow, href: String, open: bool, now: Micros, manager: bool, zone
             zone.moment(a.raised_at)
         ),
         said: match (&a.text, a.code) {
+            (Some(_), _) if a.source == "platen" => "It says nothing of it: Platen found it out.".to_owned(),
             (Some(text), Some(code)) => format!("“{text}”, code {code}"),
             (Some(text), None) => format!("“{text}”"),
             (None, Some(code)) => format!("code {code}, without words"),

@@ -55,7 +55,10 @@ pub(crate) async fn closes(State(app): State<App>, viewer: Viewer, fields: Field
             (true, n, _) => format!("{} closed for good.", count(n, "period", "periods")),
             (false, 0, _) => String::new(),
             (false, n, 0) => format!("{}; none waits for you.", count(n, "period runs", "periods run")),
-            (false, n, w) => format!("{}, {w} of them wait for you.", count(n, "period runs", "periods run")),
+            (false, n, w) => {
+                let waits = if w == 1 { "waits" } else { "wait" };
+                format!("{}, {w} of them {waits} for you.", count(n, "period runs", "periods run"))
+            }
         },
         rows: page.items.iter().map(|close| close_line(close, &shell)).collect(),
         over,
@@ -208,9 +211,16 @@ fn gap_row(gap: Gap, zone: &Zone) -> GapRow {
     }
 }
 
-/// An amount as people read it, to the hundredth; the documents have it to the millionth.
+/// An amount as people read it, in groups and to the hundredth; the documents have it to the millionth.
 fn rounded(micro: i64) -> String {
-    money((micro + 5_000).div_euclid(10_000) * 10_000)
+    let exact = money((micro + 5_000).div_euclid(10_000) * 10_000);
+    match exact.split_once('.') {
+        Some((whole, rest)) => match whole.parse() {
+            Ok(whole) => format!("{}.{rest}", grouped(whole)),
+            Err(_) => exact,
+        },
+        None => exact,
+    }
 }
 
 fn sum_row(total: &Total) -> SumRow {
@@ -389,4 +399,15 @@ fn by_hand(f: &Fields) -> Result<ManualRead, Error> {
 pub(crate) async fn download_document(viewer: Viewer, Path((id, no)): Path<(String, i64)>) -> Shown {
     let (document, bytes) = billing::document(&viewer.ctx, CloseId::parse(&id)?, no).await?;
     Ok(attached(&document, bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn amounts_are_rounded_to_the_hundredth_and_grouped() {
+        let shown = [0, 4_999, 5_000, 44_438_000, 7_941_095_000, 1_234_567_890_000].map(rounded);
+        assert_eq!(shown.join(" "), "0.00 0.00 0.01 44.44 7,941.10 1,234,567.89");
+    }
 }

@@ -204,6 +204,8 @@ struct TermRow {
     title: String,
     price: String,
     included: String,
+    /// The same, to be read.
+    free: String,
     factor: String,
     code: String,
 }
@@ -348,6 +350,7 @@ fn term(at: usize, line: &Line) -> TermRow {
         title: capital(&line.words.title()),
         price: money(line.price_micro),
         included: line.included.to_string(),
+        free: grouped(u64::try_from(line.included).unwrap_or(0)),
         factor: line.factor_milli.to_string(),
         code: line.erp_code.clone().unwrap_or_default(),
     }
