@@ -246,7 +246,7 @@ pub struct DiscoverArgs {
 #[command(
     after_help = "Examples:\n  platen vmfp --fleet 25 --snmp-port 16161\n  platen vmfp --walk printer.snmprec --snmp-port 16161\n  platen vmfp --profile list\n  \
     platen vmfp --v3-user ops:sha256:auth-secret:aes128:priv-secret --trap-to 127.0.0.1:16162\n  \
-    platen vmfp --fleet 25 --report-to https://127.0.0.1:8443 --ca data/ca.pem --claims claims.csv"
+    platen vmfp --fleet 25 --report-to https://127.0.0.1:8443 --ca data/tls/ca.pem --claims claims.csv"
 )]
 pub struct VmfpArgs {
     /// Number of devices, at successive addresses from --base
