@@ -20,6 +20,7 @@ pub mod time;
 pub mod agents;
 pub mod alerting;
 pub mod alerts;
+mod apart;
 pub mod audit;
 pub mod billing;
 pub mod codes;

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
+use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::{Mutex, OwnedMutexGuard, oneshot, watch};
 
 use crate::sqlite::{self, engine_error};
@@ -17,6 +18,15 @@ const BATCH: usize = 256;
 const OPEN_FOR: Duration = Duration::from_millis(5);
 /// How long a writer waits for another process to let go of the file.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// When a batch is closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Closing {
+    /// With those who wait for the writer, if anybody does.
+    Shared,
+    /// With this transaction, which is a batch of its own: it must not wait for one as large as itself.
+    AtOnce,
+}
 
 /// The door to the one writer.
 pub(crate) struct Gate {
@@ -153,7 +163,7 @@ impl WriteTx {
     }
 
     /// Leaves the savepoint and waits until the batch is on the disk.
-    pub(crate) async fn commit(mut self, last_event: i64) -> Result<()> {
+    pub(crate) async fn commit(mut self, last_event: i64, closing: Closing) -> Result<()> {
         self.with(|connection| sqlite::run(connection, "release tx").map_err(|e| engine_error("commit", e)))?;
         let Some(mut writer) = self.writer.take() else { return Err(Error::aborted("commit")) };
         let (tell, mut told) = oneshot::channel();
@@ -161,10 +171,10 @@ impl WriteTx {
         batch.waiting.push(tell);
         batch.last_event = batch.last_event.max(last_event);
         let full = batch.waiting.len() >= BATCH || batch.opened.elapsed() >= OPEN_FOR;
-        if full || !self.gate.has_queue() {
-            flush_apart(writer, Arc::clone(&self.gate));
-        } else {
-            drop(writer);
+        match closing {
+            Closing::AtOnce => flush_here(writer, Arc::clone(&self.gate)),
+            Closing::Shared if full || !self.gate.has_queue() => flush_apart(writer, Arc::clone(&self.gate)),
+            Closing::Shared => drop(writer),
         }
         tokio::select! {
             biased;
@@ -183,6 +193,14 @@ impl WriteTx {
 
 fn gone() -> Error {
     Error::new(ErrorKind::Connection, "commit", "the writer stopped before it could tell the outcome")
+}
+
+/// As [`flush_apart`], on this thread where it serves nobody else: no other has to be woken first.
+fn flush_here(mut writer: OwnedMutexGuard<Writer>, gate: Arc<Gate>) {
+    match Handle::try_current().map(|runtime| runtime.runtime_flavor()) {
+        Ok(RuntimeFlavor::MultiThread) => tokio::task::block_in_place(|| writer.flush(&gate.committed)),
+        _ => flush_apart(writer, gate),
+    }
 }
 
 /// The fsync may take milliseconds: not on a thread that serves others.
@@ -207,7 +225,7 @@ impl Drop for WriteTx {
         if batch.waiting.is_empty() {
             // Nothing in it: let go of the file.
             writer.abandon(&Error::aborted("rollback"));
-        } else if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+        } else if let Ok(runtime) = Handle::try_current() {
             let gate = Arc::clone(&self.gate);
             runtime.spawn_blocking(move || writer.flush(&gate.committed));
         } else {

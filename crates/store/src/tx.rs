@@ -4,7 +4,7 @@
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::watch;
 
-use crate::commit::WriteTx;
+use crate::commit::{Closing, WriteTx};
 use crate::postgres::PostgresTx;
 use crate::sqlite::{self, ReadTx};
 use crate::{EngineKind, Error, Result, Row, Sql, Value};
@@ -105,9 +105,11 @@ impl Tx {
         let count = match &mut self.engine {
             Engine::SqliteWrite(tx) => {
                 let mut count = 0;
-                for rows in rows.chunks(TURN) {
+                for (turn, rows) in rows.chunks(TURN).enumerate() {
+                    if turn > 0 {
+                        tokio::task::yield_now().await;
+                    }
                     count += tx.with(|connection| sqlite::many(connection, sql, rows))?;
-                    tokio::task::yield_now().await;
                 }
                 Ok(count)
             }
@@ -120,11 +122,21 @@ impl Tx {
 
     /// Makes it durable. Returns only when everything is on the disk of the engine.
     pub async fn commit(self) -> Result<()> {
+        self.close(Closing::Shared).await
+    }
+
+    /// As [`Tx::commit`], for a transaction that holds the work of many: on SQLite it shares no sync with those after it,
+    /// which may be as long as itself.
+    pub async fn commit_at_once(self) -> Result<()> {
+        self.close(Closing::AtOnce).await
+    }
+
+    async fn close(self, closing: Closing) -> Result<()> {
         if self.broken {
             return Err(Error::aborted("commit"));
         }
         match self.engine {
-            Engine::SqliteWrite(tx) => tx.commit(self.last_event).await,
+            Engine::SqliteWrite(tx) => tx.commit(self.last_event, closing).await,
             Engine::SqliteRead(_) => Ok(()),
             Engine::Postgres(tx) => {
                 tx.commit().await?;

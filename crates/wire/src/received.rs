@@ -3,13 +3,10 @@
 use std::ops::Range;
 
 use bytes::Bytes;
-use minicbor::{Decoder, data::Type};
+use minicbor::{Decoder, data::Type, decode};
 
 use crate::report::{Message, Report};
 use crate::{cbor, packing};
-
-/// Key of the messages in the map of a [`Report`].
-const MESSAGES: u64 = 7;
 
 /// A report with the bytes of its messages.
 #[derive(Clone, Debug)]
@@ -27,8 +24,7 @@ impl Received {
     /// # Errors
     /// When the bytes are not exactly one report.
     pub fn read(bytes: Bytes) -> Result<Self, cbor::Error> {
-        let report: Report = cbor::decode(&bytes)?;
-        let places = places(&bytes)?;
+        let (report, places) = whole(&bytes, report)?;
         Ok(Self { report, places, bytes, frame: None })
     }
 
@@ -79,44 +75,71 @@ impl From<Report> for Received {
 /// When the bytes are neither.
 pub fn messages_in(bytes: &[u8]) -> Result<Vec<(Message, Range<usize>)>, cbor::Error> {
     let (messages, places) = match Decoder::new(bytes).datatype()? {
-        Type::Array | Type::ArrayIndef => {
-            let (messages, mut places): (Vec<Message>, _) = (cbor::decode(bytes)?, Vec::new());
-            list(&mut Decoder::new(bytes), &mut places)?;
-            (messages, places)
-        }
-        _ => (cbor::decode::<Report>(bytes)?.messages, places(bytes)?),
+        Type::Array | Type::ArrayIndef => whole(bytes, messages)?,
+        _ => whole(bytes, report).map(|(report, places)| (report.messages, places))?,
     };
     Ok(messages.into_iter().zip(places).collect())
 }
 
-/// Where the messages of a report stand, that was read before.
-fn places(bytes: &[u8]) -> Result<Vec<Range<usize>>, cbor::Error> {
-    let d = &mut Decoder::new(bytes);
-    let (mut places, mut fields) = (Vec::new(), d.map()?);
-    while more(d, &mut fields)? {
-        if d.u64()? != MESSAGES {
-            d.skip()?;
-            continue;
-        }
-        // The last list counts, as it does for the report.
-        places.clear();
-        list(d, &mut places)?;
+/// What was read, and where its messages stand.
+type Placed<T> = (T, Vec<Range<usize>>);
+
+/// Reads exactly one item.
+fn whole<'b, T>(
+    bytes: &'b [u8],
+    read: impl FnOnce(&mut Decoder<'b>, &mut ()) -> Result<T, decode::Error>,
+) -> Result<T, cbor::Error> {
+    let mut d = Decoder::new(bytes);
+    let value = read(&mut d, &mut ())?;
+    match bytes.len() - d.position() {
+        0 => Ok(value),
+        left => Err(cbor::Error::Trailing(left)),
     }
-    Ok(places)
 }
 
-fn list(d: &mut Decoder<'_>, places: &mut Vec<Range<usize>>) -> Result<(), cbor::Error> {
-    let mut left = d.array()?;
+/// Reads a report in one walk. Of a field that is told twice the last counts.
+pub(crate) fn report<'b, C>(d: &mut Decoder<'b>, ctx: &mut C) -> Result<Placed<Report>, decode::Error> {
+    let at = d.position();
+    let missing = |field: &str| decode::Error::message(format!("a report without {field}")).at(at);
+    let (mut version, mut sender, mut epoch, mut clock_ms, mut mono_ms) = (None, None, None, None, None);
+    let (mut told, mut plan_revision, mut fields) = (None, 0, d.map()?);
+    while more(d, &mut fields)? {
+        match d.u64()? {
+            1 => version = Some(d.u8()?),
+            2 => sender = Some(d.decode_with(ctx)?),
+            3 => epoch = Some(d.u64()?),
+            4 => clock_ms = Some(d.i64()?),
+            5 => mono_ms = Some(d.u64()?),
+            7 => told = Some(messages(d, ctx)?),
+            8 => plan_revision = d.u64()?,
+            _ => d.skip()?,
+        }
+    }
+    let (messages, places) = told.ok_or_else(|| missing("messages"))?;
+    let report = Report {
+        version: version.ok_or_else(|| missing("a version"))?,
+        sender: sender.ok_or_else(|| missing("a sender"))?,
+        epoch: epoch.ok_or_else(|| missing("an epoch"))?,
+        clock_ms: clock_ms.ok_or_else(|| missing("a clock"))?,
+        mono_ms: mono_ms.ok_or_else(|| missing("a monotonic clock"))?,
+        messages,
+        plan_revision,
+    };
+    Ok((report, places))
+}
+
+fn messages<'b, C>(d: &mut Decoder<'b>, ctx: &mut C) -> Result<Placed<Vec<Message>>, decode::Error> {
+    let (mut all, mut places, mut left) = (Vec::new(), Vec::new(), d.array()?);
     while more(d, &mut left)? {
         let start = d.position();
-        d.skip()?;
+        all.push(d.decode_with(ctx)?);
         places.push(start..d.position());
     }
-    Ok(())
+    Ok((all, places))
 }
 
 /// Whether another item follows; `left` counts them where the length was told.
-fn more(d: &mut Decoder<'_>, left: &mut Option<u64>) -> Result<bool, cbor::Error> {
+fn more(d: &mut Decoder<'_>, left: &mut Option<u64>) -> Result<bool, decode::Error> {
     match left {
         Some(0) => Ok(false),
         Some(left) => {

@@ -12,6 +12,7 @@ use crate::{
         BrowserBody, CounterSet, Dictionary, EnvironmentBody, EventBody, LogBody, RomBody, ServiceBody, SmartBody,
     },
     plan::AgentPlan,
+    received,
     schedule::Schedule,
     traps::{SendersBody, TrapBody},
 };
@@ -20,7 +21,7 @@ use crate::{
 pub const MAX_MESSAGES: usize = 512;
 
 /// What a sender delivers in one request.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Encode, Decode)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Encode)]
 #[cbor(map)]
 pub struct Report {
     /// Version of the format: 1.
@@ -43,9 +44,14 @@ pub struct Report {
     pub messages: Vec<Message>,
     /// Revision of the plan that the agent follows; 0 before the first.
     #[n(8)]
-    #[cbor(default)]
     #[serde(default)]
     pub plan_revision: u64,
+}
+
+impl<'b, C> Decode<'b, C> for Report {
+    fn decode(d: &mut Decoder<'b>, ctx: &mut C) -> Result<Self, minicbor::decode::Error> {
+        Ok(received::report(d, ctx)?.0)
+    }
 }
 
 /// One thing that a sender says.
@@ -532,13 +538,15 @@ fn body_of<C>(kind: u64, d: &mut Decoder<'_>, ctx: &mut C) -> Result<Body, minic
     })
 }
 
-/// Whether a body of kind 5 is an agent's: its map has the key 0.
+/// Whether a body of kind 5 is an agent's: its map has the key 0. A device's begins with one of its own, so that none of
+/// its thousands of pairs is walked for this.
 fn in_words(d: &mut Decoder<'_>) -> bool {
     let mut d = d.probe();
     let Ok(Some(fields)) = d.map() else { return false };
     for _ in 0..fields {
         match d.u64() {
             Ok(0) => return true,
+            Ok(1..=3) => return false,
             Ok(_) if d.skip().is_ok() => {}
             _ => return false,
         }

@@ -1,15 +1,16 @@
 //! Draws the effect of devices' reports from the raw log, in the order in which they came: at once when it is quiet, a
 //! few at a time while reports come, so that those go first.
 
-use std::sync::atomic::Ordering;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use store::View;
 
 use super::open::{self, REASON};
 use super::{draw, sql};
-use crate::error::Result;
-use crate::{Micros, Platform};
+use crate::error::{Error, Result};
+use crate::{Micros, Platform, apart};
 
 /// Reports of a transaction, most: nothing else is to be done …
 const MOST: usize = 512;
@@ -19,6 +20,8 @@ const MOST_BESIDE: usize = 64;
 const LAG: i64 = 60 * 1_000_000;
 /// How long the drawing rests after work, as a multiple of that work, while reports keep coming.
 const YIELD: u32 = 4;
+/// How long a batch may take to its end when the server stops.
+const PATIENCE: Duration = Duration::from_secs(10);
 /// Other servers may have taken reports and stopped.
 const LOOK: Duration = Duration::from_secs(1);
 
@@ -37,13 +40,19 @@ pub async fn keep(platform: Platform, stop: impl Future<Output = ()>) {
     let ingest = platform.ingest();
     ingest.kept.store(true, Ordering::Release);
     let (mut last, mut behind) = (ingest.taken.load(Ordering::Relaxed), false);
+    let ending = Arc::new(AtomicBool::new(false));
     loop {
         let (began, taken) = (platform.now(), ingest.taken.load(Ordering::Relaxed));
+        let mut drawing = apart::spawn(turn(platform.clone(), taken != last && !behind, Arc::clone(&ending)));
         let outcome = tokio::select! {
             biased;
-            // What is half drawn is rolled back, and drawn when the server is there again.
-            () = stop.as_mut() => break,
-            outcome = round(&platform, taken != last && !behind) => outcome,
+            () = stop.as_mut() => {
+                ending.store(true, Ordering::Release);
+                // The batch under way comes to its end; the others are drawn when the server is there again.
+                drop(tokio::time::timeout(PATIENCE, drawing).await);
+                break;
+            }
+            outcome = &mut drawing => outcome.unwrap_or_else(|error| Err(lost(&error))),
         };
         last = taken;
         let pause = match outcome {
@@ -68,6 +77,14 @@ pub async fn keep(platform: Platform, stop: impl Future<Output = ()>) {
     ingest.kept.store(false, Ordering::Release);
 }
 
+async fn turn(platform: Platform, beside: bool, ending: Arc<AtomicBool>) -> Result<u64> {
+    round(&platform, beside, &ending).await
+}
+
+fn lost(error: &tokio::task::JoinError) -> Error {
+    Error::internal(format!("drawing what follows from reports failed: {error}"))
+}
+
 fn since(platform: &Platform, began: Micros) -> Duration {
     Duration::from_micros(u64::try_from(platform.now().0 - began.0).unwrap_or(0))
 }
@@ -79,7 +96,7 @@ fn since(platform: &Platform, began: Micros) -> Duration {
 pub async fn project(platform: &Platform) -> Result<u64> {
     let mut drawn = 0;
     loop {
-        match round(platform, false).await? {
+        match round(platform, false, &AtomicBool::new(false)).await? {
             0 => return Ok(drawn),
             count => drawn += count,
         }
@@ -106,8 +123,8 @@ pub async fn backlog(platform: &Platform) -> Result<Backlog> {
 }
 
 /// One turn: what is open now, batch by batch; while one is written the next is read. Returns how many left the list.
-/// While `beside` says that reports come in, it is one small batch.
-async fn round(platform: &Platform, beside: bool) -> Result<u64> {
+/// While `beside` says that reports come in, it is one small batch. `ending`: no other begins.
+async fn round(platform: &Platform, beside: bool, ending: &AtomicBool) -> Result<u64> {
     let _alone = platform.ingest().drawing.lock().await;
     let most = if beside { MOST_BESIDE } else { MOST };
     let mut batches = open::look(platform, most).await?.into_iter().take(if beside { 1 } else { usize::MAX });
@@ -115,7 +132,8 @@ async fn round(platform: &Platform, beside: bool) -> Result<u64> {
     let mut ready = Some(open::read(platform, first).await?);
     let (taken, mut gone) = (platform.ingest().taken.load(Ordering::Relaxed), 0);
     while let Some(batch) = ready.take() {
-        let next = batches.next().filter(|_| platform.ingest().taken.load(Ordering::Relaxed) == taken);
+        let alone = || platform.ingest().taken.load(Ordering::Relaxed) == taken && !ending.load(Ordering::Acquire);
+        let next = batches.next().filter(|_| alone());
         let following = async {
             match next {
                 Some(next) => open::read(platform, next).await.map(Some),

@@ -77,7 +77,7 @@ async fn attempt(platform: &Platform, part: &[Told]) -> Result<u64> {
         }
         effect(&context(platform, tenant, of_one), &mut tx, of_one).await?;
     }
-    tx.commit().await?;
+    tx.commit_at_once().await?;
     Ok(part.len() as u64)
 }
 

@@ -113,7 +113,7 @@ async fn attempt(platform: &Platform, batch: &[Waiting]) -> Result<Vec<Vec<Messa
             tx.many(statement, rows).await?;
         }
     }
-    tx.commit().await?;
+    tx.commit_at_once().await?;
     platform.ingest().dictionaries.learn(group.dictionaries);
     Ok(all)
 }

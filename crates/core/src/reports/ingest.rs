@@ -17,7 +17,7 @@ use super::{drain, group};
 use crate::diagnostics::rules::{oversize, told as kind_of};
 use crate::error::{Error, Result};
 use crate::monitors::{self, MonitorId, Standing};
-use crate::{AgentId, Ctx, Micros, OrgId, Platform};
+use crate::{AgentId, Ctx, Micros, OrgId, Platform, apart};
 
 /// Most reports of a transaction …
 const MOST: usize = 512;
@@ -160,8 +160,8 @@ async fn submit(
     let ingest = ctx.platform.ingest();
     ingest.queue.lock().push(waiting);
     if let Ok(turn) = Arc::clone(&ingest.turn).try_lock_owned() {
-        // In a task of its own: whoever asked may hang up, the others in the queue have not.
-        tokio::spawn(lead(ctx.platform.clone(), turn));
+        // By itself: whoever asked may hang up, the others in the queue have not.
+        apart::spawn(lead(ctx.platform.clone(), turn));
     }
     let gone =
         |_| Error::new(crate::Kind::Unavailable, "the server stopped before it could tell the outcome; try again");

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use minicbor::data::Type;
-use minicbor::{Decode, Decoder, Encode, decode};
+use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
 use serde::{Deserialize, Serialize};
 
 /// A full set of counters, or what changed since an earlier one (gateway.md §4.2, `counters`).
@@ -16,7 +16,7 @@ pub struct CounterSet {
     pub base_seq: Option<u64>,
     /// Id in the dictionary and value.
     #[n(2)]
-    #[cbor(decode_with = "ascending")]
+    #[cbor(encode_with = "pairs", decode_with = "ascending")]
     #[serde(with = "crate::numbered")]
     pub values: BTreeMap<u32, i64>,
     /// First 8 bytes of the SHA-256 of the dictionary's CBOR, big-endian.
@@ -67,9 +67,23 @@ fn ascending<'b, C>(d: &mut Decoder<'b>, _: &mut C) -> Result<BTreeMap<u32, i64>
     match d.map()? {
         Some(count) => {
             pairs.reserve(usize::try_from(count).map_or(most, |count| count.min(most)));
+            let (bytes, mut at) = (d.input(), d.position());
             for _ in 0..count {
-                pairs.push((d.u32()?, d.i64()?));
+                pairs.push(match pair(bytes, at) {
+                    Some((pair, end)) => {
+                        at = end;
+                        pair
+                    }
+                    None => {
+                        // The decoder says what is wrong with it.
+                        d.set_position(at);
+                        let pair = (d.u32()?, d.i64()?);
+                        at = d.position();
+                        pair
+                    }
+                });
             }
+            d.set_position(at);
         }
         None => {
             while d.datatype()? != Type::Break {
@@ -81,9 +95,109 @@ fn ascending<'b, C>(d: &mut Decoder<'b>, _: &mut C) -> Result<BTreeMap<u32, i64>
     Ok(pairs.into_iter().collect())
 }
 
+/// An id and a value as they stand at this place, and where the next pair begins; `None`: not two such numbers.
+fn pair(bytes: &[u8], at: usize) -> Option<((u32, i64), usize)> {
+    let (id, at) = match number(bytes, at)? {
+        (0, id, at) => (u32::try_from(id).ok()?, at),
+        _ => return None,
+    };
+    let (sign, value, at) = number(bytes, at)?;
+    let value = i64::try_from(value).ok()?;
+    Some(((id, if sign == 0 { value } else { -1 - value }), at))
+}
+
+/// Sign (0: not negative, 1: negative), argument and end of an integer (RFC 8949 §3, major types 0 and 1).
+#[inline]
+fn number(bytes: &[u8], at: usize) -> Option<(u8, u64, usize)> {
+    let first = *bytes.get(at)?;
+    let (sign, short, at) = (first >> 5, first & 31, at + 1);
+    if sign > 1 {
+        return None;
+    }
+    let (value, length) = match short {
+        0..=23 => return Some((sign, short.into(), at)),
+        24 => ((*bytes.get(at)?).into(), 1),
+        25 => (u16::from_be_bytes(*bytes.get(at..)?.first_chunk()?).into(), 2),
+        26 => (u32::from_be_bytes(*bytes.get(at..)?.first_chunk()?).into(), 4),
+        27 => (u64::from_be_bytes(*bytes.get(at..)?.first_chunk()?), 8),
+        _ => return None,
+    };
+    Some((sign, value, at + length))
+}
+
+/// The pairs in one piece: written one by one they cost more than all else about a set.
+fn pairs<C, W: encode::Write>(
+    values: &BTreeMap<u32, i64>,
+    e: &mut Encoder<W>,
+    _: &mut C,
+) -> Result<(), encode::Error<W::Error>> {
+    let mut bytes = Vec::with_capacity(8 * values.len());
+    for (id, value) in values {
+        put(&mut bytes, 0, u64::from(*id));
+        put(&mut bytes, (*value < 0).into(), if *value < 0 { !*value as u64 } else { *value as u64 });
+    }
+    e.map(values.len() as u64)?.writer_mut().write_all(&bytes).map_err(encode::Error::write)
+}
+
+/// An integer in as few bytes as it needs (RFC 8949 §4.2.1).
+fn put(bytes: &mut Vec<u8>, sign: u8, value: u64) {
+    let head = |short: u8| sign << 5 | short;
+    match value {
+        0..=23 => bytes.push(head(value as u8)),
+        24..=0xff => bytes.extend([head(24), value as u8]),
+        0x100..=0xffff => {
+            bytes.push(head(25));
+            bytes.extend((value as u16).to_be_bytes());
+        }
+        0x1_0000..=0xffff_ffff => {
+            bytes.push(head(26));
+            bytes.extend((value as u32).to_be_bytes());
+        }
+        _ => {
+            bytes.push(head(27));
+            bytes.extend(value.to_be_bytes());
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn a_set_is_written_as_a_map_of_integers_and_reads_back(
+            values in prop::collection::btree_map(any::<u32>(), prop_oneof![-300_i64..300, -70_000_i64..70_000, any::<i64>()], 0..50),
+        ) {
+            let set = CounterSet { base_seq: None, values: values.clone(), dictionary: 7 };
+            let bytes = crate::cbor::encode(&set);
+            // The same by the library's own way of writing a map.
+            let map = crate::cbor::encode(&values);
+            prop_assert_eq!(&bytes[2..2 + map.len()], &map[..]);
+            prop_assert_eq!(crate::cbor::decode::<CounterSet>(&bytes).unwrap(), set);
+            prop_assert_eq!(crate::cbor::decode::<BTreeMap<u32, i64>>(&map).unwrap(), values);
+        }
+    }
+
+    #[test]
+    fn numbers_in_more_bytes_than_they_need_are_read_and_others_are_not() {
+        let whole = |pair: &[u8]| [&[0xa2, 2, 0xa1][..], pair, &[3, 7]].concat();
+        let read = |pair: &[u8]| crate::cbor::decode::<CounterSet>(&whole(pair)).map(|set| set.values);
+        assert_eq!(read(&[0x1b, 0, 0, 0, 0, 0, 0, 0, 9, 0x39, 0, 1]).unwrap(), [(9, -2)].into());
+        let wrong: [&[u8]; 5] = [
+            &[0x1b, 0, 0, 0, 1, 0, 0, 0, 0, 1],    // an id beyond 32 bits
+            &[1, 0x1b, 0x80, 0, 0, 0, 0, 0, 0, 0], // a value beyond 63
+            &[0x20, 1],                            // a negative id
+            &[1, 0x61, b'x'],                      // a text
+            &[1, 0x1c],                            // a length that is none
+        ];
+        for pair in wrong {
+            assert!(read(pair).is_err(), "{pair:x?}");
+        }
+        assert_eq!(read(&[1, 0x3b, 0x7f, 255, 255, 255, 255, 255, 255, 255]).unwrap(), [(1, i64::MIN)].into());
+    }
 
     #[test]
     fn pairs_in_any_order_and_of_any_length_read_alike() {
