@@ -187,8 +187,8 @@ pub(super) struct MonitorPage {
     may_change: bool,
     suspended: bool,
     claim: Option<String>,
-    /// Roads that a document can be made for here, by value and words.
-    carried: Vec<(&'static str, &'static str)>,
+    /// Roads that a document can be made for here: value, words, whether it is the device's own.
+    carried: Vec<Carried>,
     /// It learns by a document alone.
     one_way: bool,
 }
@@ -216,7 +216,7 @@ pub(super) async fn sheet_of(
         let way = if monitor.clock_offset_ms > 0 { "fast" } else { "slow" };
         identity.push(("Its clock", format!("{} min {way}", monitor.clock_offset_ms.abs() / 60_000)));
     }
-    let carried = carried(viewer);
+    let carried = carried(viewer, monitor.road);
     let kinds = monitors::kinds(&viewer.ctx, id).await?;
     let orders = monitors::commands(&viewer.ctx, id).await?;
     Ok(MonitorPage {
@@ -240,11 +240,14 @@ pub(super) async fn sheet_of(
     })
 }
 
-/// The choices of the form that makes documents; none where there is nothing to choose.
-fn carried(viewer: &Viewer) -> Vec<(&'static str, &'static str)> {
+/// A choice of the form that makes documents.
+type Carried = (&'static str, &'static str, bool);
+
+/// None where there is nothing to choose.
+fn carried(viewer: &Viewer, own: Option<Road>) -> Vec<Carried> {
     let roads = monitors::activation_roads(&viewer.ctx);
-    let words = |road| if road == Road::MailBothWays { "mail-both-ways" } else { "mail" };
-    roads.into_iter().map(|road| (words(road), road_words(Some(road)))).collect()
+    let value = |road| if road == Road::MailBothWays { "mail-both-ways" } else { "mail" };
+    roads.into_iter().map(|road| (value(road), road_words(Some(road)), own == Some(road))).collect()
 }
 
 /// The schedule as a picture: a line for each kind that has a slot.
@@ -264,11 +267,7 @@ fn slots(kinds: &[KindState], now: platen_core::Micros, zone: &Zone) -> String {
     draw::slots(&lines, now.0 / 1_000_000, "What was heard in the last day and is told in the next three", &moment)
 }
 
-fn sentence(
-    monitor: &Monitor,
-    carried: &[(&'static str, &'static str)],
-    ago: &impl Fn(platen_core::Micros) -> String,
-) -> String {
+fn sentence(monitor: &Monitor, carried: &[Carried], ago: &impl Fn(platen_core::Micros) -> String) -> String {
     match (monitor.state, monitor.said_at) {
         (MonitorState::Registered, _) => {
             let called =
