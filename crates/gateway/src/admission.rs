@@ -163,6 +163,23 @@ mod tests {
         assert!((49..=51).contains(&per_second), "{per_second} promised for one second at 50 a second");
     }
 
+    #[test]
+    fn whoever_is_refused_without_a_moment_is_given_one_of_its_own() {
+        let gate = Admission::new(&limits(1, 0));
+        let least = Duration::from_secs(9);
+        let dated = || match gate.dated(Refusal::Later { least }) {
+            Refusal::Busy { wait } => wait,
+            other => panic!("{other:?}"),
+        };
+        let (first, before_first) = (Instant::now(), dated());
+        let waits: Vec<Duration> = (0..100).map(|_| dated()).collect();
+        assert!(waits.iter().all(|wait| *wait > least));
+        // A hundred turns later, at 50 a second; seen from the first, however long the asking took.
+        let last = waits[99] + first.elapsed();
+        assert!(last >= before_first + Duration::from_secs(2), "{before_first:?}, then {waits:?}");
+        assert_eq!(gate.dated(Refusal::Forbidden), Refusal::Forbidden, "nothing else is promised anything");
+    }
+
     #[tokio::test]
     async fn a_full_queue_refuses_at_once() {
         let gate = Arc::new(Admission::new(&limits(1, 1)));

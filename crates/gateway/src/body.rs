@@ -101,3 +101,20 @@ fn take(held: &mut Option<OwnedSemaphorePermit>, memory: &Memory, blocks: usize)
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn bodies_hold_no_more_memory_than_there_is_and_give_it_back() {
+        let (memory, limits) = (Memory::of(3 * BLOCK), Limits::default());
+        let body = |blocks: usize| receive(Body::from(vec![7; blocks * BLOCK]), 4 * BLOCK, &limits, &memory);
+        let (one, two) = (body(1).await.unwrap(), body(2).await.unwrap());
+        assert_eq!(body(1).await.unwrap_err(), Refusal::Later { least: Duration::ZERO });
+        drop((one, two));
+        assert!(body(3).await.is_ok());
+        let (now, peak) = ("platen_gateway_body_bytes 0\n", "platen_gateway_body_bytes_peak 196608\n");
+        assert!(memory.text().contains(now) && memory.text().contains(peak), "{}", memory.text());
+    }
+}

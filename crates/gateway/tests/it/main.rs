@@ -16,6 +16,8 @@ mod monitors;
 #[path = "../../../mail/tests/it/mutator.rs"]
 mod mutator;
 mod post;
+#[path = "../../../mail/tests/it/program.rs"]
+mod program;
 mod programs;
 mod refusals;
 mod reports;

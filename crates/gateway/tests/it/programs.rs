@@ -1,41 +1,19 @@
 //! Other people's programs against the real doors, as a script would drive them: what they can do and what they must not.
 
-use std::{net::SocketAddr, path::PathBuf, process::Stdio, time::Duration};
+use std::{net::SocketAddr, path::PathBuf};
 
 use platen_core::{
     devices::{self, DeviceQuery},
     monitors,
     orders::CommandState,
 };
-use tokio::process::Command;
 use wire::command::What;
 
 use crate::{
     door::Door,
     post::{DOMAIN, Postal, SERIAL, device, doors, open},
+    program::run,
 };
-
-struct Outcome {
-    success: bool,
-    text: String,
-}
-
-/// Runs a program, or says that it is absent.
-async fn run(program: &str, arguments: &[&str], input: &str) -> Option<Outcome> {
-    let mut command = Command::new(program);
-    command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
-    let Ok(mut child) = command.spawn() else {
-        println!("skipped: {program} not found (apt install {program})");
-        return None;
-    };
-    let mut stdin = child.stdin.take().unwrap();
-    let _ = tokio::io::AsyncWriteExt::write_all(&mut stdin, input.as_bytes()).await;
-    drop(stdin);
-    let output = tokio::time::timeout(Duration::from_secs(120), child.wait_with_output()).await;
-    let output = output.unwrap_or_else(|_| panic!("{program} hangs")).unwrap();
-    let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    Some(Outcome { success: output.status.success(), text })
-}
 
 /// An open door, a device, and files for programs.
 struct Scene {
@@ -115,7 +93,7 @@ async fn swaks_sends_sealed_mail_and_is_refused_with_any_other() {
     let common = ["--server", "127.0.0.1", "--from", from, "--ehlo", "device.example"];
     for (way, letter) in ways.iter().zip(&letters) {
         let arguments = [&common[..], &["--to", to, "--data", letter], way].concat();
-        let Some(outcome) = run("swaks", &arguments, "").await else { return };
+        let Some(outcome) = run("swaks", "swaks", &arguments, "").await else { return };
         assert!(outcome.success, "{}", outcome.text);
     }
     assert_eq!(scene.messages().await, 4);
@@ -126,7 +104,7 @@ async fn swaks_sends_sealed_mail_and_is_refused_with_any_other() {
         [vec!["--to", to, "--data", &letters[0], "--tls"], login[..5].to_vec(), vec!["wrong"]].concat(),
         [vec!["--to", to, "--data", &letters[0]], login.to_vec()].concat(),
     ] {
-        let outcome = run("swaks", &[&common[..], &clear, &refused].concat(), "").await.unwrap();
+        let outcome = run("swaks", "swaks", &[&common[..], &clear, &refused].concat(), "").await.unwrap();
         assert!(!outcome.success, "{}", outcome.text);
     }
     assert_eq!(scene.messages().await, 4);
@@ -148,20 +126,20 @@ async fn curl_sends_by_smtps_and_fetches_by_pop3s() {
         let letter = scene.letter(seq);
         let envelope = ["--mail-from", &scene.device.pair.device, "--mail-rcpt", &scene.device.pair.server];
         let arguments = [&common[..], &envelope, &["-T", &letter, url]].concat();
-        let Some(outcome) = run("curl", &arguments, "").await else { return };
+        let Some(outcome) = run("curl", "curl", &arguments, "").await else { return };
         assert!(outcome.success, "{}", outcome.text);
     }
     assert_eq!(scene.messages().await, 2);
     scene.order().await;
     for url in [format!("pop3://localhost:{}", port(mail.pop3)), format!("pop3s://localhost:{}", port(mail.pop3s))] {
-        let list = run("curl", &[&common[..], &[&url]].concat(), "").await.unwrap();
+        let list = run("curl", "curl", &[&common[..], &[&url]].concat(), "").await.unwrap();
         assert!(list.success && list.text.starts_with("1 "), "{}", list.text);
-        let outcome = run("curl", &[&common[..], &[&format!("{url}/1")]].concat(), "").await.unwrap();
+        let outcome = run("curl", "curl", &[&common[..], &[&format!("{url}/1")]].concat(), "").await.unwrap();
         let orders = scene.device.orders(&scene.door, outcome.text.as_bytes());
         assert_eq!(orders.commands.len(), 1);
     }
     let clear = format!("pop3://localhost:{}", port(mail.pop3));
-    let outcome = run("curl", &["-sS", "-u", &user, &clear], "").await.unwrap();
+    let outcome = run("curl", "curl", &["-sS", "-u", &user, &clear], "").await.unwrap();
     assert!(!outcome.success, "a password in the clear: {}", outcome.text);
     assert_eq!(scene.states().await, [CommandState::Queued]);
 }
@@ -186,7 +164,7 @@ async fn fetchmail_takes_the_orders_of_a_device() {
     let file = scene.file("fetchmailrc", commands.as_bytes());
     let pid = pid.to_str().unwrap();
     let arguments = ["--fetchmailrc", &file, "--pidfile", pid, "--nosyslog", "--nodetach", "-v"];
-    let Some(outcome) = run("fetchmail", &arguments, "").await else { return };
+    let Some(outcome) = run("fetchmail", "fetchmail", &arguments, "").await else { return };
     assert!(outcome.success, "{}", outcome.text);
     let spool = std::fs::read_to_string(&spool).unwrap();
     assert_eq!(spool.matches("X-Platen: v=1; ").count(), 3, "{spool}\n{}", outcome.text);
@@ -202,13 +180,13 @@ async fn openssl_finds_starttls_stls_and_a_certificate_that_names_the_doors() {
         let address = format!("localhost:{}", port(address));
         let trust = ["-CAfile", &authority, "-verify_return_error", "-verify_hostname", DOMAIN];
         let arguments = [&["s_client", "-connect", &address, "-starttls", protocol, "-crlf", "-ign_eof"][..], &trust];
-        let Some(outcome) = run("openssl", &arguments.concat(), "QUIT\n").await else { return };
+        let Some(outcome) = run("openssl", "openssl", &arguments.concat(), "QUIT\n").await else { return };
         assert!(outcome.text.contains("Verify return code: 0 (ok)") && outcome.text.contains(word), "{}", outcome.text);
     }
     for (address, word) in [(mail.smtps, "220 print.example ESMTP"), (mail.pop3s, "+OK Platen")] {
         let address = format!("localhost:{}", port(address));
         let arguments = ["s_client", "-connect", &address, "-CAfile", &authority, "-crlf", "-ign_eof", "-tls1_2"];
-        let outcome = run("openssl", &arguments, "QUIT\n").await.unwrap();
+        let outcome = run("openssl", "openssl", &arguments, "QUIT\n").await.unwrap();
         assert!(outcome.text.contains("Verify return code: 0 (ok)") && outcome.text.contains(word), "{}", outcome.text);
     }
 }

@@ -9,6 +9,7 @@ mod mutants;
 mod mutator;
 mod peers;
 mod pop3_server;
+mod program;
 mod shell;
 mod smtp_server;
 mod sockets;

@@ -1,41 +1,18 @@
 //! Other people's programs against our doors: what they can do and what they must not.
 
 use std::path::Path;
-use std::process::Stdio;
 use std::sync::Arc;
 
 use mail::Limits;
-use tokio::process::Command;
 
 use crate::drive::{self, PASSWORD, USER};
+use crate::program::run;
 use crate::shell::Shell;
 
 const FROM: &str = "device-7@customer.example";
 const TO: &str = "reports@platen.example";
 const LETTER: &str =
     "From: <device-7@customer.example>\r\nTo: <reports@platen.example>\r\nSubject: x\r\n\r\nfirst\r\n.dot\r\n..\r\n";
-
-struct Outcome {
-    success: bool,
-    text: String,
-}
-
-/// Runs a program, or says that it is absent.
-async fn run(program: &str, package: &str, arguments: &[&str], input: &str) -> Option<Outcome> {
-    let mut command = Command::new(program);
-    command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
-    let Ok(mut child) = command.spawn() else {
-        println!("skipped: {program} not found (apt install {package})");
-        return None;
-    };
-    let mut stdin = child.stdin.take().unwrap();
-    let _ = tokio::io::AsyncWriteExt::write_all(&mut stdin, input.as_bytes()).await;
-    drop(stdin);
-    let output = tokio::time::timeout(std::time::Duration::from_secs(120), child.wait_with_output()).await;
-    let output = output.unwrap_or_else(|_| panic!("{program} hangs")).unwrap();
-    let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    Some(Outcome { success: output.status.success(), text })
-}
 
 fn port(address: std::net::SocketAddr) -> String {
     address.port().to_string()
