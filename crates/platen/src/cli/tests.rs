@@ -47,7 +47,7 @@ fn code(page: &str) -> Vec<&str> {
 fn call(line: &str) -> Option<&str> {
     let start = if line.starts_with("platen ") { 0 } else { line.find("| platen ")? + 2 };
     let rest = &line[start..];
-    let end = ["  ", " #", " |", " >", " ("].iter().filter_map(|mark| rest.find(mark)).min().unwrap_or(rest.len());
+    let end = ["  ", " #", " |", " >", " (", "`"].iter().filter_map(|mark| rest.find(mark)).min().unwrap_or(rest.len());
     Some(&rest[..end])
 }
 
