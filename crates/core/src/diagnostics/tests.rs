@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use store::{Sql, View};
-use wire::hello::{Hello, Road};
 use wire::monitor::{
     CounterSet, Dictionary, EnvironmentBody, EnvironmentSample, EventBody, Kind as Told, LogBody, RomBody, RomVersion,
     ServiceBody, ServiceValue,
@@ -16,8 +15,8 @@ use super::{
 };
 use crate::alerts::{self, AlertQuery};
 use crate::devices::{self, Comm, DeviceQuery};
-use crate::monitors::{self, NewMonitor};
-use crate::reports::testing::status;
+use crate::monitors;
+use crate::reports::testing::{monitor, status};
 use crate::testing::TestPlatform;
 use crate::{Ctx, DeviceId, Micros, meters};
 
@@ -34,25 +33,7 @@ impl Unit {
         let mut all = Vec::new();
         for test in TestPlatform::each().await {
             let root = test.root().await;
-            let new = NewMonitor { vendor: "ricoh".into(), serial: "QMA00123".into(), model: None };
-            let made = monitors::register(&root, root.home, &new).await.unwrap();
-            let hello = Hello {
-                version: 1,
-                vendor: "ricoh".into(),
-                serial: "QMA00123".into(),
-                model: "IM C3000".into(),
-                key: vec![1; 32],
-                claim: Some(made.claim.expose().to_owned()),
-                road: Road::Https,
-                kinds: Told::ALL.to_vec(),
-                clock_ms: 0,
-                mono_ms: 0,
-                firmware: "1".into(),
-                mac: None,
-                listener: None,
-                seal: None,
-            };
-            let sender = monitors::hello(&test.platform, &hello, "192.0.2.1").await.unwrap().sender;
+            let sender = monitor(&test, &root, ("ricoh", "QMA00123", "IM C3000"), |_| {}).await;
             all.push(Self { test, root, sender, seq: 0 });
         }
         all

@@ -4,15 +4,15 @@ use std::time::Duration;
 
 use aws_lc_rs::signature::{ED25519, UnparsedPublicKey};
 use wire::command::{Ack, Acks, Command, Order, Taken, What};
-use wire::hello::{GatewayKey, Hello, Road};
+use wire::hello::{GatewayKey, Road};
 use wire::monitor::Kind as Told;
 use wire::report::AgentBody;
 use wire::{Body, Reply, Subject};
 
 use super::*;
 use crate::devices::{self, DeviceId};
-use crate::monitors::{self, NewMonitor};
-use crate::reports::testing::{Site, status, subject};
+use crate::monitors;
+use crate::reports::testing::{Site, monitor, status, subject};
 use crate::tasks::{self, NewTask, ShareQuery, ShareState, TaskState};
 use crate::{AgentId, Ctx, Filter, Kind, agents, audit};
 
@@ -228,25 +228,10 @@ async fn agents_learn_the_gateways_next_key_by_an_order_that_the_one_they_know_s
 /// A device that passed its communication test on this road.
 async fn own(site: &Site, serial: &str, road: Road) {
     let by = site.person().await;
-    let new = NewMonitor { vendor: "canon".to_owned(), serial: serial.to_owned(), model: None };
-    let claim = monitors::register(&by, by.home, &new).await.unwrap().claim;
-    let hello = Hello {
-        version: 1,
-        vendor: "canon".to_owned(),
-        serial: serial.to_owned(),
-        model: "iR".to_owned(),
-        key: vec![serial.as_bytes()[0]; 32],
-        claim: Some(claim.expose().to_owned()),
-        road,
-        kinds: Told::ALL.to_vec(),
-        clock_ms: 0,
-        mono_ms: 0,
-        firmware: String::new(),
-        mac: None,
-        listener: None,
-        seal: None,
-    };
-    monitors::hello(&site.test.platform, &hello, "192.0.2.1").await.unwrap();
+    monitor(&site.test, &by, ("canon", serial, "iR"), |hello| {
+        (hello.road, hello.key) = (road, vec![serial.as_bytes()[0]; 32]);
+    })
+    .await;
 }
 
 #[tokio::test]

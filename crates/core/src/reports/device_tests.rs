@@ -3,13 +3,12 @@
 use std::time::{Duration, Instant};
 
 use store::{EngineKind, Sql, View, params};
-use wire::hello::{Hello, Road};
-use wire::monitor::{EventBody, Kind as Told};
+use wire::monitor::EventBody;
 use wire::{Body, Message, Outcome, Report, Subject};
 
-use super::testing::status;
+use super::testing::{monitor, status};
 use super::{backlog, project, verify};
-use crate::monitors::{self, NewMonitor};
+use crate::monitors;
 use crate::testing::TestPlatform;
 use crate::{Ctx, Result, retention};
 
@@ -34,25 +33,8 @@ impl Park {
         let mut senders = Vec::new();
         for place in 0..devices {
             let serial = format!("QMA{place:05}");
-            let new = NewMonitor { vendor: "ricoh".into(), serial: serial.clone(), model: None };
-            let made = monitors::register(&root, root.home, &new).await.unwrap();
-            let hello = Hello {
-                version: 1,
-                vendor: "ricoh".into(),
-                serial,
-                model: "IM C3000".into(),
-                key: vec![place as u8; 32],
-                claim: Some(made.claim.expose().to_owned()),
-                road: Road::Https,
-                kinds: Told::ALL.to_vec(),
-                clock_ms: 0,
-                mono_ms: 0,
-                firmware: "1".into(),
-                mac: None,
-                listener: None,
-                seal: None,
-            };
-            senders.push(monitors::hello(&test.platform, &hello, "192.0.2.1").await.unwrap().sender);
+            let key = vec![place as u8; 32];
+            senders.push(monitor(&test, &root, ("ricoh", &serial, "IM C3000"), |hello| hello.key = key).await);
         }
         let mut park = Self { test, root, senders, seqs: vec![0; devices] };
         for place in 0..devices {

@@ -3,12 +3,15 @@
 use std::time::Duration;
 
 use wire::enrol::EnrolRequest;
+use wire::hello::{Hello, Road};
+use wire::monitor::Kind as Told;
 use wire::report::{CountersBody, SeenBody, StatusBody};
 use wire::{
     Body, Class, ColorMode, Function, Identity, Level, Message, Meter, Outcome, PaperSize, RawLevel, Reply, Report,
     Sides, SnmpVersion, State, Status, Subject, Supply, Unit,
 };
 
+use crate::monitors::{self, NewMonitor};
 use crate::testing::TestPlatform;
 use crate::{Ctx, OrgId, Result, agents};
 
@@ -70,6 +73,35 @@ pub(crate) fn meter(color: ColorMode, value: u64, source: &str) -> Meter {
         name: None,
         source: source.into(),
     }
+}
+
+/// A device that reports by itself: registered by somebody, and through a communication test that is good but for `change`.
+pub(crate) async fn monitor(
+    test: &TestPlatform,
+    by: &Ctx,
+    (vendor, serial, model): (&str, &str, &str),
+    change: impl FnOnce(&mut Hello),
+) -> Subject {
+    let new = NewMonitor { vendor: vendor.to_owned(), serial: serial.to_owned(), model: None };
+    let claim = monitors::register(by, by.home, &new).await.unwrap().claim;
+    let mut hello = Hello {
+        version: 1,
+        vendor: vendor.to_owned(),
+        serial: serial.to_owned(),
+        model: model.to_owned(),
+        key: vec![1; 32],
+        claim: Some(claim.expose().to_owned()),
+        road: Road::Https,
+        kinds: Told::ALL.to_vec(),
+        clock_ms: 0,
+        mono_ms: 0,
+        firmware: "1".to_owned(),
+        mac: None,
+        listener: None,
+        seal: None,
+    };
+    change(&mut hello);
+    monitors::hello(&test.platform, &hello, "192.0.2.1").await.unwrap().sender
 }
 
 /// The subject with this number.

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use wire::command::{Ack, Acks, Order, Taken, What};
-use wire::hello::{Hello, Road};
 use wire::monitor::Kind as Told;
 
 use super::*;
 use crate::monitors::{self, MonitorId, NewMonitor};
 use crate::orders;
+use crate::reports::testing::monitor;
 use crate::testing::TestPlatform;
 use crate::{Ctx, Filter, Kind, Role};
 
@@ -16,25 +16,7 @@ const DAY: i64 = 86_400_000;
 
 /// A device of `by`'s organisation that passed its communication test, as it asks.
 async fn device(test: &TestPlatform, by: &Ctx, serial: &str, model: &str) -> Ctx {
-    let new = NewMonitor { vendor: "canon".to_owned(), serial: serial.to_owned(), model: None };
-    let claim = monitors::register(by, by.home, &new).await.unwrap().claim;
-    let hello = Hello {
-        version: 1,
-        vendor: "canon".to_owned(),
-        serial: serial.to_owned(),
-        model: model.to_owned(),
-        key: vec![1; 32],
-        claim: Some(claim.expose().to_owned()),
-        road: Road::Https,
-        kinds: Told::ALL.to_vec(),
-        clock_ms: 0,
-        mono_ms: 0,
-        firmware: String::new(),
-        mac: None,
-        listener: None,
-        seal: None,
-    };
-    let sender = monitors::hello(&test.platform, &hello, "192.0.2.1").await.unwrap().sender;
+    let sender = monitor(test, by, ("canon", serial, model), |_| {}).await;
     monitors::key_of(&test.platform, sender).await.unwrap().unwrap().1
 }
 
