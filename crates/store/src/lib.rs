@@ -4,6 +4,7 @@
 
 pub mod blobs;
 mod bulk;
+mod checkpoint;
 mod commit;
 mod convert;
 mod days;

@@ -11,7 +11,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, Statement};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::commit::Gate;
-use crate::{EngineKind, Error, ErrorKind, Result, Row, Sql, Value};
+use crate::{EngineKind, Error, ErrorKind, Result, Row, Sql, Value, checkpoint};
 
 /// Readers beside the one writer; WAL lets them work while it writes.
 const READERS: usize = 4;
@@ -19,19 +19,18 @@ const STATEMENTS_KEPT: usize = 512;
 const BUSY: Duration = Duration::from_secs(10);
 
 /// How much memory a connection may take: of a server, or of a program beside others.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Room {
     Ample,
     Small,
 }
 
 impl Room {
-    /// Page cache of a connection in KiB, and pages of the write-ahead log (4 KiB each) after which they are copied into the
-    /// file: who copies seldom copies a page once that was written ten times. Nothing of the file is mapped: mapped pages count as resident, once for each
+    /// Page cache of a connection in KiB. Nothing of the file is mapped: mapped pages count as resident, once for each
     /// connection, so that a large database would take five times what it is allowed to.
     fn pragmas(self) -> &'static str {
         match self {
-            Self::Ample => "pragma cache_size = -16000; pragma mmap_size = 0; pragma wal_autocheckpoint = 8000;",
+            Self::Ample => "pragma cache_size = -16000; pragma mmap_size = 0;",
             Self::Small => "pragma cache_size = -2000; pragma mmap_size = 0;",
         }
     }
@@ -57,8 +56,11 @@ impl Sqlite {
         }
         let flags = OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let writer = flags | OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
-        let writer = connect(path, writer, room).map_err(|e| engine_error(&subject(), e))?;
+        let mut writer = connect(path, writer, room).map_err(|e| engine_error(&subject(), e))?;
         prepare_writer(&writer).map_err(|e| engine_error(&subject(), e))?;
+        if room == Room::Ample {
+            checkpoint::beside(&mut writer, path.to_owned()).map_err(|e| engine_error(&subject(), e))?;
+        }
         let mut idle = Vec::with_capacity(READERS);
         for _ in 0..READERS {
             let reader = connect(path, flags | OpenFlags::SQLITE_OPEN_READ_ONLY, room);
@@ -126,7 +128,7 @@ pub(crate) fn run(connection: &Connection, text: &str) -> rusqlite::Result<()> {
     connection.prepare_cached(text)?.raw_query().next().map(drop)
 }
 
-fn connect(path: &Path, flags: OpenFlags, room: Room) -> rusqlite::Result<Connection> {
+pub(crate) fn connect(path: &Path, flags: OpenFlags, room: Room) -> rusqlite::Result<Connection> {
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(BUSY)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
@@ -139,7 +141,7 @@ fn connect(path: &Path, flags: OpenFlags, room: Room) -> rusqlite::Result<Connec
 
 fn prepare_writer(writer: &Connection) -> rusqlite::Result<()> {
     writer.execute_batch(
-        "pragma journal_mode = wal; pragma synchronous = full; pragma journal_size_limit = 67108864; \
+        "pragma journal_mode = wal; pragma synchronous = full; pragma journal_size_limit = 134217728; \
          pragma trusted_schema = off;",
     )?;
     // The writer waits for other processes without blocking a thread of the runtime (see `commit`).
