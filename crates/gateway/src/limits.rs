@@ -41,7 +41,7 @@ impl Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            connections: 2_048,
+            connections: 4_096,
             handshake: Duration::from_secs(10),
             head: Duration::from_secs(30),
             body: Duration::from_secs(30),
