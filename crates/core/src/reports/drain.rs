@@ -43,7 +43,8 @@ pub async fn keep(platform: Platform, stop: impl Future<Output = ()>) {
     let ending = Arc::new(AtomicBool::new(false));
     loop {
         let (began, taken) = (platform.now(), ingest.taken.load(Ordering::Relaxed));
-        let mut drawing = apart::spawn(turn(platform.clone(), taken != last && !behind, Arc::clone(&ending)));
+        let (of, ends, beside) = (platform.clone(), Arc::clone(&ending), taken != last && !behind);
+        let mut drawing = apart::spawn(async move { round(&of, beside, &ends).await });
         let outcome = tokio::select! {
             biased;
             () = stop.as_mut() => {
@@ -75,10 +76,6 @@ pub async fn keep(platform: Platform, stop: impl Future<Output = ()>) {
         }
     }
     ingest.kept.store(false, Ordering::Release);
-}
-
-async fn turn(platform: Platform, beside: bool, ending: Arc<AtomicBool>) -> Result<u64> {
-    round(&platform, beside, &ending).await
 }
 
 fn lost(error: &tokio::task::JoinError) -> Error {

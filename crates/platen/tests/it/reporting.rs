@@ -64,6 +64,11 @@ async fn until(what: &str, mut pleases: impl FnMut() -> bool) {
     }
 }
 
+/// The devices of a fleet that reports nowhere yet; they are the same when it is started again.
+pub fn devices_of(folder: &Path, fleet: &[&str]) -> Vec<Value> {
+    Platen::start(folder, "looked-at", fleet).ready["devices"].as_array().unwrap().clone()
+}
+
 /// How many messages of a kind the server has taken.
 pub fn told(kinds: &Value, kind: &str) -> i64 {
     let of_kind = kinds["items"].as_array().unwrap().iter().find(|row| row["kind"] == kind);
@@ -80,9 +85,7 @@ async fn a_device_reports_by_itself_and_power_cuts_lose_nothing() {
     let (mut doors, api) = Doors::open(folder.path(), &[]);
     let (port, keep) = (free_udp_port().to_string(), folder.path().join("keep"));
     let fleet = ["vmfp", "--fleet", "2", "--base", "127.57.0.1", "--snmp-port", &port, "--speed", "600"];
-    let looked_at = Platen::start(folder.path(), "looked-at", &fleet);
-    let device = looked_at.ready["devices"][0].clone();
-    drop(looked_at);
+    let device = devices_of(folder.path(), &fleet).swap_remove(0);
     let (status, made) =
         api.post("/api/v1/monitors", &json!({ "vendor": device["vendor"], "serial": device["serial"] })).await;
     assert_eq!(status, 201, "{made}");
@@ -146,9 +149,7 @@ async fn acknowledged_mail_is_stored_once_after_kill_9() {
     let (mut doors, api) = Doors::open(folder.path(), &["--mail-domain", "mail.example.org", "--smtp-listen", &smtp]);
     let (port, keep) = (free_udp_port().to_string(), folder.path().join("keep"));
     let fleet = ["vmfp", "--fleet", "6", "--base", "127.61.0.1", "--snmp-port", &port, "--speed", "600"];
-    let looked_at = Platen::start(folder.path(), "looked-at", &fleet);
-    let devices = looked_at.ready["devices"].as_array().unwrap().clone();
-    drop(looked_at);
+    let devices = devices_of(folder.path(), &fleet);
     let (mut claims, mut paths) = (String::new(), Vec::new());
     for device in &devices {
         let new = json!({ "vendor": device["vendor"], "serial": device["serial"] });

@@ -1,35 +1,42 @@
 //! One device on each of the four roads, with real doors and real sockets: what it tells arrives, and orders reach whoever
 //! can be reached.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
+use crate::api::Api;
 use crate::process::{Platen, free_udp_port};
-use crate::reporting::{Doors, PATIENCE, told};
+use crate::reporting::{Doors, PATIENCE, devices_of, told};
 use crate::site::Site;
 
 /// The roads, and what the server calls the road by which it hears such a device.
 const ROADS: [(&str, &str); 4] =
     [("https", "https"), ("https-both-ways", "https"), ("mail", "mail"), ("mail-both-ways", "mail")];
+/// Doors for mail, each at a port of its own.
+const MAIL: [&str; 6] =
+    ["--mail-domain", "mail.example.org", "--smtp-listen", "127.0.0.1:0", "--pop3s-listen", "127.0.0.1:0"];
+
+/// Registers a device that asks for its settings each minute; its name and its claim code.
+async fn registered(api: &Api, device: &Value) -> (String, String) {
+    let new = json!({ "vendor": device["vendor"], "serial": device["serial"] });
+    let (status, made) = api.post("/api/v1/monitors", &new).await;
+    assert_eq!(status, 201, "{made}");
+    let id = made["monitor"]["id"].as_str().unwrap().to_owned();
+    let inquiry = format!("/api/v1/monitors/{id}/kinds/15");
+    assert_eq!(api.put(&inquiry, &json!({ "period_s": 60 })).await.0, 204);
+    (id, made["claim"].as_str().unwrap().to_owned())
+}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn devices_on_all_four_roads_are_heard_and_obey() {
     let folder = tempfile::tempdir().unwrap();
-    let mail = ["--mail-domain", "mail.example.org", "--smtp-listen", "127.0.0.1:0", "--pop3s-listen", "127.0.0.1:0"];
-    let (doors, api) = Doors::open(folder.path(), &mail);
+    let (doors, api) = Doors::open(folder.path(), &MAIL);
     let port = free_udp_port().to_string();
     let fleet = ["vmfp", "--fleet", "4", "--base", "127.59.0.1", "--snmp-port", &port, "--speed", "60"];
-    let looked_at = Platen::start(folder.path(), "looked-at", &fleet);
-    let devices = looked_at.ready["devices"].as_array().unwrap().clone();
-    drop(looked_at);
+    let devices = devices_of(folder.path(), &fleet);
     let (mut claims, mut ids) = (String::new(), Vec::new());
     for (device, (road, _)) in devices.iter().zip(ROADS) {
-        let new = json!({ "vendor": device["vendor"], "serial": device["serial"] });
-        let (status, made) = api.post("/api/v1/monitors", &new).await;
-        assert_eq!(status, 201, "{made}");
-        let id = made["monitor"]["id"].as_str().unwrap().to_owned();
-        let inquiry = format!("/api/v1/monitors/{id}/kinds/15");
-        assert_eq!(api.put(&inquiry, &json!({ "period_s": 60 })).await.0, 204);
-        claims += &format!("{},{},{road}\n", device["serial"].as_str().unwrap(), made["claim"].as_str().unwrap());
+        let (id, claim) = registered(&api, device).await;
+        claims += &format!("{},{},{road}\n", device["serial"].as_str().unwrap(), claim);
         ids.push(id);
     }
     let file = folder.path().join("claims.csv");
@@ -66,23 +73,15 @@ async fn devices_on_all_four_roads_are_heard_and_obey() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn devices_that_reach_nothing_but_mail_are_activated_by_a_document() {
     let folder = tempfile::tempdir().unwrap();
-    let mail = ["--mail-domain", "mail.example.org", "--smtp-listen", "127.0.0.1:0", "--pop3s-listen", "127.0.0.1:0"];
-    let (doors, api) = Doors::open(folder.path(), &mail);
+    let (doors, api) = Doors::open(folder.path(), &MAIL);
     let port = free_udp_port().to_string();
     let fleet = ["vmfp", "--fleet", "2", "--base", "127.59.0.21", "--snmp-port", &port, "--speed", "60"];
-    let looked_at = Platen::start(folder.path(), "looked-at", &fleet);
-    let devices = looked_at.ready["devices"].as_array().unwrap().clone();
-    drop(looked_at);
+    let devices = devices_of(folder.path(), &fleet);
     let carried = folder.path().join("documents");
     std::fs::create_dir(&carried).unwrap();
     let (mut ids, mut secrets) = (Vec::new(), Vec::new());
     for (device, road) in devices.iter().zip(["mail", "mail-both-ways"]) {
-        let new = json!({ "vendor": device["vendor"], "serial": device["serial"] });
-        let (status, made) = api.post("/api/v1/monitors", &new).await;
-        assert_eq!(status, 201, "{made}");
-        let id = made["monitor"]["id"].as_str().unwrap().to_owned();
-        let inquiry = format!("/api/v1/monitors/{id}/kinds/15");
-        assert_eq!(api.put(&inquiry, &json!({ "period_s": 60 })).await.0, 204);
+        let (id, _) = registered(&api, device).await;
         let (status, document) = api.post(&format!("/api/v1/monitors/{id}/activation"), &json!({ "road": road })).await;
         assert_eq!(status, 200, "{document}");
         std::fs::write(carried.join(road), document.to_string()).unwrap();
